@@ -1,0 +1,204 @@
+"""What happens to a pod: the inputs of :class:`nsrunner.lifecycle.pod.PodMachine`.
+
+Events are facts that somebody else observed. Each answer to a command carries the command's ``id``.
+A container instance is named by (container, attempt): ``attempt`` is the kubelet's restartCount of that
+instance, so 0 for the first run; a sandbox by its own ``attempt``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+__all__ = [
+    "ContainerExited",
+    "ContainerFailed",
+    "ContainerRemoved",
+    "ContainerStarted",
+    "DeleteRequested",
+    "Event",
+    "ImageFailed",
+    "ImageReady",
+    "Now",
+    "PodAdded",
+    "PodRejected",
+    "PodRemoved",
+    "SandboxDied",
+    "SandboxFailed",
+    "SandboxReady",
+    "SandboxStopped",
+    "SignalSent",
+    "Tick",
+]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Now:
+    """An instant. ``mono`` decides, ``wall`` only labels."""
+
+    mono: float
+    """Seconds of CLOCK_BOOTTIME (suspend counts, clock settings do not)."""
+    wall: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodAdded:
+    """The pod is accepted: begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRejected:
+    """The node refuses the pod (kubelet-semantics 18.7): it fails without ever starting."""
+
+    reason: str
+    """Such as ``SysctlForbidden``."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteRequested:
+    """The pod is to end. A later one may only shorten the grace period."""
+
+    grace_seconds: int | None
+    """None: the spec's terminationGracePeriodSeconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """The deadline that ``next_deadline()`` named has come (a spurious one does nothing)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxReady:
+    id: int
+    attempt: int
+    pod_ip: str
+    """Empty with the host's network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxFailed:
+    """The sandbox (or one of the pod's volumes) could not be made; nothing of it is left."""
+
+    id: int
+    attempt: int
+    reason: str
+    """Of the Warning event: ``FailedCreatePodSandBox`` or ``FailedMount``."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxDied:
+    """Pause or the shim died. Every container of this sandbox is dead; those whose exit nobody saw get no
+    ContainerExited."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxStopped:
+    id: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReady:
+    id: int
+    container: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFailed:
+    id: int
+    container: str
+    reason: str
+    """``ErrImagePull``, ``ErrImageNeverPull``, ``InvalidImageName`` (kubelet-semantics 19)."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStarted:
+    """The container's program runs (execve succeeded)."""
+
+    id: int
+    container: str
+    attempt: int
+    container_id: str
+    """64 hex digits, without the ``nsrunner://`` prefix."""
+    started: Now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerFailed:
+    """A start that did not end in a running program."""
+
+    id: int
+    container: str
+    attempt: int
+    reason: str
+    """``CreateContainerConfigError`` and ``CreateContainerError`` leave no record (retried after a fixed delay, same
+    attempt); ``RunContainerError`` leaves one: terminated, exit code 128, reason StartError (kubelet-semantics 8)."""
+    message: str
+    container_id: str = ""
+    """With RunContainerError only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerExited:
+    container: str
+    attempt: int
+    exit_code: int
+    """0-255; 128 + n when signal n ended it."""
+    oom_killed: bool
+    message: str
+    """The termination message, already read by the policy's rules (kubelet-semantics 25)."""
+    started: Now
+    finished: Now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalSent:
+    """A SignalContainer was carried out, or the container was gone already (its exit follows in any case)."""
+
+    id: int
+    container: str
+    attempt: int
+    error: str = ""
+    """Non-empty: it could not be sent; becomes the event FailedKillPod."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRemoved:
+    """Record and log of a dead instance are gone."""
+
+    id: int
+    container: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRemoved:
+    """Nothing of the pod is left on the node."""
+
+    id: int
+
+
+Event: TypeAlias = (
+    PodAdded
+    | PodRejected
+    | DeleteRequested
+    | Tick
+    | SandboxReady
+    | SandboxFailed
+    | SandboxDied
+    | SandboxStopped
+    | ImageReady
+    | ImageFailed
+    | ContainerStarted
+    | ContainerFailed
+    | ContainerExited
+    | SignalSent
+    | ContainerRemoved
+    | PodRemoved
+)

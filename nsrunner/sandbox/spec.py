@@ -1,0 +1,285 @@
+"""Plans, as data: what a sandbox, a container and an exec consist of, before any system call.
+
+``supervisor/plan.py`` makes these from a Pod and the host's facts, ``sandbox/wire.py`` turns them into the bytes that
+the shim reads (``csrc/spec.h``). They are plain, frozen and printable, so that a plan can be compared and tested without
+privileges. No value in them is looked up again later: users, groups and capabilities are numbers, paths are final.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+__all__ = [
+    "BindMount",
+    "ContainerSpec",
+    "Credentials",
+    "EmptyDir",
+    "ExecSpec",
+    "GeneratedFile",
+    "HostPath",
+    "LogSpec",
+    "MemoryDir",
+    "Mount",
+    "Namespaces",
+    "Owner",
+    "PodPaths",
+    "Propagation",
+    "Rlimit",
+    "RootSpec",
+    "SandboxSpec",
+    "Submount",
+    "TmpfsMount",
+    "Volume",
+]
+
+Propagation: TypeAlias = Literal["None", "HostToContainer", "Bidirectional"]
+
+
+# --- the pod ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whom the pod belongs to. The shim ends the pod when a process owner goes away; a daemon's pods stay."""
+
+    kind: Literal["daemon", "process"]
+    pid: int = 0
+    start_time: int = 0
+    """Field 22 of /proc/PID/stat, in clock ticks since boot (proc(5)): with the pid it names one process for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodPaths:
+    """Absolute directories of one pod, each made (0700; logs 0755 below a 0750 root) and removed by its shim."""
+
+    run: str
+    """``/run/nsrunner/pods/<uid>``: the shim's socket, saved state; on a tmpfs."""
+    state: str
+    """``/var/lib/nsrunner/pods/<uid>``: disk volumes and writable layers."""
+    logs: str
+    """``/var/log/pods/<namespace>_<name>_<uid>``."""
+    log_links: str
+    """``/var/log/containers``; empty: no compatibility links."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespaces:
+    network: Literal["pod", "host"] = "pod"
+    """With ``host`` the UTS namespace is the host's too (kubelet-semantics 5)."""
+    ipc: Literal["pod", "host"] = "pod"
+    pid: Literal["container", "pod", "host"] = "container"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyDir:
+    """A directory on disk: ``<state>/volumes/kubernetes.io~empty-dir/<name>``, 0777 whatever the umask."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryDir:
+    """A tmpfs that only the shim's mount namespace holds, at the same path as an EmptyDir."""
+
+    name: str
+    size: int
+    """Bytes; 0: the kernel's default (half of the memory)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPath:
+    """A path of the host, checked or created when the sandbox is made."""
+
+    name: str
+    path: str
+    type: Literal[
+        "", "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"
+    ] = ""
+
+
+Volume: TypeAlias = EmptyDir | MemoryDir | HostPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedFile:
+    """A file that nsrunner writes and containers see at ``target``: /etc/hosts, /etc/hostname, /etc/resolv.conf.
+
+    All of a pod's lie on one small tmpfs of the shim's mount namespace (1 MiB), so that no container can fill a disk
+    through them. Bind-mounted read-write into every container that has no volume mount at ``target``.
+    """
+
+    name: str
+    """One path component, such as ``hosts``."""
+    target: str
+    content: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSpec:
+    uid: str
+    attempt: int
+    paths: PodPaths
+    owner: Owner
+    namespaces: Namespaces
+    hostname: str = ""
+    """Set in the pod's UTS namespace (at most 64 bytes); empty: left alone."""
+    address: str = ""
+    """Address with prefix length for a dummy eth0 that leads nowhere, such as ``192.0.2.1/32``; empty: lo only."""
+    sysctls: tuple[tuple[str, str], ...] = ()
+    """(name with dots, value), set in the pod's network and IPC namespaces."""
+    volumes: tuple[Volume, ...] = ()
+    files: tuple[GeneratedFile, ...] = ()
+    shm_size: int = 64 << 20
+    """Bytes of the /dev/shm that all containers share; unused with the host's IPC namespace."""
+    cgroup: str = ""
+    """Absolute path of the pod's directory in a cgroup2 hierarchy, such as
+    ``/sys/fs/cgroup/unified/nsrunner/<uid>``; empty: there is none."""
+    pause_oom_score_adj: int = -998
+
+
+# --- a container ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submount:
+    """A host file system below ``/`` that the host root shows again at the same place."""
+
+    path: str
+    overlay: bool
+    """True: overlaid with a private upper layer of its own. False: bound read-only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootSpec:
+    """The container's root: an overlay of ``lower`` with a fresh private upper layer for each instance."""
+
+    lower: str
+    """``/`` for the image ``host``, DIR for ``rootfs:DIR``."""
+    readonly: bool = False
+    """readOnlyRootFilesystem: the finished root is remounted read-only (not the volumes)."""
+    submounts: tuple[Submount, ...] = ()
+    """In mount order, parents first. Host root only."""
+    private: tuple[str, ...] = ()
+    """Directories that get an empty tmpfs (mode 0755; 1777 for /tmp): /run and /tmp of the host root, and nsrunner's
+    own state, which is masked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindMount:
+    """A volume, seen at ``target``."""
+
+    source: str
+    """Absolute path in the shim's mount namespace (the host's, for Bidirectional)."""
+    target: str
+    """Absolute path in the container; resolved inside its root, missing parts are created."""
+    volume: str = ""
+    """Name for messages."""
+    sub_path: str = ""
+    """Resolved below ``source`` without ever leaving it; a missing directory is created with the volume root's mode."""
+    read_only: bool = False
+    recursive_read_only: bool = False
+    propagation: Propagation = "None"
+    create_source: bool = False
+    """hostPath type "": a missing source becomes a directory 0755."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TmpfsMount:
+    target: str
+    size: int = 0
+    mode: int = 0o755
+
+
+Mount: TypeAlias = BindMount | TmpfsMount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rlimit:
+    resource: int
+    """RLIMIT_* of setrlimit(2)."""
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Who the program is. Capability sets are bit masks (capabilities(7)); inheritable is always empty."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    """Supplementary groups, the primary group included."""
+    bounding: int = 0
+    permitted: int = 0
+    """Also the effective set."""
+    ambient: int = 0
+    no_new_privs: bool = False
+    seccomp: bytes = b""
+    """A classic BPF program (struct sock_filter array); empty: unconfined."""
+    seccomp_flags: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSpec:
+    directory: str
+    """``<pod logs>/<container>``, made 0755 by the shim."""
+    file: str
+    """``<attempt>.log``."""
+    link: str = ""
+    """Absolute path of the compatibility link in PodPaths.log_links; empty: none."""
+    max_size: int = 10 << 20
+    """Bytes; rotation when a file reaches it. Negative: never."""
+    max_files: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    name: str
+    attempt: int
+    id: str
+    """64 hex digits."""
+    root: RootSpec
+    argv: tuple[str, ...]
+    """argv[0] without a slash is looked up in the PATH of ``env``, inside the container's root."""
+    env: tuple[str, ...]
+    """``NAME=value``."""
+    cwd: str = "/"
+    mounts: tuple[Mount, ...] = ()
+    """In mount order: sorted by number of components of the target."""
+    masked_paths: tuple[str, ...] = ()
+    readonly_paths: tuple[str, ...] = ()
+    credentials: Credentials = field(default_factory=Credentials)
+    privileged: bool = False
+    """All devices of the host in /dev, /sys and /sys/fs/cgroup writable, no device filter, host cgroup namespace."""
+    rlimits: tuple[Rlimit, ...] = ()
+    oom_score_adj: int = 0
+    tty: bool = False
+    stdin: bool = False
+    """False: /dev/null. True: a pipe (or the tty) that an attached client feeds."""
+    stdin_once: bool = False
+    log: LogSpec | None = None
+    """None: the library's low-level spawn, which brings its own descriptors."""
+    termination_message_path: str = ""
+    """Absolute; a fresh empty file 0666 of the pod's generated-files tmpfs is bound there. Empty: none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecSpec:
+    """One more process in a running container, with its user, groups, capabilities, seccomp filter, environment,
+    working directory and namespaces."""
+
+    container_id: str
+    argv: tuple[str, ...]
+    tty: bool = False
+    rows: int = 0
+    columns: int = 0
+    env: tuple[str, ...] = ()
+    """Added to, or replacing entries of, the container's."""
+    timeout_ms: int = 0
+    """After this the whole tree that the exec started is killed; 0: never."""
+    output_limit: int = 0
+    """0: the caller passes stdin, stdout and stderr (tty: one end of nothing, the shim makes the pty and hands out its
+    master). Positive: the shim itself collects stdout and stderr together, up to so many bytes, drops the rest, and
+    returns them with the result (probes, hooks)."""
