@@ -1,0 +1,88 @@
+/* runtime.h - what the shim asks of the code that makes sandboxes, containers and execs: the seam between policy-free
+ * book-keeping (shim.c and its files) and the system calls (pod.c, container.c, exec.c ...).
+ *
+ * Everything that starts a process is asynchronous: *_spawn() clones and returns at once; the caller polls `channel` and calls
+ * nsr_spawned_read() whenever it is readable, until that says running or failed. The set-up happens in the child, so the
+ * shim's loop never waits for a mount.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NSR_RUNTIME_H
+#define NSR_RUNTIME_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "nsr.h"
+#include "spec.h" /* struct nsr_sandbox_spec, nsr_container_spec, nsr_exec_spec: pointers into the mapped memfd + arrays */
+
+/* The pod as the shim holds it. Descriptors are -1 when there is none. */
+struct nsr_pod {
+	const struct nsr_sandbox_spec *spec;
+	int pause_exe; /* sealed memfd of nsrunner-pause */
+	int run_fd, state_fd, logs_fd; /* the pod's directories */
+	int cgroup_fd; /* <cgroup>, -1: no cgroup2 */
+	int host_mnt_fd; /* the host's mount namespace (Bidirectional sources are cloned there) */
+	int files_fd, shm_fd; /* detached-from-the-host tmpfs in the shim's mount namespace */
+	int pause_pidfd;
+	pid_t pause_pid;
+};
+
+/* A process on its way to execve. */
+struct nsr_spawned {
+	int channel; /* SEQPACKET socket; EOF without a report = execve succeeded */
+	pid_t pid; /* child of the shim, in the shim's pid namespace; 0 until known */
+	int pidfd; /* -1 until known */
+	int console; /* pty master when the spec says tty, -1 until known */
+	int cgroup_fd; /* the process's own cgroup directory, -1: none */
+};
+
+/* A running container, as exec needs it. */
+struct nsr_container {
+	const struct nsr_container_spec *spec; /* stays mapped while the container lives */
+	pid_t pid;
+	int pidfd;
+	int cgroup_fd; /* <pod>/<container>, the parent of main and exec-N */
+};
+
+enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
+
+/* Directories, the shim's own mount namespace (slave of the host's), tmpfs, generated files, volumes, cgroup. Blocking, but
+ * short; called once per sandbox attempt (volumes and directories of an earlier attempt are kept and used again).
+ * On failure nothing that this call made is left. */
+int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e);
+
+/* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */
+int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e);
+
+/* One container instance. stdio are the shim's ends' peers (pipes or /dev/null); ignored with a tty. */
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3],
+			struct nsr_spawned *ret, struct nsr_error *e);
+
+/* One more process in a running container. number names its cgroup (exec-<number>). */
+int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
+		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e);
+
+/* Takes what the channel holds. NSR_RUNNING: execve succeeded and pid, pidfd (and console) are known; NSR_FAILED: *e says why (the
+ * process has exited or will; it must still be reaped when pid is known); NSR_PENDING: poll again. Never blocks. */
+enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e);
+void nsr_spawned_close(struct nsr_spawned *s); /* closes what is left of its descriptors */
+
+/* The termination log of an instance: last 4096 bytes of the file that was bound into it. Returns the length. */
+ssize_t nsr_termination_message(struct nsr_pod *pod, const struct nsr_container_spec *spec, char *buffer, size_t size);
+/* True when the kernel reported an OOM kill in the instance's cgroup (memory.events), false when it cannot be known. */
+bool nsr_oom_killed(int container_cgroup_fd);
+
+/* After the instance is dead: its writable layer, termination log and cgroup. */
+int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e);
+/* After every process is dead: the sandbox's cgroup and descriptors; with `forget` also tmpfs, volumes and all directories. */
+int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e);
+
+/* cgroup.kill, or freeze + signal every process + thaw before 5.14; sub-cgroups too. */
+int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e);
+/* 1: no process left below it, 0: some, negative: errno. */
+int nsr_cgroup_empty(int cgroup_fd);
+
+/* Recursive, by descriptors only, no links followed, same device; ENOENT is success (security.md: CVE-2017-1002102). */
+int nsr_remove_tree(int dir_fd, const char *name, struct nsr_error *e);
+
+#endif
