@@ -1,0 +1,1 @@
+"""Ratios against peers, measured in one run (``make bench``); the results are in README.md beside this file."""

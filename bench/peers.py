@@ -1,0 +1,155 @@
+"""The peers, from Debian's packages, set up in a temporary directory so that nothing of the host's own is touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.measure import command_seconds
+
+__all__ = ["Peers", "peers"]
+
+_CONTAINERS_CONF = """\
+[containers]
+pids_limit = 0
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+runtime = "runc"
+events_logger = "file"
+"""
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: bench}
+spec:
+  restartPolicy: Never
+  containers:
+  - {name: a, image: localhost/bench:latest, command: [/bin/sleep, "100"], imagePullPolicy: Never}
+"""
+
+
+class Peers:
+    """One scratch directory with a busybox root, an OCI bundle and a podman store."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.root = directory / "rootfs"
+        self.bundle = directory / "bundle"
+        self.env = os.environ | {"CONTAINERS_CONF": str(directory / "containers.conf")}
+        self._make_root()
+
+    def _make_root(self) -> None:
+        for name in ("bin", "proc", "dev", "sys", "etc", "tmp"):
+            (self.root / name).mkdir(parents=True)
+        shutil.copy("/bin/busybox", self.root / "bin/busybox")
+        for applet in ("sh", "true", "sleep", "cat", "yes", "head"):
+            (self.root / "bin" / applet).symlink_to("busybox")
+        (self.directory / "containers.conf").write_text(_CONTAINERS_CONF)
+        (self.directory / "pod.yaml").write_text(_POD)
+
+    # --- runc and crun ------------------------------------------------------------------------------------------------
+
+    def _write_bundle(self) -> None:
+        if self.bundle.exists():
+            return
+        self.bundle.mkdir()
+        subprocess.run(["runc", "spec"], cwd=self.bundle, check=True, timeout=20)
+        config = json.loads((self.bundle / "config.json").read_text())
+        config["root"] = {"path": str(self.root), "readonly": False}
+        config["process"].update(terminal=False, args=["/bin/true"], rlimits=[])
+        (self.bundle / "config.json").write_text(json.dumps(config))
+
+    def runc_run(self, runs: int) -> float:
+        """Seconds of ``runc run`` of /bin/true."""
+        self._write_bundle()
+        return command_seconds(["runc", "run", "--bundle", str(self.bundle), "bench"], runs=runs)
+
+    def crun_run(self, runs: int) -> float:
+        """Seconds of ``crun run`` of /bin/true, in a mount namespace with cgroup2 where crun expects it. Without its
+        cgroup manager: that one raises RLIMIT_MEMLOCK, which not every machine allows (it makes crun faster here)."""
+        self._write_bundle()
+        loop = (
+            f"i=0; while [ $i -lt {runs} ]; do s=$(date +%s%N); crun --cgroup-manager=disabled run --bundle {self.bundle} bench </dev/null "
+            ">/dev/null || exit 1; e=$(date +%s%N); echo $((e - s)); i=$((i + 1)); done"
+        )
+        argv = ["unshare", "-m", "sh", "-c", f"mount -t cgroup2 none /sys/fs/cgroup && {loop}"]
+        out = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True).stdout
+        values = sorted(int(line) for line in out.split())
+        return values[len(values) // 2] / 1e9
+
+    def runc_exec(self, runs: int) -> float:
+        """Seconds of ``runc exec`` of /bin/true in a running container."""
+        self._write_bundle()
+        config = json.loads((self.bundle / "config.json").read_text())
+        config["process"]["args"] = ["/bin/sleep", "100"]
+        (self.bundle / "config.json").write_text(json.dumps(config))
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(
+            ["runc", "run", "--detach", "--bundle", str(self.bundle), "bench-exec"], check=True, timeout=20, **quiet
+        )
+        try:
+            return command_seconds(["runc", "exec", "bench-exec", "/bin/true"], runs=runs)
+        finally:
+            subprocess.run(["runc", "delete", "--force", "bench-exec"], timeout=20, check=False, **quiet)
+
+    # --- podman -------------------------------------------------------------------------------------------------------
+
+    def podman(self, *words: str) -> list[str]:
+        """A podman command line on this store."""
+        where = ["--root", str(self.directory / "store"), "--runroot", str(self.directory / "run")]
+        return ["podman", *where, "--storage-driver", "vfs", *words]
+
+    def _import(self) -> None:
+        exists = subprocess.run(self.podman("image", "exists", "bench"), env=self.env, timeout=60).returncode == 0
+        if not exists:
+            tar = subprocess.run(["tar", "-C", str(self.root), "-c", "."], capture_output=True, check=True, timeout=60)
+            subprocess.run(
+                self.podman("import", "-", "localhost/bench:latest"),
+                input=tar.stdout,
+                env=self.env,
+                check=True,
+                timeout=120,
+                capture_output=True,
+            )
+
+    def podman_run(self, runs: int) -> float:
+        """Seconds of ``podman run --rm`` of /bin/true without a network."""
+        self._import()
+        argv = self.podman("run", "--rm", "--network", "none", "localhost/bench:latest", "/bin/true")
+        return command_seconds(argv, runs=runs, env=self.env)
+
+    def podman_kube_play(self, runs: int) -> float:
+        """Seconds until ``podman kube play`` returns, which is when its one container was started."""
+        self._import()
+        pod = str(self.directory / "pod.yaml")
+        times = []
+        for _ in range(runs + 1):
+            times.append(
+                command_seconds(
+                    self.podman("kube", "play", "--network", "none", pod), runs=1, warmup=0, env=self.env
+                )
+            )
+            subprocess.run(
+                self.podman("kube", "down", pod), env=self.env, check=True, capture_output=True, timeout=60
+            )
+        return sorted(times[1:])[runs // 2]
+
+
+@contextmanager
+def peers() -> Iterator[Peers]:
+    """A set-up that is removed again."""
+    directory = Path(tempfile.mkdtemp(prefix="nsrunner-bench-"))
+    made = Peers(directory)
+    try:
+        yield made
+    finally:
+        subprocess.run(made.podman("system", "reset", "--force"), env=made.env, capture_output=True, timeout=120)
+        shutil.rmtree(directory, ignore_errors=True)
