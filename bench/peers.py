@@ -36,6 +36,12 @@ spec:
 """
 
 
+def _quietly(*argv: str) -> None:
+    """Runs a command with nothing attached: a detached container would keep a captured pipe open."""
+    null = subprocess.DEVNULL
+    subprocess.run(argv, stdin=null, stdout=null, stderr=null, timeout=20, check=True)
+
+
 class Peers:
     """One scratch directory with a busybox root, an OCI bundle and a podman store."""
 
@@ -76,10 +82,9 @@ class Peers:
         """Seconds of ``crun run`` of /bin/true, in a mount namespace with cgroup2 where crun expects it. Without its
         cgroup manager: that one raises RLIMIT_MEMLOCK, which not every machine allows (it makes crun faster here)."""
         self._write_bundle()
-        loop = (
-            f"i=0; while [ $i -lt {runs} ]; do s=$(date +%s%N); crun --cgroup-manager=disabled run --bundle {self.bundle} bench </dev/null "
-            ">/dev/null || exit 1; e=$(date +%s%N); echo $((e - s)); i=$((i + 1)); done"
-        )
+        crun = f"crun --cgroup-manager=disabled run --bundle {self.bundle} bench </dev/null >/dev/null || exit 1"
+        clock = "$(date +%s%N)"
+        loop = f"for i in $(seq {runs}); do s={clock}; {crun}; e={clock}; echo $((e - s)); done"
         argv = ["unshare", "-m", "sh", "-c", f"mount -t cgroup2 none /sys/fs/cgroup && {loop}"]
         out = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True).stdout
         values = sorted(int(line) for line in out.split())
@@ -91,14 +96,11 @@ class Peers:
         config = json.loads((self.bundle / "config.json").read_text())
         config["process"]["args"] = ["/bin/sleep", "100"]
         (self.bundle / "config.json").write_text(json.dumps(config))
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(
-            ["runc", "run", "--detach", "--bundle", str(self.bundle), "bench-exec"], check=True, timeout=20, **quiet
-        )
+        _quietly("runc", "run", "--detach", "--bundle", str(self.bundle), "bench-exec")
         try:
             return command_seconds(["runc", "exec", "bench-exec", "/bin/true"], runs=runs)
         finally:
-            subprocess.run(["runc", "delete", "--force", "bench-exec"], timeout=20, check=False, **quiet)
+            _quietly("runc", "delete", "--force", "bench-exec")
 
     # --- podman -------------------------------------------------------------------------------------------------------
 
@@ -133,13 +135,9 @@ class Peers:
         times = []
         for _ in range(runs + 1):
             times.append(
-                command_seconds(
-                    self.podman("kube", "play", "--network", "none", pod), runs=1, warmup=0, env=self.env
-                )
+                command_seconds(self.podman("kube", "play", "--network", "none", pod), runs=1, warmup=0, env=self.env)
             )
-            subprocess.run(
-                self.podman("kube", "down", pod), env=self.env, check=True, capture_output=True, timeout=60
-            )
+            subprocess.run(self.podman("kube", "down", pod), env=self.env, check=True, capture_output=True, timeout=60)
         return sorted(times[1:])[runs // 2]
 
 
