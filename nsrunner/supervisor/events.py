@@ -1,0 +1,164 @@
+"""Kubernetes Events about pods: made from the machine's RecordEvent commands, counted and combined as client-go does.
+
+The source is kubelet-semantics 28 (``staging/src/k8s.io/client-go/tools/record/events_cache.go``): identical events are
+counted; more than ten that differ only in their message, less than ten minutes apart, become one with the prefix
+``(combined from similar events): ``; beyond a burst of 25 a pod may publish one event per five minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from nsrunner.lifecycle.commands import RecordEvent
+from nsrunner.lifecycle.events import Now
+
+__all__ = ["KubeEvent", "Recorder"]
+
+COMBINED_PREFIX = "(combined from similar events): "
+COMBINE_AFTER = 10
+COMBINE_WINDOW = 600.0
+BURST = 25
+REFILL_SECONDS = 300.0
+REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeEvent:
+    """One core/v1 Event. The same ``name`` comes again with a higher ``count`` when the same thing happens again."""
+
+    name: str
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+    namespace: str
+    pod: str
+    uid: str
+    field_path: str = ""
+    """Such as ``spec.containers{web}``; empty for the pod itself."""
+    count: int = 1
+    first: float
+    """Seconds since the epoch."""
+    last: float
+
+    @property
+    def container(self) -> str:
+        """Name of the container that it is about; empty for the pod itself."""
+        return self.field_path.partition("{")[2].rstrip("}")
+
+    def to_dict(self, host: str = "") -> dict[str, Any]:
+        """The object as the API shows it."""
+        involved = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": self.pod,
+            "namespace": self.namespace,
+            "uid": self.uid,
+        }
+        if self.field_path:
+            involved["fieldPath"] = self.field_path
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                "creationTimestamp": _timestamp(self.first),
+            },
+            "involvedObject": involved,
+            "reason": self.reason,
+            "message": self.message,
+            "source": {"component": "kubelet", **({"host": host} if host else {})},
+            "firstTimestamp": _timestamp(self.first),
+            "lastTimestamp": _timestamp(self.last),
+            "count": self.count,
+            "type": self.type,
+            "eventTime": None,
+            "reportingComponent": "kubelet",
+            "reportingInstance": host,
+        }
+
+
+def _timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(slots=True)
+class _Group:
+    """Events alike in all but the message."""
+
+    messages: set[str]
+    last: float
+
+
+class Recorder:
+    """The events of one pod: correlates, remembers them for ``describe``, and hands each on.
+
+    ``sink`` is called for each event that is published, new or counted up.
+    """
+
+    def __init__(self, *, namespace: str, pod: str, uid: str, sink: Callable[[KubeEvent], None]) -> None:
+        self._namespace = namespace
+        self._pod = pod
+        self._uid = uid
+        self._sink = sink
+        self._groups: dict[tuple[str, str], _Group] = {}
+        self._events: dict[tuple[str, str, str, str], KubeEvent] = {}
+        self._tokens = float(BURST)
+        self._refilled: float | None = None
+        self._made = 0
+
+    @property
+    def events(self) -> tuple[KubeEvent, ...]:
+        """All that were published and are remembered, by the time they happened first."""
+        return tuple(sorted(self._events.values(), key=lambda event: event.first))
+
+    def record(self, command: RecordEvent, now: Now) -> KubeEvent | None:
+        """Publishes, or returns None when the rate limit holds it back (it is counted all the same, as upstream)."""
+        group_key = (command.type, command.reason)
+        group = self._groups.get(group_key)
+        if group is None or now.mono - group.last > COMBINE_WINDOW:
+            group = self._groups[group_key] = _Group(set(), now.mono)
+        group.last = now.mono
+        group.messages.add(command.message)
+        if len(group.messages) >= COMBINE_AFTER:
+            # One key for all further messages, so that they are counted as one event; the newest message is shown.
+            group.messages.pop()
+            key, message = (*group_key, "", COMBINED_PREFIX), COMBINED_PREFIX + command.message
+        else:
+            key, message = (*group_key, command.field_path, command.message), command.message
+        known = self._events.get(key)
+        if known is None:
+            self._made += 1
+            event = KubeEvent(
+                name=f"{self._pod}.{int(now.wall * 1e9) + self._made:x}",
+                type=command.type,
+                reason=command.reason,
+                message=message,
+                namespace=self._namespace,
+                pod=self._pod,
+                uid=self._uid,
+                field_path=command.field_path,
+                first=now.wall,
+                last=now.wall,
+            )
+        else:
+            event = replace(known, message=message, count=known.count + 1, last=now.wall)
+        self._events[key] = event
+        if len(self._events) > REMEMBERED:
+            del self._events[next(iter(self._events))]
+        if not self._take_token(now.mono):
+            return None
+        self._sink(event)
+        return event
+
+    def _take_token(self, mono: float) -> bool:
+        if self._refilled is not None:
+            self._tokens = min(BURST, self._tokens + (mono - self._refilled) / REFILL_SECONDS)
+        self._refilled = mono
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
