@@ -1,0 +1,193 @@
+"""The cells of a table of pods, computed as the API server does (kubelet-semantics 17, ``printers/internalversion``).
+
+Works on the JSON form of a Pod, so that ``ps`` needs no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+__all__ = ["PodCells", "human_duration", "parse_time", "pod_cells"]
+
+Json = Mapping[str, Any]
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+_YEAR: Final = 365 * _DAY
+
+
+def human_duration(seconds: float) -> str:
+    """An age as kubectl writes it: ``45s``, ``3m20s``, ``2h``, ``5d3h``. Negative ones count as ``0s``.
+
+    Source: apimachinery ``util/duration.HumanDuration``.
+    """
+    left = int(seconds)
+    if left < -1:
+        return "<invalid>"
+    left = max(left, 0)
+    if left < 2 * _MINUTE:
+        return f"{left}s"
+    if left < 10 * _MINUTE:
+        return _two(left, _MINUTE, "m", 1, "s")
+    if left < 3 * _HOUR:
+        return f"{left // _MINUTE}m"
+    if left < 8 * _HOUR:
+        return _two(left, _HOUR, "h", _MINUTE, "m")
+    if left < 2 * _DAY:
+        return f"{left // _HOUR}h"
+    if left < 8 * _DAY:
+        return _two(left, _DAY, "d", _HOUR, "h")
+    if left < 2 * _YEAR:
+        return f"{left // _DAY}d"
+    if left < 8 * _YEAR:
+        return _two(left, _YEAR, "y", _DAY, "d")
+    return f"{left // _YEAR}y"
+
+
+def _two(seconds: int, big: int, big_unit: str, small: int, small_unit: str) -> str:
+    rest = seconds % big // small
+    return f"{seconds // big}{big_unit}{rest}{small_unit}" if rest else f"{seconds // big}{big_unit}"
+
+
+def parse_time(stamp: object) -> float | None:
+    """Seconds since the epoch of an RFC 3339 stamp; None for anything else."""
+    if not isinstance(stamp, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodCells:
+    ready: str
+    """``1/2``"""
+    status: str
+    restarts: str
+    """``3 (20s ago)``"""
+    age: str
+
+
+@dataclass(slots=True)
+class _Restarts:
+    """Sum of restarts, and when the newest of them was."""
+
+    count: int = 0
+    newest: float | None = None
+
+    def add(self, status: Json) -> None:
+        self.count += int(status.get("restartCount") or 0)
+        finished = parse_time(((status.get("lastState") or {}).get("terminated") or {}).get("finishedAt"))
+        if finished is not None and (self.newest is None or finished > self.newest):
+            self.newest = finished
+
+    def text(self, now: float) -> str:
+        if self.count and self.newest is not None:
+            return f"{self.count} ({human_duration(now - self.newest)} ago)"
+        return str(self.count)
+
+
+@dataclass(slots=True)
+class _InitScan:
+    status: str = ""
+    stopped: bool = False
+    ready_sidecars: int = 0
+
+
+def pod_cells(pod: Json, now: float) -> PodCells:
+    """READY, STATUS, RESTARTS and AGE of a Pod at ``now`` (seconds since the epoch)."""
+    spec, status, metadata = pod.get("spec") or {}, pod.get("status") or {}, pod.get("metadata") or {}
+    conditions = {condition.get("type"): condition for condition in status.get("conditions") or ()}
+    init_specs: Sequence[Json] = spec.get("initContainers") or ()
+    sidecars = {init["name"] for init in init_specs if init.get("restartPolicy") == "Always"}
+    total = len(spec.get("containers") or ()) + len(sidecars)
+
+    restarts, sidecar_restarts = _Restarts(), _Restarts()
+    init = _scan_init(status, sidecars, len(init_specs), restarts, sidecar_restarts)
+    reason = init.status or status.get("reason") or status.get("phase") or "Unknown"
+    if (conditions.get("PodScheduled") or {}).get("reason") == "SchedulingGated" and not init.status:
+        reason = "SchedulingGated"
+    ready = init.ready_sidecars
+    if not init.stopped or _is_true(conditions, "Initialized"):
+        restarts = sidecar_restarts
+        reason, regular_ready = _scan_regular(status, reason, _is_true(conditions, "Ready"), restarts)
+        ready += regular_ready
+    if metadata.get("deletionTimestamp"):
+        if status.get("reason") == "NodeLost":
+            reason = "Unknown"
+        elif status.get("phase") not in ("Succeeded", "Failed"):
+            reason = "Terminating"
+    created = parse_time(metadata.get("creationTimestamp"))
+    return PodCells(
+        ready=f"{ready}/{total}",
+        status=reason,
+        restarts=restarts.text(now),
+        age="<unknown>" if created is None else human_duration(now - created),
+    )
+
+
+def _is_true(conditions: Mapping[Any, Json], name: str) -> bool:
+    return (conditions.get(name) or {}).get("status") == "True"
+
+
+def _exit_reason(terminated: Json) -> str:
+    if terminated.get("reason"):
+        return str(terminated["reason"])
+    if terminated.get("signal"):
+        return f"Signal:{terminated['signal']}"
+    return f"ExitCode:{terminated.get('exitCode') or 0}"
+
+
+def _scan_init(status: Json, sidecars: set[str], total: int, restarts: _Restarts, sidecar_restarts: _Restarts) -> _InitScan:
+    scan = _InitScan()
+    for index, container in enumerate(status.get("initContainerStatuses") or ()):
+        state = container.get("state") or {}
+        is_sidecar = container.get("name") in sidecars
+        restarts.add(container)
+        if is_sidecar:
+            sidecar_restarts.add(container)
+        terminated, waiting = state.get("terminated"), state.get("waiting") or {}
+        if terminated is not None and not terminated.get("exitCode"):
+            continue
+        if is_sidecar and container.get("started"):
+            scan.ready_sidecars += bool(container.get("ready"))
+            continue
+        if terminated is not None:
+            scan.status = f"Init:{_exit_reason(terminated)}"
+        elif waiting.get("reason") and waiting["reason"] != "PodInitializing":
+            scan.status = f"Init:{waiting['reason']}"
+        else:
+            scan.status = f"Init:{index}/{total}"
+        scan.stopped = True
+        break
+    return scan
+
+
+def _scan_regular(status: Json, reason: str, pod_ready: bool, restarts: _Restarts) -> tuple[str, int]:
+    running, ready, failed = False, 0, ""
+    for container in reversed(status.get("containerStatuses") or ()):
+        state = container.get("state") or {}
+        restarts.add(container)
+        if (state.get("waiting") or {}).get("reason"):
+            reason = state["waiting"]["reason"]
+        elif state.get("terminated") is not None:
+            reason = _exit_reason(state["terminated"])
+            if state["terminated"].get("exitCode"):
+                failed = reason
+        elif container.get("ready") and state.get("running") is not None:
+            running = True
+            ready += 1
+    if reason == "Completed":
+        if running and pod_ready:
+            reason = "Running"
+        elif failed:
+            reason = failed
+        elif running:
+            reason = "NotReady"
+    return reason, ready

@@ -1,0 +1,36 @@
+"""The exit codes: part of the interface, see ``nsrunner help exit-codes`` and each verb's ``--help``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "BROKEN_PIPE",
+    "FAILED",
+    "INTERRUPTED",
+    "INTERNAL",
+    "NOT_EXECUTABLE",
+    "NOT_FOUND",
+    "OK",
+    "TERMINATED",
+    "TIMEOUT",
+    "USAGE",
+]
+
+OK: Final = 0
+FAILED: Final = 1
+"""The verb could not do what was asked: no such pod, the host cannot run pods."""
+USAGE: Final = 2
+"""A wrong option or a bad manifest; nothing was run."""
+TIMEOUT: Final = 124
+"""``run --timeout`` (the number of timeout(1))."""
+INTERNAL: Final = 125
+"""nsrunner itself, or the host, failed; not the pod (the number of podman and env(1))."""
+NOT_EXECUTABLE: Final = 126
+NOT_FOUND: Final = 127
+INTERRUPTED: Final = 130
+"""128 + SIGINT."""
+BROKEN_PIPE: Final = 141
+"""128 + SIGPIPE: the reader of our output went away."""
+TERMINATED: Final = 143
+"""128 + SIGTERM; a hang-up ends in it too."""

@@ -1,0 +1,175 @@
+"""The ``nsrunner`` program: finds the verb, runs it, and turns whatever happens into a message and an exit code.
+
+Only the chosen verb's module is imported. Nothing leaves :func:`main` but an exit code: not Ctrl-C, not a broken pipe, not
+a full disk.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from . import exits
+from .output import escape, say, write
+
+__all__ = ["VERBS", "entry", "main"]
+
+VERBS: Final = {
+    "run": ("run", "run the pods of a manifest in the foreground, until they end"),
+    "validate": ("validate", "check manifests without running anything"),
+    "ps": ("ps", "list the running pods"),
+    "logs": ("logs", "show what a container has written"),
+    "exec": ("exec", "run a command in a running container"),
+    "doctor": ("doctor", "say what this host can do, and how to get what it lacks"),
+    "completion": ("completion", "print the completion script for a shell"),
+    "version": ("version", "print the version"),
+}
+"""Verb to (module, what it does in a few words), in the order of the help."""
+
+_HIDDEN: Final = {"__complete": "complete"}
+
+_HELP: Final = """\
+usage: nsrunner VERB ...
+
+Kubernetes Pods without Kubernetes: runs Pod manifests as plain Linux processes
+in shared namespaces, with the kubelet's lifecycle.
+
+{verbs}
+
+Try it:
+
+  nsrunner doctor                what can this host do?
+  nsrunner run pod.yaml          run a pod; Ctrl-C ends it gracefully
+  nsrunner logs -f web           from a second terminal
+  nsrunner exec -it web -- sh
+
+'nsrunner VERB --help' says more, exit codes included.
+"""
+
+
+def _help() -> str:
+    width = max(len(verb) for verb in VERBS)
+    return _HELP.format(verbs="\n".join(f"  {verb:<{width}}  {what}" for verb, (_, what) in VERBS.items()))
+
+
+def _unknown(verb: str) -> int:
+    from .parser import suggestion
+
+    kind = "option" if verb.startswith("-") else "verb"
+    say(f'nsrunner: unknown {kind} "{escape(verb)}".{suggestion(verb, VERBS)}\nSee \'nsrunner --help\'.')
+    return exits.USAGE
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments:
+        sys.stderr.write(_help())
+        return exits.USAGE
+    verb, *rest = arguments
+    if verb in ("-h", "--help") or (verb == "help" and not rest):
+        write(_help())
+        return exits.OK
+    if verb == "help":
+        verb, rest = rest[0], ["--help"]
+    if verb in ("-V", "--version"):
+        verb = "version"
+    name = VERBS[verb][0] if verb in VERBS else _HIDDEN.get(verb)
+    if name is None:
+        return _unknown(verb)
+    module: Any = importlib.import_module(f"nsrunner.cli.{name}")
+    options = module.parser().parse_args(rest)
+    code: int = module.run(options)
+    return code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``nsrunner`` with these arguments (None: the process's own) and give the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    runs = arguments[:1] == ["run"]
+    failed = exits.INTERNAL if runs else exits.FAILED
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except SystemExit as end:  # argparse: --help, or a usage error that it has told already
+        code = end.code if isinstance(end.code, int) else exits.OK
+    except KeyboardInterrupt:
+        code = exits.INTERRUPTED
+    except BrokenPipeError:
+        code = exits.BROKEN_PIPE
+    except OSError as error:
+        say(f"nsrunner: {_describe(error)}")
+        code = failed
+    except Exception as error:
+        code = _report(error, failed=failed, misused=exits.USAGE if runs else exits.FAILED)
+    return _close_stdout(code)
+
+
+def _describe(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{escape(os.fsdecode(error.filename))}: {reason}" if isinstance(error.filename, str | bytes) else reason
+
+
+def _report(error: Exception, *, failed: int, misused: int) -> int:
+    from ..errors import ManifestError, NsrunnerError, UsageError
+
+    if isinstance(error, NsrunnerError):
+        say(f"nsrunner: {error}")
+        if isinstance(error, ManifestError):
+            return exits.USAGE
+        return misused if isinstance(error, UsageError) else failed
+    if os.environ.get("NSRUNNER_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    say(
+        f"nsrunner: internal error: {type(error).__name__}: {error}\n"
+        "This is a bug in nsrunner. NSRUNNER_DEBUG=1 shows where it happened; please report it."
+    )
+    return failed
+
+
+def _close_stdout(code: int) -> int:
+    """Flush here, where a failure can still be an exit code: at interpreter exit it would be a traceback."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return code or exits.BROKEN_PIPE
+    except (OSError, ValueError) as error:
+        _silence_stdout()
+        if code == exits.OK:
+            say(f"nsrunner: cannot write standard output: {getattr(error, 'strerror', None) or error}")
+            return exits.FAILED
+    return code
+
+
+def _silence_stdout() -> None:
+    try:
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+    except (OSError, ValueError):  # no descriptor behind it: nothing to silence
+        pass
+
+
+def _open_missing_descriptors() -> None:
+    """Started with 0, 1 or 2 closed: give them /dev/null, or the next file opened would become standard output."""
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(null, True)
+    os.close(null)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def entry() -> NoReturn:
+    """The console script: :func:`main` for the whole process."""
+    _open_missing_descriptors()
+    for stream in (sys.stdout, sys.stderr):
+        # A locale that cannot write a character gets an escape, never a UnicodeEncodeError.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    raise SystemExit(main())
