@@ -1,0 +1,56 @@
+/* util.h - the small things: descriptors that close themselves, whole reads and writes, one path component.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NSR_UTIL_H
+#define NSR_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "nsr.h"
+
+#define cleanup_fd __attribute__((cleanup(nsr_close)))
+#define cleanup_free __attribute__((cleanup(nsr_free)))
+
+/* Closes *fd unless it is negative, and makes it -1; errno stays. */
+void nsr_close(int *fd);
+void nsr_free(void *pointer_to_pointer);
+
+/* The descriptor, which the caller's variable then no longer owns. */
+static inline int steal_fd(int *fd)
+{
+	int stolen = *fd;
+
+	*fd = -1;
+	return stolen;
+}
+
+/* One component of a path: not empty, not "." or "..", no slash, at most NAME_MAX bytes. */
+bool nsr_is_component(const char *name);
+
+/* open(dir_fd, name) for an existing file, one write, close: procfs and cgroupfs files. 0 or -errno. */
+int nsr_write_at(int dir_fd, const char *name, const char *text);
+/* Reads a small file whole and NUL-terminates it. Length or -errno; -EFBIG when it does not fit. */
+ssize_t nsr_read_at(int dir_fd, const char *name, char *buffer, size_t size);
+/* All of it, through short writes and EINTR. */
+int nsr_write_all(int fd, const void *data, size_t length);
+
+/* Parses a decimal number that is the whole string. */
+int nsr_parse_u64(const char *text, uint64_t max, uint64_t *ret);
+
+/* Decimal digits of value in buffer (at least 21 bytes); snprintf is not for the child after clone. Returns buffer. */
+char *nsr_format_u64(char *buffer, uint64_t value);
+
+/* Test hook: behave as the oldest kernel does: none of mount_setattr, cgroup.kill, CLOSE_RANGE_CLOEXEC, open_tree ... even where
+ * the kernel has them. Bits below; 0 outside of tests. */
+extern unsigned nsr_force_fallback;
+#define NSR_FALLBACK_MOUNT_SETATTR 1u
+#define NSR_FALLBACK_CGROUP_KILL 2u
+#define NSR_FALLBACK_CLOSE_RANGE 4u
+#define NSR_FALLBACK_INTO_CGROUP 8u
+#define NSR_FALLBACK_DUMMY 16u
+#define NSR_FALLBACK_OVERLAY 32u
+
+#endif
