@@ -1,0 +1,41 @@
+"""What a pod's owner tells the other processes of the host: the Pod with its status, as JSON, in the pod's run directory.
+
+The owner (``run``, a library program, the daemon) replaces the file whenever the status has changed; ``nsrunner ps``,
+``logs`` and ``exec`` read it. The directory is root's alone (0700) and goes with the pod.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Final
+
+__all__ = ["NAME", "publish", "published"]
+
+NAME: Final = "status.json"
+
+
+def publish(run_dir: str, pod: dict[str, Any]) -> None:
+    """Replace the published Pod, at once or not at all. ``pod`` is what ``nsrunner.model.encode`` gives.
+
+    Takes some 0.1 ms on a tmpfs. Raises OSError; FileNotFoundError when the pod's directory is gone already.
+    """
+    path = os.path.join(run_dir, NAME)
+    fresh = f"{path}.new"
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        json.dump(pod, file, separators=(",", ":"))
+    os.rename(fresh, path)
+
+
+def published(run_dir: str) -> dict[str, Any] | None:
+    """The Pod that the owner published last; None when it has published none (yet), or the pod is gone.
+
+    Raises OSError (PermissionError for those who are not root).
+    """
+    try:
+        with open(os.path.join(run_dir, NAME), encoding="utf-8") as file:
+            pod = json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+    return pod if isinstance(pod, dict) else None
