@@ -1,7 +1,7 @@
 """What this machine can do, probed by doing it: the reasons behind the typed skips (`@pytest.mark.needs_...`).
 
-A probe answers None (it can) or a Lack. A lack is `final` when nothing that the tests could install or start would mend it (the
-kernel refused); under NSRUNNER_TEST_STRICT=1 only a final lack may skip a test, everything else fails it.
+A probe answers None (it can) or a Lack. A lack is `final` when nothing that the tests could install or start would mend
+it (the kernel refused); under NSRUNNER_TEST_STRICT=1 only a final lack may skip a test, everything else fails it.
 """
 
 from __future__ import annotations

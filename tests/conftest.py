@@ -1,7 +1,7 @@
 """Rules for every test: typed skips, strict mode, and nothing left behind by tests of real processes.
 
-NSRUNNER_TEST_STRICT=1 (set in CI) turns each skip into a failure, unless a probe of capabilities.py says that this machine truly
-cannot.
+NSRUNNER_TEST_STRICT=1 (set in CI) turns each skip into a failure, unless a probe of capabilities.py says that this
+machine truly cannot.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ REAL = (TESTS / "kernel", TESTS / "examples")
 """Tests below these make real pods: each is checked for what it left."""
 
 FINAL_SKIP = "this machine cannot: "
+STRICT = "a skip is a failure: NSRUNNER_TEST_STRICT is set"
 
 
 def pytest_report_header() -> list[str]:
@@ -33,7 +34,7 @@ def pytest_report_header() -> list[str]:
     kernel = os.uname()
     return [
         f"nsrunner: {version} from {Path(nsrunner.__file__).parent}",
-        f"kernel: {kernel.sysname} {kernel.release} {kernel.machine}, uid {os.geteuid()}, strict: {capabilities.strict()}",
+        f"kernel: {kernel.release} {kernel.machine}, uid {os.geteuid()}, strict: {capabilities.strict()}",
     ]
 
 
@@ -65,7 +66,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         if FINAL_SKIP not in reason:
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid}: {reason} (a skip is a failure: NSRUNNER_TEST_STRICT is set)"
+            report.longrepr = f"{item.nodeid}: {reason} ({STRICT})"
     return report
 
 
@@ -74,19 +75,19 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
     report = yield
     if report.outcome == "skipped" and capabilities.strict():
         report.outcome = "failed"
-        report.longrepr = f"{collector.nodeid}: skipped while collecting (a skip is a failure: NSRUNNER_TEST_STRICT is set)"
+        report.longrepr = f"{collector.nodeid}: skipped while collecting ({STRICT})"
     return report
 
 
 @pytest.fixture(scope="session", autouse=True)
 def orphans_come_here() -> None:
-    """Every process that a test starts stays a descendant of this one, whoever dies in between: so a leak can be seen."""
+    """Every process that a test starts stays a descendant of this one, whoever dies in between."""
     leaks.become_subreaper()
 
 
 @pytest.fixture(autouse=True)
 def nothing_left(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test of real pods runs in a state root of its own, and leaves no process, mount, cgroup, link, rule, descriptor or file."""
+    """A test of real pods has its own state root, and leaves no process, mount, cgroup, link, rule, fd or file."""
     if not is_real(request.path):
         yield
         return

@@ -1,7 +1,7 @@
 """What a pod could leave on the host, as sets that can be subtracted: the leak check of the tests that make real pods.
 
-Other programs (and other test workers) may run beside the tests, so each kind is narrowed to what can only be ours: processes to our
-own descendants (we are a subreaper), cgroups to empty ones, files to the test's own state root.
+Other programs (and other test workers) may run beside the tests, so each kind is narrowed to what can only be ours:
+processes to our own descendants (we are a subreaper), cgroups to empty ones, files to the test's own state root.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def processes() -> dict[int, str]:
             continue  # it ended meanwhile
         name = stat[stat.index("(") + 1 : stat.rindex(")")]
         fields = stat[stat.rindex(")") + 2 :].split()
-        parents[int(entry)] = (int(fields[1]), f"{name} ({'zombie' if fields[0] == 'Z' else 'alive'}, started {fields[19]})")
+        state = "zombie" if fields[0] == "Z" else "alive"
+        parents[int(entry)] = (int(fields[1]), f"{name} ({state}, started {fields[19]})")
     ours = {os.getpid()}
     grown = True
     while grown:
@@ -86,7 +87,7 @@ def mounts() -> set[str]:
 
 
 def cgroups() -> set[str]:
-    """Empty nsrunner cgroups: a live one belongs to a pod that may be somebody else's, a dead one has been forgotten."""
+    """Empty nsrunner cgroups: a live one may be of somebody else's pod, a dead one has been forgotten."""
     found = set()
     for line in Path("/proc/mounts").read_text().splitlines():
         _, top, kind, *_ = line.split()

@@ -1,9 +1,9 @@
 """Makes the checkout importable in the virtual environment that runs this: `make dev`.
 
-pip builds and installs the package (so that its metadata, script and pytest plugin are there), and then the installed copy gives way to
-the checkout: the extension and the two helpers move into nsrunner/ (git ignores them) and a .pth file points there. Compared
-with meson-python's own editable mode nothing is compiled by an import, so other users and root can import the checkout
-and a half-edited C file breaks nobody; after an edit of C, run `make dev` again.
+pip builds and installs the package (so that its metadata, script and pytest plugin are there), and then the installed
+copy gives way to the checkout: the extension and the two helpers move into nsrunner/ (git ignores them) and a .pth file
+points there. Unlike with meson-python's own editable mode nothing is compiled by an import: other users and root can
+import the checkout and a half-edited C file breaks nobody; after an edit of C, run `make dev` again.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def main() -> int:
         site = Path(sysconfig.get_path("platlib"))
         pth = site / "nsrunner-checkout.pth"
         pth.unlink(missing_ok=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--force-reinstall"]
-        pip += [f"-Cbuild-dir={build / 'dev'}", "-Csetup-args=-Dwerror=true", str(CHECKOUT)]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"]
+        pip += ["--no-build-isolation", f"-Cbuild-dir={build / 'dev'}", "-Csetup-args=-Dwerror=true", str(CHECKOUT)]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # meson and ninja of the venv
         done = subprocess.run(pip, env=os.environ | {"PATH": path}, check=False)
         if done.returncode:
