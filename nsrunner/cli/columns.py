@@ -8,49 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-__all__ = ["PodCells", "human_duration", "parse_time", "pod_cells"]
+from .ages import age
+
+__all__ = ["PodCells", "parse_time", "pod_cells"]
 
 Json = Mapping[str, Any]
-
-_MINUTE: Final = 60
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
-_YEAR: Final = 365 * _DAY
-
-
-def human_duration(seconds: float) -> str:
-    """An age as kubectl writes it: ``45s``, ``3m20s``, ``2h``, ``5d3h``. Negative ones count as ``0s``.
-
-    Source: apimachinery ``util/duration.HumanDuration``.
-    """
-    left = int(seconds)
-    if left < -1:
-        return "<invalid>"
-    left = max(left, 0)
-    if left < 2 * _MINUTE:
-        return f"{left}s"
-    if left < 10 * _MINUTE:
-        return _two(left, _MINUTE, "m", 1, "s")
-    if left < 3 * _HOUR:
-        return f"{left // _MINUTE}m"
-    if left < 8 * _HOUR:
-        return _two(left, _HOUR, "h", _MINUTE, "m")
-    if left < 2 * _DAY:
-        return f"{left // _HOUR}h"
-    if left < 8 * _DAY:
-        return _two(left, _DAY, "d", _HOUR, "h")
-    if left < 2 * _YEAR:
-        return f"{left // _DAY}d"
-    if left < 8 * _YEAR:
-        return _two(left, _YEAR, "y", _DAY, "d")
-    return f"{left // _YEAR}y"
-
-
-def _two(seconds: int, big: int, big_unit: str, small: int, small_unit: str) -> str:
-    rest = seconds % big // small
-    return f"{seconds // big}{big_unit}{rest}{small_unit}" if rest else f"{seconds // big}{big_unit}"
 
 
 def parse_time(stamp: object) -> float | None:
@@ -89,7 +53,7 @@ class _Restarts:
 
     def text(self, now: float) -> str:
         if self.count and self.newest is not None:
-            return f"{self.count} ({human_duration(now - self.newest)} ago)"
+            return f"{self.count} ({age(now - self.newest)} ago)"
         return str(self.count)
 
 
@@ -128,7 +92,7 @@ def pod_cells(pod: Json, now: float) -> PodCells:
         ready=f"{ready}/{total}",
         status=reason,
         restarts=restarts.text(now),
-        age="<unknown>" if created is None else human_duration(now - created),
+        age="<unknown>" if created is None else age(now - created),
     )
 
 
@@ -144,7 +108,9 @@ def _exit_reason(terminated: Json) -> str:
     return f"ExitCode:{terminated.get('exitCode') or 0}"
 
 
-def _scan_init(status: Json, sidecars: set[str], total: int, restarts: _Restarts, sidecar_restarts: _Restarts) -> _InitScan:
+def _scan_init(
+    status: Json, sidecars: set[str], total: int, restarts: _Restarts, sidecar_restarts: _Restarts
+) -> _InitScan:
     scan = _InitScan()
     for index, container in enumerate(status.get("initContainerStatuses") or ()):
         state = container.get("state") or {}

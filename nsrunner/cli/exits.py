@@ -7,8 +7,8 @@ from typing import Final
 __all__ = [
     "BROKEN_PIPE",
     "FAILED",
-    "INTERRUPTED",
     "INTERNAL",
+    "INTERRUPTED",
     "NOT_EXECUTABLE",
     "NOT_FOUND",
     "OK",

@@ -1,7 +1,7 @@
 """The ``nsrunner`` program: finds the verb, runs it, and turns whatever happens into a message and an exit code.
 
-Only the chosen verb's module is imported. Nothing leaves :func:`main` but an exit code: not Ctrl-C, not a broken pipe, not
-a full disk.
+Only the chosen verb's module is imported. Nothing leaves :func:`main` but an exit code: not Ctrl-C, not a broken pipe,
+not a full disk.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _unknown(verb: str) -> int:
     from .parser import suggestion
 
     kind = "option" if verb.startswith("-") else "verb"
-    say(f'nsrunner: unknown {kind} "{escape(verb)}".{suggestion(verb, VERBS)}\nSee \'nsrunner --help\'.')
+    say(f"nsrunner: unknown {kind} \"{escape(verb)}\".{suggestion(verb, VERBS)}\nSee 'nsrunner --help'.")
     return exits.USAGE
 
 
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         say(f"nsrunner: {_describe(error)}")
         code = failed
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort of the program: a message, never a traceback
         code = _report(error, failed=failed, misused=exits.USAGE if runs else exits.FAILED)
     return _close_stdout(code)
 
