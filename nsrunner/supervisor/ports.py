@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from nsrunner.lifecycle.events import Now
 from nsrunner.model.types import ConfigMap, Pod, Secret
 from nsrunner.sandbox.records import ContainerRunning, ExecResult, Record, SandboxCreated
-from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Owner, PodPaths, SandboxSpec
+from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
+from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent
 
 __all__ = ["Clock", "EventSink", "ObjectReader", "PodSource", "Process", "Sandbox", "Shims", "StatusSink"]
@@ -71,34 +72,36 @@ class Process(Protocol):
 
     async def wait(self) -> ExecResult: ...
 
-    async def kill(self) -> None:
+    def kill(self) -> Awaitable[None]:
         """The whole tree that it started."""
         ...
 
-    async def resize(self, rows: int, columns: int) -> None: ...
+    def resize(self, rows: int, columns: int) -> Awaitable[None]: ...
 
 
 class Sandbox(Protocol):
     """One pod's shim, as its controller sees it. Every call raises SandboxError when a step fails (step ``find the
-    container`` for one that is gone) and when the connection is lost. A repeated ``id`` gets the first answer again."""
+    container`` for one that is gone) and when the connection is lost. A repeated ``id`` gets the first answer again.
 
-    async def create_sandbox(self, id: int, spec: SandboxSpec) -> SandboxCreated: ...
+    Each command is sent when the method is called, not when its result is awaited."""
 
-    async def stop_sandbox(self, id: int, attempt: int) -> None:
+    def create_sandbox(self, id: int, spec: SandboxSpec, /) -> Awaitable[SandboxCreated]: ...
+
+    def stop_sandbox(self, id: int, attempt: int, /) -> Awaitable[None]:
         """Kills all that is left, then pause; returns when everything is reaped."""
         ...
 
-    async def start_container(self, id: int, spec: ContainerSpec) -> ContainerRunning:
+    def start_container(self, id: int, spec: ContainerSpec, /) -> Awaitable[ContainerRunning]:
         """Returns when execve has succeeded."""
         ...
 
-    async def signal(self, id: int, container_id: str, signal: int, *, whole: bool) -> None:
+    def signal(self, id: int, container_id: str, signal: int, /, *, whole: bool) -> Awaitable[None]:
         """To the first process, or with ``whole`` to everything in its cgroup. No error when it is gone."""
         ...
 
-    async def remove_container(self, id: int, container_id: str) -> None: ...
+    def remove_container(self, id: int, container_id: str, /) -> Awaitable[None]: ...
 
-    async def remove_pod(self, id: int) -> None:
+    def remove_pod(self, id: int, /) -> Awaitable[None]:
         """Everything that is left; the shim exits afterwards."""
         ...
 
@@ -121,6 +124,7 @@ class Sandbox(Protocol):
 class Shims(Protocol):
     """Makes shims. One of it per process: it holds the sealed copies of the two executables."""
 
-    async def launch(self, paths: PodPaths, owner: Owner) -> Sandbox:
-        """A new shim for a pod, connected as its controller. Raises SandboxError."""
+    async def launch(self, pod: RegisteredPod) -> Sandbox:
+        """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller. Raises
+        SandboxError; UsageError when the pod belongs to somebody else."""
         ...
