@@ -6,7 +6,7 @@ how absent and empty values look. Importing all of them takes about 30 ms, so no
 
 from __future__ import annotations
 
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.config import (
     ConfigMap,
     Secret,
@@ -232,6 +232,7 @@ __all__ = [
     "ISCSIVolumeSource",
     "ImageVolumeSource",
     "ImageVolumeStatus",
+    "Int32",
     "KeyToPath",
     "LabelSelector",
     "LabelSelectorRequirement",

@@ -18,11 +18,14 @@ a Time or MicroTime              ``str``, RFC 3339 in UTC
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
-__all__ = ["Struct", "json_name"]
+__all__ = ["Int32", "Struct", "json_name"]
+
+Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+"""A number that the API keeps in 32 bits; every other one has 64."""
 
 _ACRONYMS: Final = {
     "api": "API",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.env import EnvFromSource, EnvVar
 from nsrunner.model.types.lifecycle import Lifecycle
 from nsrunner.model.types.probe import Probe
@@ -23,8 +23,8 @@ __all__ = [
 
 class ContainerPort(Struct, frozen=True, kw_only=True):
     name: str | None = None
-    host_port: int = 0
-    container_port: int
+    host_port: Int32 = 0
+    container_port: Int32
     protocol: str = ""
     host_ip: str | None = None
 
@@ -46,7 +46,7 @@ class VolumeDevice(Struct, frozen=True, kw_only=True):
 
 class ContainerRestartRuleOnExitCodes(Struct, frozen=True, kw_only=True):
     operator: str
-    values: tuple[int, ...] = ()
+    values: tuple[Int32, ...] = ()
 
 
 class ContainerRestartRule(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.meta import ObjectMeta, ObjectReference
 
 __all__ = ["Event", "EventSeries", "EventSource"]
@@ -16,7 +16,7 @@ class EventSource(Struct, frozen=True, kw_only=True):
 
 
 class EventSeries(Struct, frozen=True, kw_only=True):
-    count: int | None = None
+    count: Int32 | None = None
     last_observed_time: str | None = None
 
 
@@ -31,7 +31,7 @@ class Event(Struct, frozen=True, kw_only=True):
     source: EventSource | None = None
     first_timestamp: str | None = None
     last_timestamp: str | None = None
-    count: int | None = None
+    count: Int32 | None = None
     type: str | None = None
     """``Normal`` or ``Warning``."""
     event_time: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from nsrunner.model.quantity import Quantity
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.container import Container, EphemeralContainer
 from nsrunner.model.types.meta import LocalObjectReference, ObjectMeta
 from nsrunner.model.types.resources import PodResourceClaim, ResourceRequirements
@@ -82,7 +82,7 @@ class PodSpec(Struct, frozen=True, kw_only=True):
     tolerations: tuple[Toleration, ...] = ()
     host_aliases: tuple[HostAlias, ...] = ()
     priority_class_name: str | None = None
-    priority: int | None = None
+    priority: Int32 | None = None
     dns_config: PodDNSConfig | None = None
     readiness_gates: tuple[PodReadinessGate, ...] = ()
     runtime_class_name: str | None = None

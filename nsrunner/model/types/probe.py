@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 
 __all__ = ["ExecAction", "GRPCAction", "HTTPGetAction", "HTTPHeader", "Probe", "TCPSocketAction"]
 
@@ -31,7 +31,7 @@ class TCPSocketAction(Struct, frozen=True, kw_only=True):
 
 
 class GRPCAction(Struct, frozen=True, kw_only=True):
-    port: int
+    port: Int32
     service: str | None = None
 
 
@@ -40,9 +40,9 @@ class Probe(Struct, frozen=True, kw_only=True):
     http_get: HTTPGetAction | None = None
     tcp_socket: TCPSocketAction | None = None
     grpc: GRPCAction | None = None
-    initial_delay_seconds: int = 0
-    timeout_seconds: int = 0
-    period_seconds: int = 0
-    success_threshold: int = 0
-    failure_threshold: int = 0
+    initial_delay_seconds: Int32 = 0
+    timeout_seconds: Int32 = 0
+    period_seconds: Int32 = 0
+    success_threshold: Int32 = 0
+    failure_threshold: Int32 = 0
     termination_grace_period_seconds: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.meta import LabelSelector
 
 __all__ = [
@@ -39,7 +39,7 @@ class NodeSelector(Struct, frozen=True, kw_only=True):
 
 
 class PreferredSchedulingTerm(Struct, frozen=True, kw_only=True):
-    weight: int
+    weight: Int32
     preference: NodeSelectorTerm
 
 
@@ -58,7 +58,7 @@ class PodAffinityTerm(Struct, frozen=True, kw_only=True):
 
 
 class WeightedPodAffinityTerm(Struct, frozen=True, kw_only=True):
-    weight: int
+    weight: Int32
     pod_affinity_term: PodAffinityTerm
 
 
@@ -87,11 +87,11 @@ class Toleration(Struct, frozen=True, kw_only=True):
 
 
 class TopologySpreadConstraint(Struct, frozen=True, kw_only=True):
-    max_skew: int
+    max_skew: Int32
     topology_key: str
     when_unsatisfiable: str
     label_selector: LabelSelector | None = None
-    min_domains: int | None = None
+    min_domains: Int32 | None = None
     node_affinity_policy: str | None = None
     node_taints_policy: str | None = None
     match_label_keys: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsrunner.model.quantity import Quantity
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.resources import ResourceRequirements
 
 __all__ = [
@@ -40,8 +40,8 @@ class ContainerStateRunning(Struct, frozen=True, kw_only=True):
 
 
 class ContainerStateTerminated(Struct, frozen=True, kw_only=True):
-    exit_code: int
-    signal: int | None = None
+    exit_code: Int32
+    signal: Int32 | None = None
     reason: str | None = None
     message: str | None = None
     started_at: str | None = None
@@ -99,7 +99,7 @@ class ContainerStatus(Struct, frozen=True, kw_only=True):
     state: ContainerState | None = None
     last_state: ContainerState | None = None
     ready: bool
-    restart_count: int
+    restart_count: Int32
     image: str
     image_id: str
     container_id: str | None = None

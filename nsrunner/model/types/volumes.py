@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nsrunner.model.quantity import Quantity
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.env import ObjectFieldSelector, ResourceFieldSelector
 from nsrunner.model.types.meta import LabelSelector
 from nsrunner.model.types.volumes_remote import (
@@ -72,20 +72,20 @@ class ImageVolumeSource(Struct, frozen=True, kw_only=True):
 class KeyToPath(Struct, frozen=True, kw_only=True):
     key: str
     path: str
-    mode: int | None = None
+    mode: Int32 | None = None
 
 
 class SecretVolumeSource(Struct, frozen=True, kw_only=True):
     secret_name: str | None = None
     items: tuple[KeyToPath, ...] = ()
-    default_mode: int | None = None
+    default_mode: Int32 | None = None
     optional: bool | None = None
 
 
 class ConfigMapVolumeSource(Struct, frozen=True, kw_only=True):
     name: str = ""
     items: tuple[KeyToPath, ...] = ()
-    default_mode: int | None = None
+    default_mode: Int32 | None = None
     optional: bool | None = None
 
 
@@ -93,12 +93,12 @@ class DownwardAPIVolumeFile(Struct, frozen=True, kw_only=True):
     path: str
     field_ref: ObjectFieldSelector | None = None
     resource_field_ref: ResourceFieldSelector | None = None
-    mode: int | None = None
+    mode: Int32 | None = None
 
 
 class DownwardAPIVolumeSource(Struct, frozen=True, kw_only=True):
     items: tuple[DownwardAPIVolumeFile, ...] = ()
-    default_mode: int | None = None
+    default_mode: Int32 | None = None
 
 
 class SecretProjection(Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ class ClusterTrustBundleProjection(Struct, frozen=True, kw_only=True):
 class PodCertificateProjection(Struct, frozen=True, kw_only=True):
     signer_name: str
     key_type: str
-    max_expiration_seconds: int | None = None
+    max_expiration_seconds: Int32 | None = None
     credential_bundle_path: str | None = None
     key_path: str | None = None
     certificate_chain_path: str | None = None
@@ -152,7 +152,7 @@ class VolumeProjection(Struct, frozen=True, kw_only=True):
 
 class ProjectedVolumeSource(Struct, frozen=True, kw_only=True):
     sources: tuple[VolumeProjection, ...] = ()
-    default_mode: int | None = None
+    default_mode: Int32 | None = None
 
 
 class Volume(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ They are described so that a manifest that uses them gets a precise answer inste
 from __future__ import annotations
 
 from nsrunner.model.quantity import Quantity
-from nsrunner.model.types.base import Struct
+from nsrunner.model.types.base import Int32, Struct
 from nsrunner.model.types.meta import (
     LabelSelector,
     LocalObjectReference,
@@ -93,7 +93,7 @@ class NFSVolumeSource(Struct, frozen=True, kw_only=True):
 class ISCSIVolumeSource(Struct, frozen=True, kw_only=True):
     target_portal: str
     iqn: str
-    lun: int
+    lun: Int32
     iscsi_interface: str | None = None
     fs_type: str | None = None
     read_only: bool = False
@@ -113,7 +113,7 @@ class GitRepoVolumeSource(Struct, frozen=True, kw_only=True):
 class AWSElasticBlockStoreVolumeSource(Struct, frozen=True, kw_only=True):
     volume_id: str
     fs_type: str | None = None
-    partition: int | None = None
+    partition: Int32 | None = None
     read_only: bool = False
 
 
@@ -150,7 +150,7 @@ class CinderVolumeSource(Struct, frozen=True, kw_only=True):
 
 class FCVolumeSource(Struct, frozen=True, kw_only=True):
     target_wwns: tuple[str, ...] = ()
-    lun: int | None = None
+    lun: Int32 | None = None
     fs_type: str | None = None
     read_only: bool = False
     wwids: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ class FlockerVolumeSource(Struct, frozen=True, kw_only=True):
 class GCEPersistentDiskVolumeSource(Struct, frozen=True, kw_only=True):
     pd_name: str
     fs_type: str | None = None
-    partition: int | None = None
+    partition: Int32 | None = None
     read_only: bool = False
 
 

@@ -1,0 +1,53 @@
+"""Paths of fields, as the API writes them: ``spec.containers[0].resources.limits[cpu]``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["ROOT", "Path"]
+
+_LONGEST_STEP: Final = 300
+
+
+class Path:
+    """A place in a document. ``path / "name"`` is a field of it, ``path[0]`` an item, ``path["key"]`` a map's entry."""
+
+    __slots__ = ("_parent", "_step")
+
+    def __init__(self, parent: Path | None = None, step: str = "") -> None:
+        self._parent = parent
+        self._step = step
+
+    def __truediv__(self, name: str) -> Path:
+        return Path(self, name if self._is_root else f".{name}")
+
+    def __getitem__(self, key: int | str) -> Path:
+        return Path(self, f"[{key}]")
+
+    @property
+    def _is_root(self) -> bool:
+        return self._parent is None and not self._step
+
+    def __str__(self) -> str:
+        # Rendered only for the few paths that are shown: decoding makes one for every value.
+        steps = []
+        path: Path | None = self
+        while path is not None:
+            steps.append(path._step)
+            path = path._parent
+        return "".join(map(_printable, reversed(steps)))
+
+    def __repr__(self) -> str:
+        return f"Path({str(self)!r})"
+
+
+def _printable(step: str) -> str:
+    """A step for people to read: keys come from the manifest and may hold anything, of any length."""
+    if len(step) > _LONGEST_STEP:
+        step = f"{step[:_LONGEST_STEP]}…"
+    return (
+        step if step.isprintable() else "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in step)
+    )
+
+
+ROOT: Final = Path()

@@ -1,0 +1,71 @@
+"""What a plain YAML scalar means: the rules of the YAML reader inside kubectl and the API server (go-yaml version 2).
+
+They are neither YAML 1.1 nor 1.2: ``no`` is a boolean and ``0644`` octal, but ``12:30:00`` and timestamps are strings.
+Numbers come out as JSON would carry them: a float without a fraction is an integer.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final, TypeAlias
+
+__all__ = ["MERGE", "Scalar", "resolve"]
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+MERGE: Final = "<<"
+
+_WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
+}
+_NOT_FINITE: Final = re.compile(r"\.(nan|NaN|NAN)|[-+]?\.(inf|Inf|INF)")
+_TIMESTAMP: Final = re.compile(
+    r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]*)?(Z|[-+][0-9]{2}:[0-9]{2})?)?",
+    re.ASCII,
+)
+_INTEGERS: Final = (
+    (re.compile(r"[-+]?0[xX][0-9a-fA-F]+", re.ASCII), 16),
+    (re.compile(r"[-+]?0[bB][01]+", re.ASCII), 2),
+    (re.compile(r"[-+]?0[oO]?[0-7]+", re.ASCII), 8),
+    (re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII), 10),
+)
+_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_LONGEST_NUMBER: Final = 400
+"""Characters; a longer run of digits overflows every number type and is text."""
+_JSON_INTEGRAL: Final = 1e21
+"""Below this Go's JSON encoder writes a float without a fraction as an integer."""
+
+
+def resolve(text: str) -> Scalar:
+    """The value of the plain (unquoted, untagged) scalar ``text``. NaN and infinities come out as such."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "0123456789+-." or len(text) > _LONGEST_NUMBER:
+        return text
+    if _NOT_FINITE.fullmatch(text):
+        return float(text.replace(".", "", 1))
+    if _TIMESTAMP.fullmatch(text):
+        return text
+    plain = text.replace("_", "") if text[0] != "." else text
+    for pattern, base in _INTEGERS:
+        if pattern.fullmatch(plain):
+            return _integer(plain, base)
+    if _FLOAT.fullmatch(plain):
+        value = float(plain)
+        return text if math.isinf(value) else integral(value)
+    return text
+
+
+def _integer(text: str, base: int) -> int | float:
+    value = int(text, base) if base != 8 else int(re.sub("[oO]", "", text, count=1), 8)
+    # Beyond 64 bits go-yaml falls back to a float.
+    return value if -(2**63) <= value < 2**64 else integral(float(value))
+
+
+def integral(value: float) -> int | float:
+    """The float as JSON carries it."""
+    return int(value) if value.is_integer() and abs(value) < _JSON_INTEGRAL else value
