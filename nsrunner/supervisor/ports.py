@@ -1,13 +1,14 @@
 """What the supervisor needs from others, as Protocols: it imports none of those that implement them.
 
-``run`` and the library implement :class:`ObjectReader` from the given documents, the daemon from its store;
-:mod:`nsrunner.sandbox.shim` implements :class:`Shims` and :class:`Sandbox`, :mod:`nsrunner.testing` fakes both.
+``run`` and the library implement :class:`ObjectReader` from the given documents, the daemon from its store.
+:class:`Shims` and :class:`Sandbox` are :mod:`nsrunner.supervisor.shims` and :mod:`nsrunner.sandbox.shim` in earnest, and
+:mod:`nsrunner.testing.fake_sandbox` in tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 from nsrunner.lifecycle.events import Now
 from nsrunner.model.types import ConfigMap, Pod, Secret
@@ -16,7 +17,7 @@ from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent
 
-__all__ = ["Clock", "EventSink", "ObjectReader", "PodSource", "Process", "Sandbox", "Shims", "StatusSink"]
+__all__ = ["Clock", "EventSink", "Journal", "ObjectReader", "PodSource", "Process", "Sandbox", "Shims", "StatusSink"]
 
 
 class Clock(Protocol):
@@ -46,8 +47,8 @@ class ObjectReader(Protocol):
 
 class StatusSink(Protocol):
     def pod_changed(self, uid: str) -> None:
-        """Something about the pod changed. Ask :meth:`Supervisor.status` when the status itself is wanted: computing
-        it for each event would be waste. Called from the loop's thread; must not block."""
+        """Something about the pod changed. Ask the pod's task when the status itself is wanted: computing it for each
+        event would be waste. Must not block."""
         ...
 
 
@@ -55,6 +56,12 @@ class EventSink(Protocol):
     def event(self, event: KubeEvent) -> None:
         """A Kubernetes Event was recorded, or counted up (same ``name``, higher ``count``). Must not block."""
         ...
+
+
+class Journal(Protocol):
+    """Where a pod's machine is saved before its commands are carried out, so that another process can carry on."""
+
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> None: ...
 
 
 class Process(Protocol):
@@ -65,66 +72,74 @@ class Process(Protocol):
         """In the host's PID namespace."""
         ...
 
-    @property
-    def console(self) -> int | None:
-        """The master of its pty (the caller closes it), with ``ExecSpec.tty`` only."""
+    async def result(self) -> ExecResult:
+        """Waits for the end. Raises SandboxError when the shim is gone."""
         ...
-
-    async def wait(self) -> ExecResult: ...
 
     def kill(self) -> Awaitable[None]:
         """The whole tree that it started."""
         ...
 
-    def resize(self, rows: int, columns: int) -> Awaitable[None]: ...
-
 
 class Sandbox(Protocol):
-    """One pod's shim, as its controller sees it. Every call raises SandboxError when a step fails (step ``find the
-    container`` for one that is gone) and when the connection is lost. A repeated ``id`` gets the first answer again.
+    """One pod's shim, as its controller sees it. Commands are sent when the method is called. Every answer may be a
+    SandboxError: of the step that failed, or that the shim is gone or has not answered within its time."""
 
-    Each command is sent when the method is called, not when its result is awaited."""
+    def create_sandbox(self, spec: SandboxSpec, *, command_id: int | None = None) -> Awaitable[SandboxCreated]: ...
 
-    def create_sandbox(self, id: int, spec: SandboxSpec, /) -> Awaitable[SandboxCreated]: ...
-
-    def stop_sandbox(self, id: int, attempt: int, /) -> Awaitable[None]:
-        """Kills all that is left, then pause; returns when everything is reaped."""
+    def stop_sandbox(self, attempt: int, *, command_id: int | None = None) -> Awaitable[None]:
+        """Kills all that is left, then pause; answered when everything is reaped."""
         ...
 
-    def start_container(self, id: int, spec: ContainerSpec, /) -> Awaitable[ContainerRunning]:
-        """Returns when execve has succeeded."""
+    def start_container(
+        self, spec: ContainerSpec, *, command_id: int | None = None
+    ) -> Awaitable[ContainerRunning]:
+        """Answered when execve has succeeded."""
         ...
 
-    def signal(self, id: int, container_id: str, signal: int, /, *, whole: bool) -> Awaitable[None]:
+    def signal(
+        self, container_id: str, signal: int, *, whole: bool = False, command_id: int | None = None
+    ) -> Awaitable[None]:
         """To the first process, or with ``whole`` to everything in its cgroup. No error when it is gone."""
         ...
 
-    def remove_container(self, id: int, container_id: str, /) -> Awaitable[None]: ...
+    def remove_container(self, container_id: str, *, command_id: int | None = None) -> Awaitable[None]: ...
 
-    def remove_pod(self, id: int, /) -> Awaitable[None]:
+    def remove_pod(self, *, command_id: int | None = None) -> Awaitable[None]:
         """Everything that is left; the shim exits afterwards."""
         ...
 
-    async def exec(self, spec: ExecSpec, *, stdio: tuple[int, int, int] | None = None) -> Process:
-        """``stdio``: descriptors for its stdin, stdout, stderr, duplicated by the call."""
+    async def exec(self, spec: ExecSpec, *, stdin: int = -1, stdout: int = -1, stderr: int = -1) -> Process:
+        """The descriptors stay the caller's."""
         ...
 
     def records(self) -> AsyncIterator[Record]:
         """Exits and deaths, those not yet acknowledged first; ends after a SandboxDeath with record 0, when the shim
-        itself is gone. One iteration at a time."""
+        itself is gone, and after close()."""
         ...
 
     def acknowledge(self, record: int) -> None: ...
 
     async def close(self) -> None:
-        """Closes the connection; the shim goes on (or ends the pod, when this process is its owner)."""
+        """Closes the connection; the shim goes on, or ends the pod when this process is its owner."""
         ...
 
 
 class Shims(Protocol):
-    """Makes shims. One of it per process: it holds the sealed copies of the two executables."""
+    """Makes shims, and does what a shim would do where there is none."""
 
     async def launch(self, pod: RegisteredPod) -> Sandbox:
-        """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller. Raises
-        SandboxError; UsageError when the pod belongs to somebody else."""
+        """A new shim, connected as its controller; the pod's directories are registered first. Raises SandboxError."""
+        ...
+
+    async def reap(self, pod: RegisteredPod) -> None:
+        """After a shim's death: ends the processes that the kernel did not (those of hostPID pods)."""
+        ...
+
+    async def remove(self, pod: RegisteredPod) -> None:
+        """Removes everything of a pod that has no shim. Raises SandboxError when something stays."""
+        ...
+
+    async def remove_log(self, pod: RegisteredPod, container: str, attempt: int) -> None:
+        """The log of an instance that the present shim has never known."""
         ...
