@@ -82,30 +82,27 @@ class Process(Protocol):
 
 
 class Sandbox(Protocol):
-    """One pod's shim, as its controller sees it. Commands are sent when the method is called. Every answer may be a
-    SandboxError: of the step that failed, or that the shim is gone or has not answered within its time."""
+    """One pod's shim, as its controller sees it. Commands are sent when the method is called; each has the id that the
+    machine chose. Every answer may be a SandboxError: of the step that failed, or that the shim is gone or has not
+    answered within its time."""
 
-    def create_sandbox(self, spec: SandboxSpec, *, command_id: int | None = None) -> Awaitable[SandboxCreated]: ...
+    def create_sandbox(self, id: int, spec: SandboxSpec, /) -> Awaitable[SandboxCreated]: ...
 
-    def stop_sandbox(self, attempt: int, *, command_id: int | None = None) -> Awaitable[None]:
+    def stop_sandbox(self, id: int, attempt: int, /) -> Awaitable[None]:
         """Kills all that is left, then pause; answered when everything is reaped."""
         ...
 
-    def start_container(
-        self, spec: ContainerSpec, *, command_id: int | None = None
-    ) -> Awaitable[ContainerRunning]:
+    def start_container(self, id: int, spec: ContainerSpec, /) -> Awaitable[ContainerRunning]:
         """Answered when execve has succeeded."""
         ...
 
-    def signal(
-        self, container_id: str, signal: int, *, whole: bool = False, command_id: int | None = None
-    ) -> Awaitable[None]:
+    def signal(self, id: int, container_id: str, signal: int, /, *, whole: bool) -> Awaitable[None]:
         """To the first process, or with ``whole`` to everything in its cgroup. No error when it is gone."""
         ...
 
-    def remove_container(self, container_id: str, *, command_id: int | None = None) -> Awaitable[None]: ...
+    def remove_container(self, id: int, container_id: str, /) -> Awaitable[None]: ...
 
-    def remove_pod(self, *, command_id: int | None = None) -> Awaitable[None]:
+    def remove_pod(self, id: int, /) -> Awaitable[None]:
         """Everything that is left; the shim exits afterwards."""
         ...
 
