@@ -1,7 +1,7 @@
 """What the pod machine asks for: its outputs.
 
-Every command but :class:`RecordEvent` has an ``id``, unique within the pod and chosen by the machine, and is answered by
-exactly one event that repeats the id (named in each docstring), also when it fails. Whoever performs commands may be
+Every command but :class:`RecordEvent` has an ``id``, unique within the pod and chosen by the machine, and is answered
+by exactly one event that repeats the id (named in each docstring), also when it fails. Whoever performs commands may be
 asked the same id again after a crash and then gives its first answer. ``supervisor/perform.py`` is the only place that
 turns them into effects.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "AnsweredCommand",
     "Command",
     "CreateSandbox",
     "EnsureImage",
@@ -95,13 +96,7 @@ class RecordEvent:
     """Such as ``spec.containers{web}``; empty for the pod itself."""
 
 
-Command: TypeAlias = (
-    CreateSandbox
-    | StopSandbox
-    | EnsureImage
-    | StartContainer
-    | SignalContainer
-    | RemoveContainer
-    | RemovePod
-    | RecordEvent
+AnsweredCommand: TypeAlias = (
+    CreateSandbox | StopSandbox | EnsureImage | StartContainer | SignalContainer | RemoveContainer | RemovePod
 )
+Command: TypeAlias = AnsweredCommand | RecordEvent

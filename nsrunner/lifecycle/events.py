@@ -86,12 +86,16 @@ class SandboxFailed:
     reason: str
     """Of the Warning event: ``FailedCreatePodSandBox`` or ``FailedMount``."""
     message: str
+    """The error alone with FailedCreatePodSandBox (the machine puts "Failed to create pod sandbox: " before it), the
+    whole text of the event with FailedMount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxDied:
     """Pause or the shim died. Every container of this sandbox is dead; those whose exit nobody saw get no
-    ContainerExited."""
+    ContainerExited. Commands about its containers that are in flight may be answered or not, and so may its own
+    CreateSandbox; StopSandbox and RemovePod are answered in any case. A sandbox that dies while StopSandbox is in
+    flight need not be reported."""
 
     attempt: int
 
@@ -106,6 +110,11 @@ class SandboxStopped:
 class ImageReady:
     id: int
     container: str
+    image_id: str = ""
+    """The digest or directory that the name stands for, for status.imageID; empty when there is none."""
+    message: str = ""
+    """Of the Normal event Pulled, such as ``Successfully pulled image "busybox" in 1.2s (1.3s including waiting).
+    Image size: 1234 bytes.``; empty when the image was there already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +122,9 @@ class ImageFailed:
     id: int
     container: str
     reason: str
-    """``ErrImagePull``, ``ErrImageNeverPull``, ``InvalidImageName`` (kubelet-semantics 19)."""
+    """``ErrImagePull``, ``ErrImageNeverPull``, ``InvalidImageName``, ``ImageInspectError`` (kubelet-semantics 19)."""
     message: str
+    """The error; with ErrImagePull what comes after "Failed to pull image "X": "."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,170 @@
+"""The machine of a pod, as its supervisor sees it: events in, commands out, and one deadline.
+
+Each call of :meth:`PodMachine.handle` looks the event up in the total table of :mod:`nsrunner.lifecycle.pod_table`,
+lets the containers' machines (:mod:`nsrunner.lifecycle.container`) have their part, then does whatever has become
+possible: the next start, the end of the pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nsrunner.lifecycle import status
+from nsrunner.lifecycle.backoff import MAXIMUM
+from nsrunner.lifecycle.commands import AnsweredCommand, Command
+from nsrunner.lifecycle.draft import Draft
+from nsrunner.lifecycle.events import (
+    ContainerExited,
+    DeleteRequested,
+    Event,
+    Now,
+    PodAdded,
+    PodRejected,
+    SandboxDied,
+    Tick,
+)
+from nsrunner.lifecycle.outbox import Outbox
+from nsrunner.lifecycle.pod_table import ANSWERS, TABLE, advance, deadlines, last_attempt
+from nsrunner.lifecycle.policy import plan_of
+from nsrunner.lifecycle.table import IllegalEvent, look_up
+from nsrunner.lifecycle.value import BadValue, ContainerState, ContainerValue, PodState, PodValue, from_dict, to_dict
+from nsrunner.model.types import Pod, PodStatus
+
+__all__ = ["PodMachine", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the node contributes."""
+
+    host_ips: tuple[str, ...] = ()
+    """Of the node, its primary family first; at most one per family."""
+    max_restart_period: float = MAXIMUM
+    """Seconds that a crash-loop back-off may reach (crashLoopBackOff.maxContainerRestartPeriod: 1 to 300)."""
+
+
+class PodMachine:
+    """The policy of one pod: events in, commands out. It does nothing by itself and owns no clock.
+
+    The commands of one call are to be begun in their order. When the process dies, a machine made by :meth:`restore`
+    from the last :meth:`save` carries on; ``unanswered`` are the commands to be asked for again, with their ids.
+    """
+
+    def __init__(self, pod: Pod, settings: Settings | None = None) -> None:
+        self.pod = pod
+        self._settings = settings or Settings()
+        self._plan = plan_of(pod, maximum=self._settings.max_restart_period)
+        self._value = PodValue(containers={name: ContainerValue() for name in self._plan.containers})
+        self._inflight: dict[int, AnsweredCommand] = {}
+
+    def handle(self, event: Event, now: Now) -> list[Command]:
+        """Take in what happened. Raises IllegalEvent, and is unchanged then, when it cannot have happened.
+
+        Answers to commands that no longer matter, repeated answers and exits of earlier instances are no mistakes of
+        the caller: they change nothing.
+        """
+        out = Outbox(self._value.next_id, self._inflight)
+        at = Draft(self._value, self._plan, out, now)
+        if not self._is_news(event, out):
+            return []
+        row = look_up(TABLE, self._name, self._value.state, event)
+        if row is not None:
+            row.do(at, event)
+            advance(at)
+            assert at.state in row.to, (self._value.state, event, at.state)
+        at.change(next_id=out.next_id)
+        self._value = status.settle(self.pod, self._plan, at.value, now.wall)
+        self._inflight = out.inflight
+        return out.commands
+
+    def next_deadline(self) -> float | None:
+        """Monotonic time at which a Tick is due; None when nothing happens by itself."""
+        return min(deadlines(self._value, self._plan), default=None)
+
+    def next_start(self, container: str) -> float | None:
+        """Monotonic time at which a container that waits for it is started again (or its image tried)."""
+        value = self._value.containers[container]
+        waits = (ContainerState.PULL_WAIT, ContainerState.CREATE_WAIT, ContainerState.BACK_OFF)
+        if value.state not in waits:
+            return None
+        return value.due if value.retry_at is None else value.retry_at
+
+    def status(self) -> PodStatus:
+        """What the API shows of the pod."""
+        return status.pod_status(self.pod, self._plan, self._value, self._settings.host_ips)
+
+    @property
+    def value(self) -> PodValue:
+        """All that the machine knows; for tests, explanations and the curious."""
+        return self._value
+
+    @property
+    def unanswered(self) -> list[AnsweredCommand]:
+        """Commands that were given and not answered, in their order."""
+        return list(self._inflight.values())
+
+    @property
+    def phase(self) -> str:
+        return self._value.phase
+
+    @property
+    def finished(self) -> bool:
+        """Nothing of the pod runs, and nothing ever will. Its logs and volumes may still be there."""
+        return self._value.state in status.FINISHED
+
+    @property
+    def removed(self) -> bool:
+        """Nothing of the pod is left: the machine may be thrown away."""
+        return self._value.state is PodState.REMOVED
+
+    @property
+    def deleted(self) -> bool:
+        """It was asked to go (``kubectl get`` calls it Terminating until it is gone)."""
+        return self._value.deleted
+
+    def save(self) -> dict[str, Any]:
+        """The machine as builtin types that JSON can hold. It contains monotonic times: keep the boot id beside it."""
+        return {"uid": self.pod.metadata.uid, **to_dict(self._value, self._inflight)}
+
+    @classmethod
+    def restore(cls, pod: Pod, saved: Mapping[str, Any], settings: Settings | None = None) -> PodMachine:
+        """The machine that was saved. Raises BadValue when ``saved`` is damaged or belongs to another pod."""
+        machine = cls(pod, settings)
+        value, inflight = from_dict(saved)
+        if saved.get("uid") != pod.metadata.uid or list(value.containers) != list(machine._plan.containers):
+            raise BadValue(f"of another pod than {pod.metadata.uid}")
+        machine._value, machine._inflight = value, inflight
+        return machine
+
+    @property
+    def _name(self) -> str:
+        return f'pod "{self.pod.metadata.namespace}/{self.pod.metadata.name}"'
+
+    def _is_news(self, event: Event, out: Outbox) -> bool:
+        """Sorts out answers and exits that are too late to matter; raises IllegalEvent for those of what never was."""
+        value = self._value
+        if isinstance(event, ContainerExited):
+            known = value.containers.get(event.container)
+            if known is None or event.attempt > last_attempt(known):
+                raise IllegalEvent(self._name, value.state, event, "there is no such instance")
+            return True
+        if isinstance(event, SandboxDied):
+            if event.attempt > value.sandbox:
+                raise IllegalEvent(self._name, value.state, event, "there is no such sandbox")
+            return event.attempt == value.sandbox
+        if isinstance(event, (PodAdded, PodRejected, DeleteRequested, Tick)):
+            return True
+        if not 0 < event.id < value.next_id:
+            raise IllegalEvent(self._name, value.state, event, "no command has this id")
+        command = out.answered(event.id)
+        if command is None:
+            return False
+        if not isinstance(command, ANSWERS[type(event)]) or any(
+            getattr(command, name) != getattr(event, name)
+            for name in ("attempt", "container")
+            if hasattr(command, name)
+        ):
+            raise IllegalEvent(self._name, value.state, event, f"it does not answer {command!r}")
+        return True

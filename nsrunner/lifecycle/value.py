@@ -1,0 +1,211 @@
+"""All that a pod machine knows, as one immutable value, and that value as a JSON-able dict.
+
+The value is saved before the commands of a step are carried out; a machine restored from it is identical, so a new
+process carries on where the old one died. Monotonic times are kept as they are: whoever saves a value keeps the boot
+id beside it. Everything derived (statuses, most of the conditions) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, get_args
+
+import msgspec
+
+from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
+from nsrunner.lifecycle.commands import AnsweredCommand
+from nsrunner.lifecycle.events import Now
+
+__all__ = [
+    "VERSION",
+    "BadValue",
+    "Condition",
+    "ContainerState",
+    "ContainerValue",
+    "Instance",
+    "PodState",
+    "PodValue",
+    "from_dict",
+    "to_dict",
+]
+
+VERSION: Final = 1
+
+
+class BadValue(ValueError):
+    """A saved value that cannot be read: damaged, of another version, or of another pod."""
+
+
+class ContainerState(Enum):
+    """States of :mod:`nsrunner.lifecycle.container`."""
+
+    IDLE = "Idle"
+    """Not asked to run: the sandbox is not there, or the turn has not come."""
+    QUEUED = "Queued"
+    """Asked to run; the starts of others come first."""
+    PULLING = "Pulling"
+    """EnsureImage is in flight."""
+    PULL_WAIT = "PullWait"
+    """No image; tried again at ``due``."""
+    STARTING = "Starting"
+    """StartContainer is in flight."""
+    ABORTING = "Aborting"
+    """StartContainer is in flight and the pod ends meanwhile."""
+    CREATE_WAIT = "CreateWait"
+    """It could not be created; tried again at ``due``."""
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    """TERM was sent; KILL follows at ``due``."""
+    KILLING = "Killing"
+    """KILL was sent."""
+    BACK_OFF = "BackOff"
+    """Dead, to be started again at ``due``."""
+    ENDED = "Ended"
+    """Will not be started (again) in this sandbox."""
+
+
+class PodState(Enum):
+    """States of :mod:`nsrunner.lifecycle.pod`."""
+
+    NEW = "New"
+    CREATING = "Creating"
+    """CreateSandbox is in flight."""
+    SANDBOX_WAIT = "SandboxWait"
+    """The sandbox could not be made; tried again at ``due``."""
+    ACTIVE = "Active"
+    """There is a sandbox and containers may run in it."""
+    RENEWING = "Renewing"
+    """The sandbox died; what is left of it is being removed, then it is made anew."""
+    ABORTING = "Aborting"
+    """CreateSandbox is in flight and the pod ends meanwhile."""
+    TERMINATING = "Terminating"
+    """The containers are being stopped."""
+    STOPPING = "Stopping"
+    """All containers are dead; StopSandbox is in flight."""
+    STOPPED = "Stopped"
+    """Nothing runs and nothing will; logs and volumes are still there."""
+    REMOVING = "Removing"
+    REMOVED = "Removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One run of a container."""
+
+    attempt: int
+    container_id: str
+    """64 hex digits; empty when the answer to the start was lost with its sandbox."""
+    started: Now
+    finished: Now | None = None
+    """None while it runs."""
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    image_id: str = ""
+    unseen: bool = False
+    """The sandbox died and nobody saw the exit; a record that turns up later replaces what is assumed here."""
+    removed: bool = False
+    """Record and log are gone; only the status still tells of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerValue:
+    """What is known of one container of the spec."""
+
+    state: ContainerState = ContainerState.IDLE
+    next_attempt: int = 0
+    """Attempt of the start in flight, or else of the next one."""
+    current: Instance | None = None
+    """The newest instance, running or dead."""
+    previous: Instance | None = None
+    """The one before; older ones are removed."""
+    early: Instance | None = None
+    """The end of the instance whose start is not answered yet."""
+    backoff: CrashBackOff | None = None
+    reason: str = ""
+    """Why it waits (``status.state.waiting``); empty when there is nothing to say."""
+    message: str = ""
+    due: float | None = None
+    """Monotonic time at which the state does something by itself (the container table says what)."""
+    retry_at: float | None = None
+    """In PULL_WAIT: when the image is tried again, ``due`` may be earlier."""
+    kill_at: float | None = None
+    """In ABORTING: when it is to be dead."""
+    image_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What is remembered of a published pod condition."""
+
+    type: str
+    status: str
+    """``True`` or ``False``."""
+    since: float
+    """Wall time of the last change of the status."""
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodValue:
+    state: PodState = PodState.NEW
+    containers: dict[str, ContainerValue] = field(default_factory=dict)
+    """By name: init containers and regular containers in spec order."""
+    queue: tuple[str, ...] = ()
+    """Containers in QUEUED, in the order of their turn."""
+    sandbox: int = -1
+    """Attempt of the newest sandbox; -1 before the first."""
+    sandbox_died: float | None = None
+    """When a sandbox last died by itself."""
+    pod_ip: str = ""
+    due: float | None = None
+    """When the sandbox is tried again."""
+    added: Now | None = None
+    """When the pod was accepted or rejected: status.startTime."""
+    grace: int | None = None
+    """Seconds of the termination under way; None when there is none."""
+    deleted: bool = False
+    rejected: bool = False
+    phase: str = "Pending"
+    reason: str = ""
+    """Of the status; with a reason the pod ends as Failed."""
+    message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    pulls: dict[str, PullBackOff] = field(default_factory=dict)
+    """Failed images, by name of the image."""
+    next_id: int = 1
+    """Of the next command."""
+
+
+def to_dict(value: PodValue, inflight: Mapping[int, AnsweredCommand]) -> dict[str, Any]:
+    """The value, and the commands that lack their answer, in builtin types that JSON can hold."""
+    return {
+        "version": VERSION,
+        "pod": msgspec.to_builtins(value),
+        "inflight": [
+            {"command": type(command).__name__, **msgspec.to_builtins(command)} for command in inflight.values()
+        ],
+    }
+
+
+def from_dict(saved: Mapping[str, Any]) -> tuple[PodValue, dict[int, AnsweredCommand]]:
+    """The inverse of :func:`to_dict`. Raises BadValue."""
+    try:
+        if saved["version"] != VERSION:
+            raise BadValue(f"version {saved['version']!r} is not {VERSION}")
+        value = msgspec.convert(saved["pod"], PodValue)
+        inflight = {command.id: command for command in map(_command, saved["inflight"])}
+    except (KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
+        raise BadValue(f"damaged: {error!r}") from None
+    return value, inflight
+
+
+_COMMANDS: Final[dict[str, type[AnsweredCommand]]] = {kind.__name__: kind for kind in get_args(AnsweredCommand)}
+
+
+def _command(saved: Mapping[str, Any]) -> AnsweredCommand:
+    fields = dict(saved)
+    return msgspec.convert(fields, _COMMANDS[fields.pop("command")])
