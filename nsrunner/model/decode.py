@@ -44,6 +44,8 @@ class Field:
     required: bool
     zero: Any
     """For a required field: what stands in for it after its absence was reported."""
+    default: Any
+    """What the attribute has when the manifest does not set it; a required field: its zero."""
     item: type[Struct] | None
     """The Struct that the field holds, directly or in a list."""
     is_list: bool
@@ -69,11 +71,14 @@ def _field(info: msgspec.structs.FieldInfo) -> Field:
     convert = _converter(bare)
     if bare is str and info.default is None and info.name not in _KEPT_EMPTY:
         convert = _optional_text
+    zero = _zero(bare) if required else None
+    default = {} if origin is dict else zero if required else info.default
     return Field(
         attribute=info.name,
         json_name=info.encode_name,
         required=required,
-        zero=_zero(bare) if required else None,
+        zero=zero,
+        default=default,
         item=inner if _is_struct(inner) else None,
         is_list=origin is tuple,
         convert=convert,

@@ -7,7 +7,7 @@ completed only as far as the pod itself decides them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeVar, overload
 
 from msgspec.structs import replace
 
@@ -46,6 +46,12 @@ _TOKEN_SECONDS: Final = 3600
 _NOT_OVERCOMMITTED: Final = "hugepages-"
 
 
+@overload
+def apply_defaults(value: Pod) -> Pod: ...
+@overload
+def apply_defaults(value: ConfigMap) -> ConfigMap: ...
+@overload
+def apply_defaults(value: Secret) -> Secret: ...
 def apply_defaults(value: Pod | ConfigMap | Secret) -> Pod | ConfigMap | Secret:
     """A copy of ``value`` with the API's defaults. Idempotent."""
     metadata = _metadata(value.metadata)

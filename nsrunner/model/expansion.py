@@ -14,20 +14,18 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
     """
     parts: list[str] = []
     position = 0
+    last_close = text.rfind(")")
     while (dollar := text.find("$", position)) >= 0:
         parts.append(text[position:dollar])
         following = text[dollar + 1 : dollar + 2]
         if following == "$":
             parts.append("$")
             position = dollar + 2
-        elif following == "(" and (end := text.find(")", dollar + 2)) >= 0:
+        elif following == "(" and last_close > dollar:
+            end = text.index(")", dollar)
             value = lookup(text[dollar + 2 : end])
             parts.append(text[dollar : end + 1] if value is None else value)
             position = end + 1
-        elif following == "(":
-            # Nothing closes it, nor any later one.
-            parts.append("$(")
-            position = dollar + 2
         else:
             parts.append("$" + following)
             position = dollar + 1 + len(following)
