@@ -1,0 +1,163 @@
+/* util.c - see util.h. Everything here may run between clone and exec: no allocation, no stdio, no locale.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util.h"
+
+unsigned nsr_force_fallback;
+
+const char *nsr_step_name(int step)
+{
+	static const char *const names[] = {
+#define NSR_X(name, text) [NSR_STEP_##name] = (text),
+		NSR_STEPS(NSR_X)
+#undef NSR_X
+	};
+
+	return step >= 0 && step < NSR_STEP_COUNT ? names[step] : "unknown step";
+}
+
+int nsr_fail(struct nsr_error *e, enum nsr_step step, int err, const char *path)
+{
+	size_t length;
+
+	if (!e)
+		return -err;
+	e->step = (int32_t)step;
+	e->err = err;
+	memset(e->path, 0, sizeof(e->path));
+	if (!path)
+		return -err;
+	length = strlen(path);
+	if (length < sizeof(e->path))
+		memcpy(e->path, path, length);
+	else {
+		/* The end of a path says more than its beginning. */
+		memcpy(e->path, "...", 3);
+		memcpy(e->path + 3, path + length - (sizeof(e->path) - 4), sizeof(e->path) - 4);
+	}
+	return -err;
+}
+
+void nsr_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void)close(*fd); /* nothing could be done about a failure, and Linux has closed it all the same */
+	*fd = -1;
+	errno = saved;
+}
+
+void nsr_free(void *pointer_to_pointer)
+{
+	void **pointer = pointer_to_pointer;
+
+	free(*pointer);
+	*pointer = NULL;
+}
+
+bool nsr_is_component(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length == 0 || length > NAME_MAX || strchr(name, '/'))
+		return false;
+	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+int nsr_write_all(int fd, const void *data, size_t length)
+{
+	const char *at = data;
+
+	while (length > 0) {
+		ssize_t n = write(fd, at, length);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		at += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+int nsr_write_at(int dir_fd, const char *name, const char *text)
+{
+	size_t length = strlen(text);
+	cleanup_fd int fd = openat(dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	/* One write: procfs and cgroupfs take each write as a whole value. */
+	n = write(fd, text, length);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == length ? 0 : -EIO;
+}
+
+ssize_t nsr_read_at(int dir_fd, const char *name, char *buffer, size_t size)
+{
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t length = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (length < size) {
+		ssize_t n = read(fd, buffer + length, size - length);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0) {
+			buffer[length] = '\0';
+			return (ssize_t)length;
+		}
+		length += (size_t)n;
+	}
+	return -EFBIG;
+}
+
+int nsr_parse_u64(const char *text, uint64_t max, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		unsigned digit = (unsigned)(*text - '0');
+
+		if (digit > 9)
+			return -EINVAL;
+		if (value > (max - digit) / 10)
+			return -ERANGE;
+		value = value * 10 + digit;
+	}
+	*ret = value;
+	return 0;
+}
+
+char *nsr_format_u64(char *buffer, uint64_t value)
+{
+	char reversed[20];
+	size_t n = 0;
+
+	do
+		reversed[n++] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	for (size_t i = 0; i < n; i++)
+		buffer[i] = reversed[n - 1 - i];
+	buffer[n] = '\0';
+	return buffer;
+}
