@@ -61,6 +61,13 @@ class Parser(argparse.ArgumentParser):
         self._optionals.title = "options"
         self.add_argument("-h", "--help", action="help", help="show this help")
 
+    def option_actions(self) -> dict[str, argparse.Action]:
+        """``--option`` to what it does; those with ``nargs`` None take a value."""
+        return dict(self._option_string_actions)
+
+    def positional_actions(self) -> list[argparse.Action]:
+        return self._get_positional_actions()
+
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments: "):
             word = message.removeprefix("unrecognized arguments: ").split()[0]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from nsrunner.cli import checks
+from nsrunner.sandbox import probe
+
+
+def test_every_check_says_what_to_do() -> None:
+    for check in checks.examine():
+        assert check.name
+        if check.problem is None:
+            assert check.found, check
+        else:
+            assert check.lost and check.remedy, check
+
+
+def test_without_root_only_what_can_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    found = {check.name: check for check in checks.examine()}
+    assert list(found) == ["kernel", "root", "nft", "skopeo", "umoci"]
+    assert found["root"].problem == "uid 1000"
+
+
+@pytest.mark.parametrize(
+    ("release", "fine"), [("5.10.0-30-amd64", True), ("6.18", True), ("5.4.0", False), ("4.19", False), ("odd", False)]
+)
+def test_kernel(monkeypatch: pytest.MonkeyPatch, release: str, fine: bool) -> None:
+    monkeypatch.setattr(checks.platform, "release", lambda: release)
+    assert (checks._kernel().problem is None) is fine
+
+
+def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(probe, "namespace", lambda name: "unshare: Operation not permitted")
+    monkeypatch.setattr(probe, "overlay", lambda directory=None: "mount overlay: Invalid argument")
+    monkeypatch.setattr(probe, "seccomp_filter", lambda: "seccomp: Invalid argument")
+    monkeypatch.setattr(probe, "dummy_link", lambda kind="dummy": f"make a {kind} link: Operation not supported")
+    monkeypatch.setattr(checks, "_cgroup2_mounts", list)
+    monkeypatch.setattr(checks, "_effective", lambda: 0)
+    monkeypatch.setattr(checks.shutil, "which", lambda program, path: None)
+    found = {check.name: check for check in checks.examine()}
+    assert {name for name, check in found.items() if check.problem is None} <= {"kernel", "root"}
+    assert found["namespaces"].problem == "; ".join(
+        f"{name}: unshare: Operation not permitted" for name in ("mount", "cgroup", "uts", "ipc", "pid", "net")
+    )
+    assert found["cgroup v2"].problem == "no cgroup2 hierarchy is mounted"
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ("ID=debian\n", "apt-get install umoci"),
+        ('NAME="x"\nID=ubuntu\nID_LIKE=debian\n', "apt-get install umoci"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install umoci"),
+        ("ID=alpine", "apk add umoci"),
+        ("ID=nixos", "install the package umoci"),
+    ],
+)
+def test_how_to_get_a_package(monkeypatch: pytest.MonkeyPatch, release: str, command: str) -> None:
+    monkeypatch.setattr(checks, "_read", lambda path: release)
+    assert checks._install("umoci") == command

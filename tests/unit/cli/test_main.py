@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nsrunner.cli import main as program
+from nsrunner.cli import version
+from nsrunner.cli.main import VERBS, main
+from nsrunner.errors import FieldError, HostError, ManifestError, SandboxError, UsageError
+
+
+def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    for verb in VERBS:
+        assert f"\n  {verb} " in out
+    assert main(["help"]) == 0
+    assert capsys.readouterr().out == out
+
+
+def test_nothing_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert "usage: nsrunner VERB" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["versoin"], 'nsrunner: unknown verb "versoin". Did you mean "version"?\nSee \'nsrunner --help\'.\n'),
+        (["frobnicate\x1b"], "nsrunner: unknown verb \"frobnicate\\x1b\".\nSee 'nsrunner --help'.\n"),
+        (["--frob"], "nsrunner: unknown option \"--frob\".\nSee 'nsrunner --help'.\n"),
+        (["run"], "nsrunner run: the following arguments are required: FILE\nSee 'nsrunner run --help'.\n"),
+        (["version", "--outptu=x"], "nsrunner version: unknown option: --outptu=x. Did you mean \"--output\"?\nSee 'nsrunner version --help'.\n"),
+        (["version", "now"], "nsrunner version: unknown argument: now\nSee 'nsrunner version --help'.\n"),
+    ],
+)  # fmt: skip
+def test_usage_errors(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", message)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("columns", ["24", "40", "80", "200"])
+def test_every_verb_has_help_that_fits(
+    verb: str, columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main([verb, "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("usage: nsrunner " + verb)
+    assert not err
+    if int(columns) >= 80:
+        assert max(map(len, out.splitlines())) <= int(columns)
+    assert main(["help", verb]) == 0
+    assert capsys.readouterr().out == out
+
+
+class _Verb:
+    """A verb that raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def parser(self) -> Any:
+        return version.parser()
+
+    def run(self, options: object) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "run_code", "message"),
+    [
+        (KeyboardInterrupt(), 130, 130, ""),
+        (BrokenPipeError(), 141, 141, ""),
+        (OSError(28, "No space left on device"), 1, 125, "nsrunner: No space left on device\n"),
+        (FileNotFoundError(2, "No such file or directory", "a\x1b"), 1, 125, "nsrunner: a\\x1b: No such file or directory\n"),
+        (HostError("no room"), 1, 125, "nsrunner: no room\n"),
+        (SandboxError("mount volume", 13, "/x"), 1, 125, "nsrunner: mount volume: /x: Permission denied\n"),
+        (UsageError('pods "x" not found'), 1, 2, 'nsrunner: pods "x" not found\n'),
+        (ManifestError([FieldError("spec", "Required value")]), 2, 2, "nsrunner: spec: Required value\n"),
+        (SystemExit(3), 3, 3, ""),
+        (SystemExit(None), 0, 0, ""),
+    ],
+)  # fmt: skip
+def test_what_escapes_a_verb(
+    error: BaseException,
+    code: int,
+    run_code: int,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(program.importlib, "import_module", lambda name: _Verb(error))
+    assert main(["version"]) == code
+    assert capsys.readouterr() == ("", message)
+    assert main(["run"]) == run_code
+
+
+def test_a_bug_is_a_message_and_with_debug_a_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program.importlib, "import_module", lambda name: _Verb(ZeroDivisionError("oops\x07")))
+    monkeypatch.delenv("NSRUNNER_DEBUG", raising=False)
+    assert main(["version"]) == 1
+    err = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError: oops\\x07" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("NSRUNNER_DEBUG", "1")
+    assert main(["run"]) == 125
+    assert "Traceback" in capsys.readouterr().err
+
+
+def nsrunner(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nsrunner", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+def test_a_reader_that_went_away() -> None:
+    process = subprocess.Popen(
+        ["sh", "-c", '"$0" -m nsrunner --help; echo "code $?" >&2', sys.executable],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.close()  # long before Python is up
+    assert process.stderr is not None
+    assert process.stderr.read() == "code 141\n"
+    process.stderr.close()
+    process.wait(60)
+
+
+def test_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = nsrunner("version", stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "nsrunner: No space left on device\n"
+
+
+def test_closed_descriptors() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m nsrunner version >&- <&-'],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_locale_that_cannot_write_it() -> None:
+    done = nsrunner(
+        "frob\u00fcn", stdout=subprocess.PIPE, env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path)}
+    )
+    assert done.returncode == 2
+    assert '"frob\\xfcn"' in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["ps", "logs", "exec", "version", "completion"])
+def test_light_verbs_import_nothing_heavy(verb: str) -> None:
+    code = (
+        "import sys; from nsrunner.cli.main import main; main([sys.argv[1], '--help']);"
+        "heavy = {'asyncio', 'yaml', 'msgspec', 'click', 'rich', 'nsrunner.model', 'nsrunner.library', 'nsrunner.supervisor'};"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
