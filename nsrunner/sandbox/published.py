@@ -1,4 +1,4 @@
-"""What a pod's owner tells the other processes of the host: the Pod with its status, as JSON, in the pod's run directory.
+"""What a pod's owner tells the other processes of the host: the Pod with its status, as JSON in the run directory.
 
 The owner (``run``, a library program, the daemon) replaces the file whenever the status has changed; ``nsrunner ps``,
 ``logs`` and ``exec`` read it. The directory is root's alone (0700) and goes with the pod.

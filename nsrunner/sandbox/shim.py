@@ -2,142 +2,217 @@
 
 ``Shim.launch`` starts a shim, ``Shim.connect`` reaches one that runs. Every command is *sent when the method is called*
 and answered through the future that the method returns, so that commands can be sent one after the other without
-waiting (``create_sandbox`` and then ``start_container``). All futures have a deadline; a shim that dies fails them all.
+waiting (``create_sandbox`` and then ``start_container``). All futures have a deadline (``within``, in seconds); a shim
+that dies fails them all. Errors are SandboxErrors.
+
+The first argument of a command is the id that the pod machine chose, so that a command which is repeated after a crash
+is not carried out twice. Without a machine, take one from ``new_id``: a number that no other command of this boot has.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 
-from nsrunner.sandbox.records import ContainerRunning, ExecResult, Record, SandboxCreated, Snapshot
+from nsrunner.errors import SandboxError
+from nsrunner.sandbox import native, transport, wire
+from nsrunner.sandbox.connection import Connection
+from nsrunner.sandbox.records import ContainerRunning, Record, SandboxCreated, Snapshot
+from nsrunner.sandbox.session import Attachment, Exec
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
+from nsrunner.sandbox.state import RegisteredPod, Roots, register
+from nsrunner.sandbox.sweep import end_processes, remove_log, remove_pod
+from nsrunner.sandbox.wire import Kind, Message, Role, Tag
+from nsrunner.sandbox.wire_specs import encode_container, encode_exec, encode_sandbox
 
-__all__ = ["Exec", "Shim"]
-
-
-class Exec:
-    """A process that was started in a running container."""
-
-    id: int
-    pid: int
-    """In the host's PID namespace."""
-    master: int
-    """Descriptor of the pty's master with ``ExecSpec.tty``, -1 otherwise. Closed by close() unless detached."""
-
-    def detach_master(self) -> int:
-        """Hands the master over to the caller, who closes it."""
-        raise NotImplementedError
-
-    async def result(self, timeout: float | None = None) -> ExecResult:
-        """Waits for the end; acknowledges it. The seconds default to the spec's own limit plus a margin."""
-        raise NotImplementedError
-
-    def resize(self, rows: int, columns: int) -> asyncio.Future[None]:
-        raise NotImplementedError
-
-    def kill(self) -> asyncio.Future[None]:
-        """Kills the whole tree that the exec started."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
+__all__ = ["Attachment", "Exec", "Shim", "Shims"]
 
 
-class Attachment:
-    """Streams that are attached to a container's."""
-
-    async def ended(self) -> str:
-        """``exited`` or ``slow``."""
-        raise NotImplementedError
+def _nothing(message: Message, fds: list[int]) -> None:
+    """An OK that says no more."""
 
 
-class Shim:
-    snapshot: Snapshot
+def _one_fd(message: Message, fds: list[int]) -> int:
+    if not fds:
+        raise transport.lost(code=errno.EBADMSG, detail="an answer without its descriptor")
+    return fds.pop(0)
+
+
+class Shim(Connection):
+    """A connection to one shim. Not thread-safe: everything happens on the loop that made it."""
+
+    snapshot = Snapshot(uid="", sandbox_attempt=None, pause_pid=0, running=())
     """What the shim held when the connection was made."""
-    closed: bool
+
+    # --- making a connection ------------------------------------------------------------------------------------------
 
     @classmethod
-    async def launch(cls, run_dir: str, *, timeout: float = 10.0) -> Shim:
-        """Makes ``run_dir`` (0700) if need be, starts a shim that serves ``<run_dir>/shim.sock``, connects as controller.
-
-        Raises SandboxError, PrivilegeError.
-        """
-        raise NotImplementedError
+    async def launch(cls, run_dir: str, *, within: float = 10.0) -> Shim:
+        """Makes ``run_dir`` (0700) if need be, starts a shim that serves ``<run_dir>/shim.sock``, connects as its
+        controller. Raises SandboxError, HostError."""
+        try:
+            os.makedirs(run_dir, 0o700, exist_ok=True)
+        except OSError as error:
+            raise SandboxError("make directory", error.errno or 0, run_dir) from None
+        with transport.listen(run_dir) as listener:
+            process = native.spawn_shim(listener.fileno())
+            try:
+                sock = transport.dial(run_dir, blocking=False)
+            except SandboxError:
+                process.kill()
+                process.reap()
+                raise
+        return await cls(run_dir, sock, process)._greet(Role.CONTROLLER, within)
 
     @classmethod
-    async def connect(cls, run_dir: str, *, controller: bool = False, timeout: float = 10.0) -> Shim:
-        """Connects to the shim that serves ``run_dir``. Raises SandboxError."""
-        raise NotImplementedError
+    async def connect(cls, run_dir: str, *, controller: bool = False, within: float = 10.0) -> Shim:
+        """Connects to the shim that serves ``run_dir``. A controller takes over from the one before."""
+        shim = cls(run_dir, transport.dial(run_dir, blocking=False), None)
+        return await shim._greet(Role.CONTROLLER if controller else Role.CLIENT, within)
 
-    def create_sandbox(
-        self, spec: SandboxSpec, *, id: int | None = None, timeout: float = 60.0
-    ) -> asyncio.Future[SandboxCreated]:
-        raise NotImplementedError
-
-    def stop_sandbox(self, attempt: int, *, id: int | None = None, timeout: float = 60.0) -> asyncio.Future[None]:
-        """Kills all that is left, then pause; the volumes stay."""
-        raise NotImplementedError
-
-    def start_container(
-        self, spec: ContainerSpec, *, id: int | None = None, timeout: float = 120.0
-    ) -> asyncio.Future[ContainerRunning]:
-        raise NotImplementedError
-
-    def signal(
-        self, container_id: str, signal: int, *, whole: bool = False, id: int | None = None, timeout: float = 10.0
-    ) -> asyncio.Future[None]:
-        """To the first process, or with ``whole`` to everything in the instance. Succeeds when it is gone already."""
-        raise NotImplementedError
-
-    def remove_container(
-        self, container_id: str, *, id: int | None = None, timeout: float = 60.0
-    ) -> asyncio.Future[None]:
-        raise NotImplementedError
-
-    def remove_pod(self, *, id: int | None = None, timeout: float = 60.0) -> asyncio.Future[None]:
-        """Removes all that is left; the shim then exits (its SandboxDeath with record 0 follows in ``records``)."""
-        raise NotImplementedError
-
-    async def exec(
-        self,
-        spec: ExecSpec,
-        *,
-        stdin: int = -1,
-        stdout: int = -1,
-        stderr: int = -1,
-        id: int | None = None,
-        timeout: float = 30.0,
-    ) -> Exec:
-        """Starts a process in a container; ``timeout`` bounds the start only. Descriptors stay the caller's; pass all
-        three, or none with ``tty`` or ``output_limit``."""
-        raise NotImplementedError
-
-    async def attach(
-        self, container_id: str, *, stdin: int = -1, stdout: int = -1, stderr: int = -1, timeout: float = 10.0
-    ) -> Attachment:
-        raise NotImplementedError
-
-    def resize(
-        self, container_id: str, rows: int, columns: int, *, timeout: float = 10.0
-    ) -> asyncio.Future[None]:
-        raise NotImplementedError
-
-    async def list(self, *, timeout: float = 10.0) -> Snapshot:
-        raise NotImplementedError
-
-    async def open_volume(self, name: str, *, timeout: float = 10.0) -> int:
-        """A descriptor (O_PATH) of the volume's directory; the caller closes it."""
-        raise NotImplementedError
-
-    def records(self) -> AsyncIterator[Record]:
-        """ContainerExit and SandboxDeath as they come; ends after ``SandboxDeath(record=0)``, which says that the
-        connection is gone. One consumer at a time. Each must be acknowledged (except record 0)."""
-        raise NotImplementedError
-
-    def acknowledge(self, record: int) -> None:
-        raise NotImplementedError
+    async def _greet(self, role: Role, within: float) -> Shim:
+        try:
+            self.snapshot = await self._listing(Kind.HELLO, {Tag.ROLE: role}, within)
+        except BaseException:
+            if self.process is not None:
+                self.process.kill()
+            await self.close()
+            raise
+        self.attempt = self.snapshot.sandbox_attempt or 0
+        return self
 
     async def close(self) -> None:
         """Closes the connection. What the shim does then depends on the pod's owner."""
-        raise NotImplementedError
+        self._end(transport.lost(self.run_dir, errno.ECANCELED), None)
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def create_sandbox(
+        self, command_id: int, spec: SandboxSpec, *, within: float = 60.0
+    ) -> asyncio.Future[SandboxCreated]:
+        self.attempt = spec.attempt
+        return self._with_spec(
+            Kind.CREATE_SANDBOX,
+            lambda: encode_sandbox(spec),
+            lambda message, fds: wire.sandbox_created(message),
+            command_id,
+            within,
+        )
+
+    def stop_sandbox(self, command_id: int, attempt: int, *, within: float = 60.0) -> asyncio.Future[None]:
+        """Kills all that is left, then pause; the volumes stay."""
+        return self._send(Kind.STOP_SANDBOX, {Tag.ATTEMPT: attempt}, _nothing, command_id, within)
+
+    def start_container(
+        self, command_id: int, spec: ContainerSpec, *, within: float = 120.0
+    ) -> asyncio.Future[ContainerRunning]:
+        return self._with_spec(
+            Kind.START_CONTAINER,
+            lambda: encode_container(spec),
+            lambda message, fds: wire.container_running(message),
+            command_id,
+            within,
+        )
+
+    def signal(
+        self, command_id: int, container_id: str, signal: int, *, whole: bool = False, within: float = 10.0
+    ) -> asyncio.Future[None]:
+        """To the first process, or with ``whole`` to everything in the instance. Succeeds when it is gone already."""
+        fields: wire.Fields = {Tag.CONTAINER_ID: container_id, Tag.SIGNAL: signal, Tag.WHOLE: int(whole)}
+        return self._send(Kind.SIGNAL, fields, _nothing, command_id, within)
+
+    def remove_container(self, command_id: int, container_id: str, *, within: float = 60.0) -> asyncio.Future[None]:
+        """Forgets a dead instance: its logs, link and writable layers."""
+        return self._send(Kind.REMOVE_CONTAINER, {Tag.CONTAINER_ID: container_id}, _nothing, command_id, within)
+
+    def remove_pod(self, command_id: int, *, within: float = 60.0) -> asyncio.Future[None]:
+        """Removes all that is left; the shim then exits (its SandboxDeath with record 0 follows in ``records``)."""
+        return self._send(Kind.REMOVE_POD, {}, _nothing, command_id, within)
+
+    async def exec(
+        self, spec: ExecSpec, *, stdin: int = -1, stdout: int = -1, stderr: int = -1, within: float = 30.0
+    ) -> Exec:
+        """Starts a process in a container; ``within`` bounds the start only. The descriptors stay the caller's, too:
+        all three, or none with ``tty`` or ``output_limit``."""
+        command = self.new_id()
+        session = Exec(self, command)
+        self._sessions[command] = session
+        fds = [fd for fd in (stdin, stdout, stderr) if fd >= 0]
+        future = self._with_spec(Kind.EXEC, lambda: encode_exec(spec), session.started, command, within, fds)
+        try:
+            return await future
+        except BaseException as error:
+            self._sessions.pop(command, None)
+            unanswered = not isinstance(error, SandboxError) or error.errno == errno.ETIMEDOUT
+            if unanswered and not self.closed:
+                # It may have been started all the same, and nobody would end it.
+                self._quietly(Kind.KILL_EXEC, {Tag.EXEC_ID: command}, self.new_id())
+            raise
+
+    async def attach(
+        self, container_id: str, *, stdin: int = -1, stdout: int = -1, stderr: int = -1, within: float = 10.0
+    ) -> Attachment:
+        """Connects descriptors (which stay the caller's, too) to a container's streams until it ends."""
+        command = self.new_id()
+        session = Attachment()
+        self._sessions[command] = session
+        streams = [(1 << bit, fd) for bit, fd in enumerate((stdin, stdout, stderr)) if fd >= 0]
+        fields: wire.Fields = {Tag.CONTAINER_ID: container_id, Tag.STREAMS: sum(bit for bit, _ in streams)}
+        try:
+            await self._send(Kind.ATTACH, fields, _nothing, command, within, [fd for _, fd in streams])
+        except BaseException:
+            self._sessions.pop(command, None)
+            raise
+        return session
+
+    def resize(self, target: str | Exec, rows: int, columns: int, *, within: float = 10.0) -> asyncio.Future[None]:
+        """The terminal of a container (by its id) or of an exec."""
+        whom: wire.Fields = {Tag.CONTAINER_ID: target} if isinstance(target, str) else {Tag.EXEC_ID: target.command_id}
+        return self._send(Kind.RESIZE, {**whom, Tag.ROWS: rows, Tag.COLUMNS: columns}, _nothing, self.new_id(), within)
+
+    def kill_exec(self, session: Exec, *, within: float = 10.0) -> asyncio.Future[None]:
+        return self._send(Kind.KILL_EXEC, {Tag.EXEC_ID: session.command_id}, _nothing, self.new_id(), within)
+
+    def inspect(self, *, within: float = 10.0) -> asyncio.Future[Snapshot]:
+        """What the shim holds now."""
+        return self._listing(Kind.LIST, {}, within)
+
+    def open_volume(self, name: str, *, within: float = 10.0) -> asyncio.Future[int]:
+        """A descriptor (O_PATH) of the volume's directory; the caller closes it."""
+        return self._send(Kind.OPEN_VOLUME, {Tag.NAME: name}, _one_fd, self.new_id(), within)
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    async def records(self) -> AsyncIterator[Record]:
+        """ContainerExit and SandboxDeath as they come; ends after ``SandboxDeath(record=0)``, which says that the
+        connection is gone, and after close(). One consumer at a time. Each must be acknowledged (except record 0)."""
+        while (record := await self._records.get()) is not None:
+            yield record
+        self._records.put_nowait(None)  # for whoever iterates again
+
+
+class Shims:
+    """Makes the shims of one installation."""
+
+    def __init__(self, roots: Roots) -> None:
+        self.roots = roots
+
+    async def launch(self, pod: RegisteredPod) -> Shim:
+        """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller. Raises
+        SandboxError; UsageError when the pod belongs to somebody else."""
+        register(self.roots, pod)
+        return await Shim.launch(pod.paths.run)
+
+    async def reap(self, pod: RegisteredPod) -> None:
+        """After a shim's death: ends the processes that the kernel did not (those of hostPID pods)."""
+        await asyncio.to_thread(end_processes, pod)
+
+    async def remove(self, pod: RegisteredPod) -> None:
+        """Removes everything of a pod that has no shim. Raises SandboxError when something stays."""
+        await asyncio.to_thread(remove_pod, pod)
+
+    async def remove_log(self, pod: RegisteredPod, container: str, attempt: int) -> None:
+        """The log of an instance that the present shim has never known. Raises SandboxError."""
+        await asyncio.to_thread(remove_log, pod, container, attempt)

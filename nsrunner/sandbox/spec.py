@@ -1,8 +1,9 @@
 """Plans, as data: what a sandbox, a container and an exec consist of, before any system call.
 
-``supervisor/plan.py`` makes these from a Pod and the host's facts, ``sandbox/wire.py`` turns them into the bytes that
-the shim reads (``csrc/spec.h``). They are plain, frozen and printable, so that a plan can be compared and tested without
-privileges. No value in them is looked up again later: users, groups and capabilities are numbers, paths are final.
+``supervisor/plan.py`` makes these from a Pod and the host's facts, ``sandbox/wire_specs.py`` turns them into the bytes
+that the shim reads (``csrc/spec.h``). They are plain, frozen and printable, so that a plan can be compared and tested
+without privileges. No value in them is looked up again later: users, groups and capabilities are numbers, paths are
+final.
 """
 
 from __future__ import annotations

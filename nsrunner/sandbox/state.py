@@ -1,14 +1,26 @@
-"""Where pods live on disk, and who owns them."""
+"""Where pods live on disk, and whose they are.
+
+Each pod has a run directory with ``pod.json`` in it, written before its shim is started: whoever comes later finds
+there who owns the pod, and removes it when that owner is dead (its shim does so, too, unless the shim is dead as well).
+"""
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
 
+from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.spec import Owner, PodPaths
 
-__all__ = ["RegisteredPod", "Roots"]
+__all__ = ["RegisteredPod", "Roots", "alive", "locked", "register", "registered", "this_process"]
+
+NAME = "pod.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +35,33 @@ class Roots:
     log_links: str = "/var/log/containers"
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Roots:
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Roots:
         """``NSRUNNER_ROOT=/dir`` moves all four below it. Raises UsageError when it is not an absolute path."""
-        raise NotImplementedError
+        root = (os.environ if environ is None else environ).get("NSRUNNER_ROOT", "")
+        if not root:
+            return cls()
+        if not root.startswith("/") or "\n" in root:
+            raise UsageError(f"NSRUNNER_ROOT={root}: must be an absolute path")
+        root = os.path.normpath(root)
+        return cls(
+            run=os.path.join(root, "run"),
+            state=os.path.join(root, "lib"),
+            logs=os.path.join(root, "log/pods"),
+            log_links=os.path.join(root, "log/containers"),
+        )
+
+    @property
+    def seccomp(self) -> str:
+        """Directory of Localhost seccomp profiles."""
+        return f"{self.state}/seccomp"
 
     def pod_paths(self, namespace: str, name: str, uid: str) -> PodPaths:
-        raise NotImplementedError
+        return PodPaths(
+            run=f"{self.run}/pods/{uid}",
+            state=f"{self.state}/pods/{uid}",
+            logs=f"{self.logs}/{namespace}_{name}_{uid}",
+            log_links=self.log_links,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +75,118 @@ class RegisteredPod:
     """As in SandboxSpec.cgroup."""
 
 
+# --- owners -----------------------------------------------------------------------------------------------------------
+
+
+def _process(pid: int) -> tuple[str, int] | None:
+    """State letter and start time of a process (proc(5), fields 3 and 22)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return fields[0].decode(), int(fields[19])
+
+
 def this_process() -> Owner:
     """The calling process as an owner."""
-    raise NotImplementedError
+    pid = os.getpid()
+    facts = _process(pid)
+    if facts is None:
+        raise SandboxError("read /proc", 0, f"/proc/{pid}/stat")
+    return Owner(kind="process", pid=pid, start_time=facts[1])
+
+
+def alive(owner: Owner) -> bool:
+    """Whether a process owner still runs (a zombie does not). A daemon's pods are its own affair: True."""
+    if owner.kind == "daemon":
+        return True
+    facts = _process(owner.pid)
+    return facts is not None and facts[0] not in "ZX" and facts[1] == owner.start_time
+
+
+@lru_cache(maxsize=1)
+def _boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+# --- the registry -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(roots: Roots, *, wait: bool = True) -> Iterator[bool]:
+    """The installation's lock: whoever registers or sweeps holds it, for milliseconds. Yields False when somebody else
+    has it and ``wait`` is False. Raises SandboxError."""
+    path = f"{roots.run}/lock"
+    try:
+        os.makedirs(f"{roots.run}/pods", 0o700, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise SandboxError("make directory", error.errno or 0, path) from None
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(fd)
 
 
 def register(roots: Roots, pod: RegisteredPod) -> None:
-    """Makes the pod's run directory with ``pod.json`` in it. Raises SandboxError; UsageError when the uid is taken."""
-    raise NotImplementedError
+    """Makes the pod's run directory with ``pod.json`` in it; a pod that the same owner registered before is left alone.
+
+    Raises SandboxError; UsageError when the pod belongs to somebody else.
+    """
+    path = f"{pod.paths.run}/{NAME}"
+    with locked(roots):
+        other = read(pod.paths.run)
+        if other is not None:
+            if other.owner == pod.owner:
+                return
+            owner = "the daemon" if other.owner.kind == "daemon" else f"process {other.owner.pid}"
+            raise UsageError(f"pod {pod.namespace}/{pod.name} ({pod.uid}) belongs to {owner}")
+        try:
+            os.makedirs(pod.paths.run, 0o700, exist_ok=True)
+            _write(path, pod)
+            if pod.owner.kind == "daemon":  # /run is empty after a reboot, and the daemon's volumes stay
+                os.makedirs(pod.paths.state, 0o700, exist_ok=True)
+                _write(f"{pod.paths.state}/{NAME}", pod)
+        except OSError as error:
+            raise SandboxError("write file", error.errno or 0, path) from None
+
+
+def _write(path: str, pod: RegisteredPod) -> None:
+    text = json.dumps({**asdict(pod), "boot_id": _boot_id()})
+    fresh = f"{path}.new"
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.rename(fresh, path)
+
+
+def read(run_dir: str) -> RegisteredPod | None:
+    """The pod of a run directory, as it was registered; None when there is none, or it was registered before the last
+    boot."""
+    try:
+        with open(f"{run_dir}/{NAME}", encoding="utf-8") as file:
+            data: dict[str, Any] = json.load(file)
+        if data.pop("boot_id") != _boot_id():
+            return None
+        owner, paths = Owner(**data.pop("owner")), PodPaths(**data.pop("paths"))
+        return RegisteredPod(owner=owner, paths=paths, **data)
+    except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
+        return None
 
 
 def registered(roots: Roots) -> list[RegisteredPod]:
-    """All pods of all faces, sorted by namespace and name."""
-    raise NotImplementedError
-
-
-def sweep(roots: Roots) -> list[str]:
-    """Kills and removes what dead owners left (their shims do it too, unless they are dead as well). Returns the uids.
-    Blocking: call it in a thread."""
-    raise NotImplementedError
+    """All pods of all faces, sorted by namespace and name. Raises PermissionError for those who are not root."""
+    directory = f"{roots.run}/pods"
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    pods = [pod for name in names if (pod := read(f"{directory}/{name}")) is not None]
+    return sorted(pods, key=lambda pod: (pod.namespace, pod.name, pod.uid))

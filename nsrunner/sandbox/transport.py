@@ -1,0 +1,128 @@
+"""Packets and descriptors between a client and a shim: the socket below :mod:`nsrunner.sandbox.shim` (asyncio) and
+:mod:`nsrunner.sandbox.client` (blocking).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Sequence
+
+from nsrunner.errors import SandboxError
+from nsrunner.sandbox.wire import MAX_FDS, MAX_MESSAGE, WireError
+
+__all__ = ["SEALS", "SOCKET", "TALK", "close_all", "dial", "listen", "lost", "receive", "sealed_memfd", "send"]
+
+SOCKET = "shim.sock"
+"""Name of a shim's socket in the pod's run directory."""
+TALK = "talk to the shim"
+"""The step of SandboxErrors about the connection itself."""
+
+SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_ADDRESS_MAX = 107  # sun_path, without the NUL
+_INT = struct.Struct("i")
+_ANCILLARY = socket.CMSG_SPACE(MAX_FDS * _INT.size)
+
+
+def lost(path: str = "", code: int = errno.ECONNRESET, detail: str = "") -> SandboxError:
+    """The error of whoever waited for a shim that is gone."""
+    return SandboxError(TALK, code, path, detail=detail)
+
+
+def close_all(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)
+
+
+def sealed_memfd(name: str, data: bytes) -> int:
+    """A memfd that nobody can change any more; the caller closes it. Raises SandboxError."""
+    fd = -1
+    try:
+        fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    except OSError as error:
+        if fd >= 0:
+            os.close(fd)
+        raise SandboxError("make memfd", error.errno or 0, name) from None
+    return fd
+
+
+class _Address:
+    """A unix socket's name in a directory; through a descriptor when the path is too long for sun_path."""
+
+    def __init__(self, run_dir: str) -> None:
+        self.fd = -1
+        self.name = os.path.join(run_dir, SOCKET)
+        if len(os.fsencode(self.name)) > _ADDRESS_MAX:
+            self.fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.name = f"/proc/self/fd/{self.fd}/{SOCKET}"
+
+    def __enter__(self) -> str:
+        return self.name
+
+    def __exit__(self, *_: object) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+def listen(run_dir: str) -> socket.socket:
+    """The listening socket for a new shim (0600 whatever the umask). A socket that a dead shim left is replaced.
+    Raises SandboxError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+    try:
+        with _Address(run_dir) as name:
+            try:
+                os.unlink(name)
+            except FileNotFoundError:
+                pass
+            sock.bind(name)
+            os.chmod(name, 0o600)
+        sock.listen(16)
+    except OSError as error:
+        sock.close()
+        raise SandboxError("make socket", error.errno or 0, os.path.join(run_dir, SOCKET)) from None
+    return sock
+
+
+def dial(run_dir: str, *, blocking: bool) -> socket.socket:
+    """A connection to the shim that serves ``run_dir``. Raises SandboxError (errno ECONNREFUSED: it is dead)."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        sock.setblocking(blocking)
+        with _Address(run_dir) as name:
+            sock.connect(name)
+    except OSError as error:
+        sock.close()
+        raise SandboxError(TALK, error.errno or 0, os.path.join(run_dir, SOCKET)) from None
+    return sock
+
+
+def send(sock: socket.socket, packet: bytes, fds: Sequence[int]) -> None:
+    """One packet. Raises OSError; BlockingIOError when the shim does not keep up."""
+    if fds:
+        rights = struct.pack(f"{len(fds)}i", *fds)
+        sock.sendmsg((packet,), ((socket.SOL_SOCKET, socket.SCM_RIGHTS, rights),), socket.MSG_NOSIGNAL)
+    else:
+        sock.send(packet, socket.MSG_NOSIGNAL)
+
+
+def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
+    """One packet and the descriptors that came with it, which the caller closes; ``b""`` at the end.
+
+    Raises OSError; BlockingIOError when there is none yet; WireError for one that is too big.
+    """
+    packet, ancillary, flags, _ = sock.recvmsg(MAX_MESSAGE, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+    fds: list[int] = []
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            fds += (fd for (fd,) in _INT.iter_unpack(data[: len(data) - len(data) % _INT.size]))
+    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        close_all(fds)
+        raise WireError("truncated packet")
+    return packet, fds

@@ -1,0 +1,71 @@
+"""Removing directory trees that containers could write to (CVE-2017-1002102): by descriptors, no link followed, nothing
+on another file system, no recursion and two descriptors however deep it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+__all__ = ["remove_tree"]
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def remove_tree(path: str) -> None:
+    """Removes ``path`` and all below it; fine when it is not there. Raises OSError: EBUSY for a mount below it, ELOOP
+    or ENOTDIR when ``path`` itself is not a directory."""
+    try:
+        fd = os.open(path, _DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        fd = _empty(fd)
+    finally:
+        os.close(fd)
+    os.rmdir(path)
+
+
+def _empty(top: int) -> int:
+    """Removes what the directory holds. Returns its descriptor, which may be another one than before."""
+    here, device = top, os.fstat(top).st_dev
+    above: list[tuple[str, int]] = []  # name of each directory on the way down, and its parent's inode
+    while True:
+        below = _remove_files(here)
+        if below is None:
+            if not above:
+                return here
+            name, inode = above.pop()
+            parent = os.open("..", _DIRECTORY, dir_fd=here)
+            os.close(here)
+            here = parent
+            if os.fstat(here).st_ino != inode:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
+            os.rmdir(name, dir_fd=here)
+            continue
+        child = os.open(below, _DIRECTORY, dir_fd=here)
+        if os.fstat(child).st_dev != device:
+            os.close(child)
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), below)
+        above.append((below, os.fstat(here).st_ino))
+        os.close(here)
+        here = child
+
+
+def _remove_files(fd: int) -> str | None:
+    """Removes all that is not a non-empty directory. Returns the first of those."""
+    with os.scandir(fd) as entries:
+        directories = []
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                directories.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=fd)
+    for name in directories:
+        try:
+            os.rmdir(name, dir_fd=fd)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            return name
+    return None
