@@ -8,16 +8,26 @@
 
 ``load`` reads YAML (any number of documents), JSON and v1 Lists. Each :class:`Document` carries the object with the
 API's defaults applied, every reason for which the API would refuse it (``errors``), and a verdict for each field that
-it sets (``fields``; ``unsupported`` and ``ignored`` select from them). :func:`encode` is the way back.
+it sets (``fields``; ``unsupported`` and ``ignored`` select from them). :func:`encode` is the way back. Elsewhere:
+
+- :mod:`nsrunner.model.types`: the types themselves
+- :mod:`nsrunner.model.would_fail`: what the API accepts and this node would refuse
+- :mod:`nsrunner.model.environment`: a container's environment variables
+- :mod:`nsrunner.model.expansion`: ``$(VAR)``
+
+Names are loaded on first use: whoever needs the types alone does not pay for YAML and validation.
 """
 
 from __future__ import annotations
 
-from nsrunner.model.defaults import apply_defaults
-from nsrunner.model.encode import encode
-from nsrunner.model.load import Document, Object, load, raise_for_errors
-from nsrunner.model.qos import QOSClass, qos_class
-from nsrunner.model.support import FieldVerdict, Verdict
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nsrunner.model.defaults import apply_defaults
+    from nsrunner.model.encoder import encode
+    from nsrunner.model.loader import Document, Object, load, raise_for_errors
+    from nsrunner.model.qos import QOSClass, qos_class
+    from nsrunner.model.support import FieldVerdict, Verdict
 
 __all__ = [
     "Document",
@@ -31,3 +41,27 @@ __all__ = [
     "qos_class",
     "raise_for_errors",
 ]
+
+_HOMES: Final = {
+    "Document": "loader",
+    "FieldVerdict": "support",
+    "Object": "loader",
+    "QOSClass": "qos",
+    "Verdict": "support",
+    "apply_defaults": "defaults",
+    "encode": "encoder",
+    "load": "loader",
+    "qos_class": "qos",
+    "raise_for_errors": "loader",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,16 @@
+"""Field paths of the downward API, such as ``metadata.labels['app']`` (``pkg/fieldpath``)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["split_subscript"]
+
+_SUBSCRIPT: Final = re.compile(r"(.+?)\['(.*)'\]", re.DOTALL)
+
+
+def split_subscript(field_path: str) -> tuple[str, str | None]:
+    """``metadata.labels['a']`` is (``metadata.labels``, ``a``); a path without a subscript has None."""
+    match = _SUBSCRIPT.fullmatch(field_path)
+    return (match[1], match[2]) if match else (field_path, None)
