@@ -5,36 +5,59 @@
 PYTHON ?= python3
 PYTEST_ARGS ?=
 # Two environments: .venv sees the checkout, build/venv has the built wheel and is what the tests run against.
-DEV := .venv/bin
-WHEEL := build/venv/bin
+ENV ?= .venv
+WHEEL := build/venv
+INSTALL = -m pip install --quiet
 
 help: ## print this help
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: build/venv/.wheel ## run the example pod examples/hello.yaml
-	$(WHEEL)/nsrunner run examples/hello.yaml
+demo: $(WHEEL)/.wheel ## run the example pod examples/hello.yaml
+	$(WHEEL)/bin/nsrunner run examples/hello.yaml
 
-test: build/venv/.wheel build/venv/.extras ## run the whole test suite, linters and old kernels included, against the built wheel
-	$(WHEEL)/pytest $(PYTEST_ARGS)
+test: $(WHEEL)/.wheel $(WHEEL)/.extras ## run every test against the built wheel: linters, C tests and older kernels too
+	$(WHEEL)/bin/pytest $(PYTEST_ARGS)
 
-dev: .venv/.extras ## virtual environment .venv with the checkout in it, C code built in build/dev (again after an edit of C)
-	$(DEV)/python tools/develop.py
+dev: $(ENV)/.extras ## make .venv, with the checkout in it; again after an edit of C or of pyproject.toml
+	$(ENV)/bin/python tools/develop.py
 
 # An environment in two steps: what building and running need, and what testing and linting need.
 %/.ready: pyproject.toml
 	$(PYTHON) -m venv $*
-	$*/bin/python -m pip install --quiet 'cffi>=2.1' 'meson>=1.3' 'meson-python>=0.19' ninja
-	$*/bin/python tools/requirements.py | xargs -d '\n' $*/bin/python -m pip install --quiet
+	$*/bin/python $(INSTALL) 'cffi>=2.1' 'meson>=1.3' 'meson-python>=0.19' ninja
+	$*/bin/python tools/requirements.py | xargs -d '\n' $*/bin/python $(INSTALL)
 	@touch $@
 
 %/.extras: %/.ready
-	$*/bin/python tools/requirements.py test lint | xargs -d '\n' $*/bin/python -m pip install --quiet
+	$*/bin/python tools/requirements.py test lint | xargs -d '\n' $*/bin/python $(INSTALL)
 	@touch $@
 
-build/venv/.wheel: build/venv/.ready FORCE
-	PATH="$(CURDIR)/$(WHEEL):$$PATH" $(WHEEL)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall -Cbuild-dir=build/wheel -Csetup-args=-Dwerror=true .
+$(WHEEL)/.wheel: $(WHEEL)/.ready FORCE
+	PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" $(WHEEL)/bin/python $(INSTALL) --no-deps --force-reinstall \
+		--no-build-isolation -Cbuild-dir=build/wheel -Csetup-args=-Dwerror=true .
 
-wheel: build/venv/.wheel ## build the wheel and install it in build/venv
+wheel: $(WHEEL)/.wheel ## build the wheel and install it in build/venv
+
+dist: $(ENV)/.extras ## build dist/*.tar.gz from the commit, and dist/*.whl from that
+	$(ENV)/bin/python -m build --outdir dist
+
+lint: $(ENV)/.extras ## ruff, the layers' contracts, gcc's analyzer
+	$(ENV)/bin/ruff check .
+	$(ENV)/bin/ruff format --check .
+	$(ENV)/bin/lint-imports --no-logo
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/python tools/cbuild.py analyze
+
+types: $(ENV)/.extras ## mypy --strict
+	$(ENV)/bin/mypy
+
+test-c: $(ENV)/.extras ## C unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/python tools/cbuild.py sanitize --test
+
+vm-test: $(WHEEL)/.wheel $(WHEEL)/.extras ## C tests and a pod on Linux 5.10, 6.1 and 6.12, in QEMU
+	$(WHEEL)/bin/pytest $(PYTEST_ARGS) tests/vm
+
+fresh-machine: ## README's two commands in empty roots: SUITES="bookworm trixie sid"
+	$(PYTHON) tools/fresh_machine.py $(or $(SUITES),bookworm trixie)
 
 clean: ## remove everything that was built (not .venv)
 	rm -rf build dist nsrunner/libexec nsrunner/_native*.so
