@@ -8,12 +8,37 @@ A runtime behind the kubelet's CRI fails in three places, and clients tell them 
 from __future__ import annotations
 
 import errno
+import logging
 import os
+from typing import assert_never
 
-from nsrunner.errors import SandboxError
+from nsrunner.errors import NsrunnerError, SandboxError
+from nsrunner.lifecycle.commands import (
+    AnsweredCommand,
+    CreateSandbox,
+    EnsureImage,
+    RemoveContainer,
+    RemovePod,
+    SignalContainer,
+    StartContainer,
+    StopSandbox,
+)
+from nsrunner.lifecycle.events import (
+    ContainerFailed,
+    ContainerRemoved,
+    Event,
+    ImageFailed,
+    PodRemoved,
+    SandboxFailed,
+    SandboxStopped,
+    SignalSent,
+)
 from nsrunner.sandbox.spec import ContainerSpec, HostPath, MemoryDir, SandboxSpec
+from nsrunner.supervisor.plan import ConfigError, CreateError
 
-__all__ = ["container_failure", "exec_failure", "sandbox_failure", "sentence"]
+__all__ = ["container_failure", "exec_failure", "failure", "sandbox_failure", "sentence"]
+
+log = logging.getLogger(__name__)
 
 _MOUNT_STEPS = frozenset({"make volume", "check hostPath"})
 """Of a sandbox: FailedMount. All others are FailedCreatePodSandBox."""
@@ -46,6 +71,39 @@ _HOST_PATH_TYPES = {
     "CharDevice": "character device",
     "BlockDevice": "block device",
 }
+
+
+def failure(command: AnsweredCommand, error: Exception, uid: str) -> Event:
+    """The event that ends a command which did not do what it should. ``uid`` is the pod's, for the log."""
+    match error:
+        case SandboxError():
+            text = sentence(error)
+        case NsrunnerError() | ConfigError() | CreateError() | OSError():
+            text = str(error)
+        case _:  # a mistake of ours: the pod shows it, the log has the traceback
+            log.error("pod %s: %s failed", uid, command, exc_info=error)
+            text = f"internal error: {error!r}"
+    match command:
+        case CreateSandbox(id=id, attempt=attempt):
+            return SandboxFailed(id=id, attempt=attempt, reason="FailedCreatePodSandBox", message=text)
+        case StopSandbox(id=id, attempt=attempt):
+            log.warning("pod %s: stopping its sandbox: %s", uid, text)
+            return SandboxStopped(id=id, attempt=attempt)
+        case EnsureImage(id=id, container=container):
+            return ImageFailed(id=id, container=container, reason="ImageInspectError", message=text)
+        case StartContainer(id=id, container=container, attempt=attempt):
+            reason = "CreateContainerConfigError" if isinstance(error, ConfigError) else "CreateContainerError"
+            return ContainerFailed(id=id, container=container, attempt=attempt, reason=reason, message=text)
+        case SignalContainer(id=id, container=container, attempt=attempt):
+            return SignalSent(id=id, container=container, attempt=attempt, error=text)
+        case RemoveContainer(id=id, container=container, attempt=attempt):
+            log.warning("pod %s: removing container %s, attempt %d: %s", uid, container, attempt, text)
+            return ContainerRemoved(id=id, container=container, attempt=attempt)
+        case RemovePod(id=id):
+            log.error("pod %s: something of it is left: %s", uid, text)
+            return PodRemoved(id=id)
+        case _:
+            assert_never(command)
 
 
 def sandbox_failure(error: SandboxError, spec: SandboxSpec | None) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What the supervisor needs from others, as Protocols: it imports none of those that implement them.
 
 ``run`` and the library implement :class:`ObjectReader` from the given documents, the daemon from its store.
-:class:`Shims` and :class:`Sandbox` are :mod:`nsrunner.supervisor.shims` and :mod:`nsrunner.sandbox.shim` in earnest, and
+:class:`Shims` and :class:`Sandbox` are those of :mod:`nsrunner.sandbox.shim` in earnest, and those of
 :mod:`nsrunner.testing.fake_sandbox` in tests.
 """
 

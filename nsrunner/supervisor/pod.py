@@ -1,0 +1,234 @@
+"""One pod under supervision: events go in by a queue, the machine decides, the performer acts.
+
+The task sleeps until an event is posted or the machine's deadline has come. Effects run beside it, so that a slow one
+delays nothing but its own answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import msgspec
+
+from nsrunner.errors import SandboxError
+from nsrunner.lifecycle.commands import RecordEvent
+from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, Tick
+from nsrunner.lifecycle.pod import PodMachine
+from nsrunner.lifecycle.pod import Settings as LifecycleSettings
+from nsrunner.model.types import Pod, PodStatus
+from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.supervisor.events import KubeEvent, Recorder
+from nsrunner.supervisor.perform import Performer, RunningContainer
+from nsrunner.supervisor.plan import Node, admit
+from nsrunner.supervisor.ports import Clock, Journal, ObjectReader, Process, Shims
+
+__all__ = ["PodTask"]
+
+log = logging.getLogger(__name__)
+
+
+class PodTask:
+    """A pod from its acceptance to its removal. ``run()`` is the task; the rest may be called from the same loop.
+
+    ``changed`` is called after each event that was taken in, ``published`` with each Kubernetes Event.
+    """
+
+    def __init__(
+        self,
+        pod: Pod,
+        registered: RegisteredPod,
+        *,
+        node: Node,
+        shims: Shims,
+        objects: ObjectReader,
+        clock: Clock,
+        settings: LifecycleSettings,
+        fallback_host: bool,
+        changed: Callable[[], None],
+        published: Callable[[KubeEvent], None],
+        journal: Journal | None = None,
+    ) -> None:
+        self.pod = pod
+        self.registered = registered
+        self._node = node
+        self._clock = clock
+        self._changed = changed
+        self._journal = journal
+        self._machine = PodMachine(pod, settings)
+        self._recorder = Recorder(
+            namespace=pod.metadata.namespace or "",
+            pod=pod.metadata.name or "",
+            uid=registered.uid,
+            sink=published,
+        )
+        self._performer = Performer(
+            pod,
+            registered,
+            node=node,
+            shims=shims,
+            objects=objects,
+            fallback_host=fallback_host,
+            post=self.post,
+            record=self._record,
+            spawn=self._spawn,
+        )
+        self._queue: deque[Event] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self._effects: asyncio.TaskGroup | None = None
+        self._records: asyncio.Task[None] | None = None
+        self._broken: str | None = None
+        self._removed = asyncio.Event()
+
+    # --- what others ask ----------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> PodStatus:
+        """What the API shows now; computed at the call."""
+        status = self._machine.status()
+        if self._broken is None:
+            return status
+        return msgspec.structs.replace(status, phase="Failed", reason="InternalError", message=self._broken)
+
+    @property
+    def finished(self) -> bool:
+        """Nothing of it runs, and nothing ever will. Logs and volumes may still be there."""
+        return self._machine.finished if self._broken is None else self.removed
+
+    @property
+    def removed(self) -> bool:
+        """Nothing of it is left."""
+        return self._removed.is_set()
+
+    @property
+    def deleted(self) -> bool:
+        """It was asked to go."""
+        return self._machine.deleted
+
+    @property
+    def running(self) -> Mapping[str, RunningContainer]:
+        """The live instances by container name."""
+        return self._performer.running
+
+    @property
+    def events(self) -> tuple[KubeEvent, ...]:
+        """The Kubernetes Events so far."""
+        return self._recorder.events
+
+    def next_start(self, container: str) -> float | None:
+        """Monotonic time at which a container that waits for it is started again."""
+        return self._machine.next_start(container)
+
+    def delete(self, grace_seconds: int | None) -> None:
+        """Asks for the end of the pod; a later call may only shorten the grace period. None: the spec's."""
+        self.post(DeleteRequested(grace_seconds=grace_seconds))
+
+    async def wait_removed(self) -> None:
+        await self._removed.wait()
+
+    async def exec(
+        self,
+        container: str,
+        argv: tuple[str, ...],
+        *,
+        env: tuple[str, ...] = (),
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> Process:
+        """Starts a command in a running container. Raises UsageError when it does not run, SandboxError."""
+        return await self._performer.exec(container, argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+
+    # --- the task -----------------------------------------------------------------------------------------------------
+
+    def post(self, event: Event) -> None:
+        """Hands an event to the machine, after those that wait already."""
+        self._queue.append(event)
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def run(self) -> None:
+        """From PodAdded until nothing of the pod is left. Cancelled: lets go of the pod, whose shim ends it when this
+        process was its owner."""
+        rejection = admit(self.pod, self._node)
+        if rejection is None:
+            self.post(PodAdded())
+        else:
+            self.post(PodRejected(reason=rejection.reason, message=rejection.message))
+        try:
+            async with asyncio.TaskGroup() as self._effects:
+                while not (self._machine.removed or self.removed):
+                    await self._next_event()
+                    while self._queue:
+                        self._take(self._queue.popleft())
+                if self._records is not None:
+                    self._records.cancel()
+        finally:
+            self._effects = None
+            await self._performer.detach()
+            self._removed.set()
+            self._changed()
+
+    async def _next_event(self) -> None:
+        """Returns when the queue holds something, be it a Tick."""
+        if self._queue:
+            return
+        loop = asyncio.get_running_loop()
+        self._wake = loop.create_future()
+        timer = None
+        deadline = self._machine.next_deadline() if self._broken is None else None
+        if deadline is not None:
+            timer = loop.call_later(max(0.0, deadline - self._clock.now().mono), self.post, Tick())
+        try:
+            await self._wake
+        finally:
+            self._wake = None
+            if timer is not None:
+                timer.cancel()
+
+    def _take(self, event: Event) -> None:
+        """One event: through the machine, and its commands on their way."""
+        if self._broken is not None:
+            return
+        try:
+            commands = self._machine.handle(event, self._clock.now())
+        except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
+            self._break(event, error)
+            return
+        if self._journal is not None and commands:
+            self._journal.save(self.registered.paths.run, self._machine.save())
+        for command in commands:
+            if isinstance(command, RecordEvent):
+                self._record(command)
+            elif (answer := self._performer.at_once(command)) is not None:
+                self._queue.append(answer)
+            else:
+                self._spawn(self._performer.perform(command))
+        self._changed()
+
+    def _break(self, event: Event, error: Exception) -> None:
+        """A bug: the pod fails where everybody sees it, and is removed."""
+        log.error("pod %s: %s", self.registered.uid, event, exc_info=error)
+        self._broken = f"nsrunner's own mistake, please report it: {error}"
+        self._record(RecordEvent(type="Warning", reason="InternalError", message=self._broken))
+        self._spawn(self._destroy())
+        self._changed()
+
+    async def _destroy(self) -> None:
+        try:
+            await self._performer.destroy()
+        except SandboxError as error:
+            log.error("pod %s: something of it is left: %s", self.registered.uid, error)
+        finally:
+            self._removed.set()
+            self.post(Tick())  # wakes the task, which ends
+
+    def _record(self, command: RecordEvent) -> None:
+        self._recorder.record(command, self._clock.now())
+
+    def _spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._effects is not None, "effects begin in run()"
+        return self._effects.create_task(effect)

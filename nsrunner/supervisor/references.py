@@ -1,0 +1,48 @@
+"""The ConfigMaps and Secrets that a container's environment names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nsrunner.model.types import ConfigMap, Container, Secret
+from nsrunner.supervisor.ports import ObjectReader
+
+__all__ = ["References", "referenced"]
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Those that exist, by name."""
+
+    config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+
+_NONE = References()
+
+
+async def referenced(container: Container, namespace: str, objects: ObjectReader) -> References:
+    """Reads what ``env`` and ``envFrom`` refer to."""
+    config_maps: set[str] = set()
+    secrets: set[str] = set()
+    for source in container.env_from:
+        if source.config_map_ref is not None:
+            config_maps.add(source.config_map_ref.name or "")
+        if source.secret_ref is not None:
+            secrets.add(source.secret_ref.name or "")
+    for variable in container.env:
+        if variable.value_from is None:
+            continue
+        if variable.value_from.config_map_key_ref is not None:
+            config_maps.add(variable.value_from.config_map_key_ref.name or "")
+        if variable.value_from.secret_key_ref is not None:
+            secrets.add(variable.value_from.secret_key_ref.name or "")
+    if not config_maps and not secrets:
+        return _NONE
+    found_maps = {name: await objects.config_map(namespace, name) for name in sorted(config_maps)}
+    found_secrets = {name: await objects.secret(namespace, name) for name in sorted(secrets)}
+    return References(
+        config_maps={name: found for name, found in found_maps.items() if found is not None},
+        secrets={name: found for name, found in found_secrets.items() if found is not None},
+    )

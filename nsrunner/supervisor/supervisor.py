@@ -1,0 +1,107 @@
+"""All pods of one process: a task each, in one task group, on what they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from nsrunner.errors import UsageError
+from nsrunner.lifecycle.pod import Settings as LifecycleSettings
+from nsrunner.model.types import Pod
+from nsrunner.sandbox.spec import Owner
+from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.supervisor.plan import Node
+from nsrunner.supervisor.pod import PodTask
+from nsrunner.supervisor.ports import Clock, EventSink, Journal, ObjectReader, Shims, StatusSink
+
+__all__ = ["Environment", "Supervisor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What all pods share: the node, and those who implement the ports."""
+
+    node: Node
+    owner: Owner
+    shims: Shims
+    clock: Clock
+    settings: LifecycleSettings = field(default_factory=LifecycleSettings)
+    journal: Journal | None = None
+    """None for pods that end with this process: nobody will carry on."""
+
+
+class Supervisor:
+    """Runs pods until they are removed. ``run()`` is to be awaited for as long as pods are to live."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._pods: dict[str, PodTask] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._stopped = asyncio.Event()
+
+    @property
+    def pods(self) -> Mapping[str, PodTask]:
+        """Those that are not removed yet, by uid."""
+        return MappingProxyType(self._pods)
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Sets ``ready`` and runs the pods that are added; returns when :meth:`stop` was called and all are removed."""
+        async with asyncio.TaskGroup() as self._group:
+            ready.set()
+            await self._stopped.wait()
+        self._group = None
+
+    def stop(self) -> None:
+        """Lets ``run()`` return when the last pod is removed. Deletes none."""
+        self._stopped.set()
+
+    def add(
+        self,
+        pod: Pod,
+        *,
+        objects: ObjectReader,
+        status: StatusSink,
+        events: EventSink,
+        image_fallback: Literal["", "host"] = "",
+    ) -> PodTask:
+        """Begins to run a pod that has its uid, name and namespace. Raises UsageError when its uid runs already."""
+        meta, environment = pod.metadata, self._environment
+        uid, name, namespace = meta.uid or "", meta.name or "", meta.namespace or ""
+        if uid in self._pods:
+            raise UsageError(f"pod {namespace}/{name} ({uid}) runs already")
+        if self._group is None or self._stopped.is_set():
+            raise UsageError("the supervisor does not run")
+        base = environment.node.facts.cgroup
+        registered = RegisteredPod(
+            uid=uid,
+            namespace=namespace,
+            name=name,
+            owner=environment.owner,
+            paths=environment.node.roots.pod_paths(namespace, name, uid),
+            cgroup=f"{base}/{uid}" if base else "",
+        )
+        task = PodTask(
+            pod,
+            registered,
+            node=environment.node,
+            shims=environment.shims,
+            objects=objects,
+            clock=environment.clock,
+            settings=environment.settings,
+            fallback_host=image_fallback == "host",
+            changed=lambda: status.pod_changed(uid),
+            published=events.event,
+            journal=environment.journal,
+        )
+        self._pods[uid] = task
+        self._group.create_task(self._run(uid, task), name=f"pod {namespace}/{name}")
+        return task
+
+    async def _run(self, uid: str, task: PodTask) -> None:
+        try:
+            await task.run()
+        finally:
+            del self._pods[uid]
