@@ -1,7 +1,7 @@
 """Debian packages and roots of other suites than the host's, from wherever the host's own apt gets its packages.
 
-Nothing here names a mirror: the URIs come from the host's apt sources, the proxies and certificates from its apt.conf, and
-only the suite's name is replaced. Used by the tests of older kernels (tests/vm) and by `make fresh-machine`.
+Nothing here names a mirror: the URIs come from the host's apt sources, the proxies and certificates from its apt.conf,
+and only the suite's name is replaced. Used by the tests of older kernels (tests/vm) and by `make fresh-machine`.
 """
 
 from __future__ import annotations

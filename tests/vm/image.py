@@ -1,7 +1,7 @@
 """The guest's root: an ext4 image with busybox, the Python that runs these tests, the package and the C tests.
 
-Everything comes from the machine that runs the tests (same libc, same interpreter, same paths), so nothing is downloaded
-and the guest differs from the host in its kernel only.
+Everything comes from the machine that runs the tests (same libc, same interpreter, same paths), so nothing is
+downloaded and the guest differs from the host in its kernel only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Debian's cloud kernels of three releases, each with a small initramfs that loads modules and changes to the real root.
+"""Debian's cloud kernels of three releases, each with an initramfs that loads modules and changes to the real root.
 
 Downloaded once into build/vm/<suite>; removing that folder fetches the current ones.
 """

@@ -1,0 +1,74 @@
+"""Rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+PACKAGE = CHECKOUT / "nsrunner"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
+C_FILES = sorted([*(CHECKOUT / "csrc").glob("*.[ch]"), *(CHECKOUT / "tests/c").glob("*.[ch]")])
+
+CEILING = 400
+"""Lines of a file: one that outgrows it is two ideas."""
+CEILINGS = {"csrc/shim.c": 500}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+@pytest.mark.parametrize("path", [*MODULES, *C_FILES], ids=name)
+def test_a_file_is_one_idea(path: Path) -> None:
+    lines = path.read_text().count("\n")
+    assert lines <= CEILINGS.get(name(path), CEILING)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text()
+    assert not text or ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_only_one_module_imports_the_extension(path: Path) -> None:
+    if path == PACKAGE / "sandbox/native.py":
+        return
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imported.update(f"{node.module or ''}.{alias.name}" for alias in node.names)
+    assert not {found for found in imported if "_native" in found.split(".")}
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=name)
+def test_a_c_file_has_a_head(path: Path) -> None:
+    head = path.read_text()[:2000]
+    assert head.startswith(f"/* {path.name} - ")
+    assert "SPDX-License-Identifier: Apache-2.0" in head
+
+
+def has_code(path: Path) -> bool:
+    """Whether there is anything to test: a module of names, types and imports alone has nothing."""
+    tree = ast.parse(path.read_text())
+    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(tree))
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if has_code(path)], ids=name)
+def test_a_module_has_a_test_file(path: Path) -> None:
+    inside = path.relative_to(PACKAGE)
+    stem = inside.parent.name if path.name == "__init__.py" else path.stem
+    folder = CHECKOUT / "tests/unit" / (inside.parent.parent if path.name == "__init__.py" else inside.parent)
+    assert (folder / f"test_{stem.strip('_')}.py").exists(), f"no {folder}/test_{stem.strip('_')}.py"
+
+
+def test_the_shells_scripts_parse() -> None:
+    for script in ("tools/setup", "tests/vm/guest/main", "tests/vm/guest/checks/smoke"):
+        subprocess.run(["sh", "-n", CHECKOUT / script], check=True)
+    subprocess.run(["bash", "-n", CHECKOUT / ".ci/run"], check=True)
