@@ -277,7 +277,7 @@ def _kill(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
 
 def _term_sent(value: ContainerValue, event: SignalSent, at: Step) -> ContainerValue:
     if event.error:
-        at.warn("FailedKillPod", f"error killing pod: {event.error}")
+        at.out.record("Warning", "FailedKillPod", f"error killing pod: {event.error}")
     return value
 
 

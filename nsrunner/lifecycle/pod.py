@@ -74,8 +74,8 @@ class PodMachine:
             row.do(at, event)
             advance(at)
             assert at.state in row.to, (self._value.state, event, at.state)
-        at.change(next_id=out.next_id)
-        self._value = status.settle(self.pod, self._plan, at.value, now.wall)
+            at.change(next_id=out.next_id)
+            self._value = status.settle(self.pod, self._plan, at.value, now.wall)
         self._inflight = out.inflight
         return out.commands
 

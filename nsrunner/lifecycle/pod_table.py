@@ -358,13 +358,13 @@ TABLE: Final[Table[S]] = {
         S,
         ContainerExited,
         {
-            **{state: Row(_exited_before, (state,)) for state in S},
-            S.ACTIVE: Row(_exited, (S.ACTIVE, *_ENDS)),
+            **{state: Row(_exited_before, (state,)) for state in S if state is not S.NEW},
+            S.ACTIVE: Row(_exited, _GOES_ON),
             S.TERMINATING: Row(_exited, _ENDS),
         },
     ),
     **column(S, SignalSent, {S.TERMINATING: Row(_tell, (S.TERMINATING,))}, ignored=_OVER),
-    **column(S, ContainerRemoved, {}, ignored=tuple(S)),
+    **column(S, ContainerRemoved, {}, ignored=[state for state in S if state is not S.NEW]),
     **column(S, PodRemoved, {S.REMOVING: Row(_removed, (S.REMOVED,))}),
 }
 """What each event does in each state of the pod."""

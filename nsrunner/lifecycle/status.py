@@ -76,8 +76,6 @@ def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ..
     statuses = {} if value.rejected else _statuses(pod, plan, value)
     shown = value.phase in TERMINAL
     ips = host_ips if pod.spec.host_network else tuple(filter(None, (value.pod_ip,)))
-    if value.sandbox < 0:
-        ips = ()
     return PodStatus(
         observed_generation=pod.metadata.generation,
         phase=value.phase,

@@ -1,0 +1,160 @@
+"""Ending a pod (kubelet-semantics 4, 10, 12 rule 5, 30.6): grace periods, TERM, KILL, and what is left to see."""
+
+from __future__ import annotations
+
+import pytest
+from unit.lifecycle.play import Play, make_pod
+
+from nsrunner.lifecycle.termination import kill_time, shrunk
+
+
+@pytest.mark.parametrize(
+    ("current", "requested", "result"),
+    [(None, 30, 30), (None, 0, 1), (None, -5, 1), (30, 10, 10), (10, 30, 10), (10, 10, 10), (10, 0, 1)],
+)
+def test_4_a_grace_period_only_shrinks_and_never_below_one(current: int | None, requested: int, result: int) -> None:
+    assert shrunk(current, requested) == result
+
+
+@pytest.mark.parametrize(("grace", "result"), [(1, 102.0), (2, 102.0), (30, 130.0)])
+def test_10_2_at_least_two_seconds_before_the_kill(grace: int, result: float) -> None:
+    assert kill_time(grace, 100) == result
+
+
+def running(*names: str, grace: int | None = 30, policy: str = "Always") -> Play:
+    play = Play(make_pod(*names, grace=grace, policy=policy)).begin()
+    for name in names:
+        play.run(name)
+    play.events.clear()
+    play.recorded.clear()
+    return play
+
+
+def test_30_6_a_process_that_exits_on_term() -> None:
+    play = running("c")
+    assert play.delete() == ["TERM c/0"]
+    assert play.events == ["Killing: Stopping container c"]
+    assert (play.recorded[0].type, play.recorded[0].field_path) == ("Normal", "spec.containers{c}")
+    assert play.signalled("c") == []
+    assert (play.phase, play.says("Ready"), play.machine.deleted) == ("Running", "True", True)
+    play.time = 3
+    assert play.exit("c", 143) == ["stop sandbox 0"]
+    assert play.says("Ready") == "False ContainersNotReady containers with unready status: [c]"
+    assert play.sandbox_stopped() == ["remove pod"]
+    assert (play.phase, play.state_of("c")) == ("Failed", "terminated 143 Error")
+    play.removed()
+    assert play.machine.removed
+
+
+def test_30_6_a_process_that_ignores_term() -> None:
+    play = running("c")
+    assert play.delete() == ["TERM c/0"]
+    play.signalled("c")
+    assert play.until_deadline() == ["KILL c/0"]
+    assert play.time == 30
+    assert play.machine.next_deadline() is None
+    assert play.exit("c", 137) == ["stop sandbox 0"]
+    play.signalled("c")
+    play.sandbox_stopped()
+    assert play.state_of("c") == "terminated 137 Error"
+
+
+@pytest.mark.parametrize("grace", [0, 1])
+def test_30_6_grace_0_or_1_leaves_two_seconds(grace: int) -> None:
+    play = running("c")
+    assert play.delete(grace) == ["TERM c/0"]
+    assert play.machine.next_deadline() == 2
+
+
+def test_a_spec_without_grace_has_the_default() -> None:
+    play = running("c", grace=None)
+    play.delete()
+    assert play.machine.next_deadline() == 30
+
+
+def test_10_all_containers_are_stopped_at_once() -> None:
+    play = running("b", "a")
+    assert play.delete() == ["TERM b/0", "TERM a/0"]
+    assert play.exit("a", 0) == []
+    assert play.signalled("a") == []
+    assert play.until_deadline() == ["KILL b/0"]
+    assert play.exit("b", 137) == ["stop sandbox 0"]
+
+
+def test_4_a_second_delete_shortens() -> None:
+    play = running("c")
+    play.delete()
+    play.time = 5
+    assert play.delete(10) == []
+    assert play.machine.next_deadline() == 15
+    play.time = 6
+    assert play.delete(0) == []
+    assert play.machine.next_deadline() == 8
+    assert play.until_deadline() == ["KILL c/0"]
+    assert play.delete(0) == []
+    assert play.events == ["Killing: Stopping container c"]
+
+
+def test_4_a_second_delete_does_not_lengthen() -> None:
+    play = running("c")
+    play.delete(10)
+    play.time = 5
+    assert play.delete(60) == []
+    assert play.delete() == []
+    assert play.machine.next_deadline() == 10
+    play.time = 9.5
+    play.delete(9)
+    assert play.machine.next_deadline() == 10
+
+
+def test_4_nothing_is_restarted_while_the_pod_ends() -> None:
+    play = running("c")
+    play.delete()
+    assert play.exit("c", 1) == ["stop sandbox 0"]
+
+
+def test_12_5_clean_exits_of_a_deleted_pod_with_policy_always_are_success() -> None:
+    play = running("c")
+    play.delete()
+    play.exit("c", 0)
+    play.sandbox_stopped()
+    assert play.phase == "Succeeded"
+
+
+def test_10_3_a_container_in_back_off_shows_how_it_ended() -> None:
+    play = running("a", "c")
+    play.exit("c", 3)
+    play.run("c")
+    play.exit("c", 4)
+    assert play.state_of("c") == "waiting CrashLoopBackOff"
+    assert play.delete() == ["TERM a/0"]
+    assert (play.state_of("c"), play.last_state_of("c")) == ("terminated 4 Error", "3 Error")
+
+
+def test_a_signal_that_could_not_be_sent() -> None:
+    play = running("c")
+    play.delete()
+    assert play.signalled("c", "kill: Operation not permitted") == []
+    assert play.events[-1] == "FailedKillPod: error killing pod: kill: Operation not permitted"
+    assert (play.recorded[-1].type, play.recorded[-1].field_path) == ("Warning", "")
+    assert play.until_deadline() == ["KILL c/0"]
+    assert play.signalled("c", "again") == []
+    assert play.machine.next_deadline() == 40
+    assert play.until_deadline() == ["KILL c/0"]
+    assert play.signalled("c") == []
+    assert play.machine.next_deadline() is None
+    assert play.exit("c", 137) == ["stop sandbox 0"]
+
+
+def test_the_sandbox_dies_while_the_pod_ends() -> None:
+    for killed in (False, True):
+        play = running("c", "d")
+        play.delete()
+        if killed:
+            assert play.until_deadline() == ["KILL c/0", "KILL d/0"]
+        play.exit("d", 0)
+        assert play.sandbox_died() == ["stop sandbox 0"]
+        assert play.machine.next_deadline() is None
+        assert play.sandbox_died() == []
+        assert play.sandbox_stopped() == ["remove pod"]
+        assert play.phase == "Failed"
