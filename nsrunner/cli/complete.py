@@ -17,18 +17,19 @@ from .parser import Parser
 __all__ = ["FILES", "candidates", "parser", "run"]
 
 FILES = ":files"
-_COMMAND_VERBS = frozenset({"exec"})
 
 
 def parser() -> Parser:
-    verb = Parser("nsrunner __complete", usage="nsrunner __complete -- WORD...", description="For the shells' scripts.")
-    verb.add_argument("words", nargs=argparse.REMAINDER)
-    return verb
+    return Parser(
+        "nsrunner __complete",
+        usage="nsrunner __complete -- WORD...",
+        description="What the shells' completion scripts ask.",
+        takes_command=True,
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    words = options.words[1:] if options.words[:1] == ["--"] else options.words
-    write("".join(f"{candidate}\n" for candidate in candidates(words or [""])))
+    write("".join(f"{candidate}\n" for candidate in candidates(options.command or [""])))
     return exits.OK
 
 

@@ -79,7 +79,7 @@ def _dispatch(arguments: list[str]) -> int:
     if name is None:
         return _unknown(verb)
     module: Any = importlib.import_module(f"nsrunner.cli.{name}")
-    options = module.parser().parse_args(rest)
+    options = module.parser().parse_words(rest)
     code: int = module.run(options)
     return code
 

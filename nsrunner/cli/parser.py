@@ -10,7 +10,7 @@ import argparse
 import difflib
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from . import exits
@@ -47,7 +47,10 @@ class _Formatter(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """Prints its errors as ``nsrunner run: MESSAGE`` with the way to the help, and exits with 2."""
 
-    def __init__(self, prog: str, *, usage: str, description: str, epilog: str = "") -> None:
+    def __init__(
+        self, prog: str, *, usage: str, description: str, epilog: str = "", takes_command: bool = False
+    ) -> None:
+        """``takes_command``: what follows ``--`` is a command and goes to ``command``, untouched."""
         super().__init__(
             prog=prog,
             usage=usage,
@@ -57,9 +60,21 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
+        self._takes_command = takes_command
         self._positionals.title = "arguments"
         self._optionals.title = "options"
         self.add_argument("-h", "--help", action="help", help="show this help")
+
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """The options; exits with 2 (``SystemExit``) when they are wrong, and with 0 after ``--help``."""
+        command: Sequence[str] = ()
+        if self._takes_command and "--" in words:
+            at = words.index("--")
+            words, command = words[:at], words[at + 1 :]
+        options = self.parse_args(words)
+        if self._takes_command:
+            options.command = list(command)
+        return options
 
     def option_actions(self) -> dict[str, argparse.Action]:
         """``--option`` to what it does; those with ``nargs`` None take a value."""

@@ -1,0 +1,149 @@
+"""``nsrunner validate``: what is wrong with manifests, and what becomes of each field, without running anything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from . import exits
+from .output import Palette, colour_wanted, escape, escape_block, write
+from .parser import Parser
+
+if TYPE_CHECKING:
+    from ..model import Document, WouldFail
+
+__all__ = ["parser", "run"]
+
+_DESCRIPTION: Final = """\
+Check manifests without running anything, and say all that is wrong with every document, with the path of the field.
+
+Two kinds of problems are told apart. An invalid document is refused by 'nsrunner run', and by a Kubernetes API server
+unless it says "Not supported". One that would fail is accepted, but its pod could not run on this host: an unsafe
+sysctl, an unknown capability, runAsNonRoot with uid 0. Fields that are accepted but have no effect on a single machine,
+such as affinity, are listed.
+"""
+
+_EPILOG: Final = """\
+examples:
+  nsrunner validate pod.yaml
+  nsrunner validate --fields deploy/*.yaml
+  kubectl get pod web -o yaml | nsrunner validate -
+  nsrunner validate -o json pod.yaml | jq '.documents[].errors'
+
+exit codes:
+  0  every document can be run
+  2  at least one is invalid or would fail, or a file cannot be read
+"""
+
+
+def parser() -> Parser:
+    verb = Parser(
+        "nsrunner validate",
+        usage="nsrunner validate FILE... [--fields] [-o json]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+    )
+    verb.add_argument("files", nargs="+", metavar="FILE", help="a manifest (YAML or JSON); - is standard input")
+    verb.add_argument("--fields", action="store_true", help="list every field with its verdict")
+    verb.add_argument("-o", "--output", choices=["json"], metavar="json", help="print the findings as JSON")
+    return verb
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..errors import UsageError
+    from .manifest import load_files
+    from .output import say
+
+    try:
+        documents = load_files(options.files)
+    except UsageError as error:
+        say(f"nsrunner: {error}")
+        return exits.USAGE
+    findings = [(document, _would_fail(document)) for document in documents]
+    if options.output == "json":
+        write(_as_json(findings))
+    else:
+        palette = Palette(colour_wanted(sys.stdout))
+        write("".join(_as_text(document, fails, palette, options.fields) for document, fails in findings))
+    bad = any(document.error() is not None or fails for document, fails in findings)
+    return exits.USAGE if bad else exits.OK
+
+
+def _would_fail(document: Document) -> Sequence[WouldFail]:
+    from ..model import would_fail
+    from ..model.types import Pod
+
+    if document.error() is not None or not isinstance(document.object, Pod):
+        return ()
+    return tuple(would_fail(document.object))
+
+
+def _title(document: Document) -> str:
+    where = document.source
+    if document.count > 1:
+        where += f", document {document.index}"
+    what = f'{document.kind} "{document.name}"' if document.kind and document.name else document.kind
+    return f"{where}: {what}" if what else where
+
+
+def _as_text(document: Document, fails: Sequence[WouldFail], palette: Palette, all_fields: bool) -> str:
+    lines = []
+    error = document.error()
+    if error is not None:
+        lines.append(palette.paint(escape(f"{_title(document)} is invalid:"), "red"))
+        lines += [f"  * {escape_block(str(problem))}" for problem in error.errors]
+    elif fails:
+        lines.append(palette.paint(escape(f"{_title(document)} is valid, but would fail on this host:"), "red"))
+        lines += [f"  * {escape(str(problem))}" for problem in fails]
+    else:
+        lines.append(palette.paint(escape(f"{_title(document)} is valid"), "green"))
+    if all_fields:
+        lines += _field_lines(document)
+    elif document.ignored:
+        lines.append("  accepted without effect:")
+        lines += [f"    {escape(item.field)}: {escape(item.note)}" for item in document.ignored]
+    return "\n".join(lines) + "\n"
+
+
+def _field_lines(document: Document) -> Iterator[str]:
+    width = max((len(item.field) for item in document.fields), default=0)
+    yield "  fields:"
+    for item in document.fields:
+        note = f" ({item.note})" if item.note else ""
+        yield f"    {escape(item.field):<{width}}  {item.verdict.value}{escape(note)}"
+
+
+def _as_json(findings: Sequence[tuple[Document, Sequence[WouldFail]]]) -> str:
+    import json
+
+    return json.dumps({"documents": [_document_json(*finding) for finding in findings]}, indent=2) + "\n"
+
+
+def _document_json(document: Document, fails: Sequence[WouldFail]) -> dict[str, Any]:
+    error = document.error()
+    result = "invalid" if error is not None else "wouldFail" if fails else "valid"
+    return {
+        "source": document.source,
+        "document": document.index,
+        "kind": document.kind,
+        "name": document.name,
+        "namespace": document.namespace,
+        "result": result,
+        "errors": [
+            {
+                "field": problem.field,
+                "type": problem.kind,
+                "value": problem.value,
+                "detail": problem.detail,
+                "hint": problem.hint,
+                "message": str(problem),
+            }
+            for problem in (error.errors if error is not None else ())
+        ],
+        "wouldFail": [
+            {"field": problem.field, "reason": problem.reason, "message": problem.message} for problem in fails
+        ],
+        "fields": [{"field": item.field, "verdict": item.verdict.value, "note": item.note} for item in document.fields],
+    }
