@@ -1,0 +1,185 @@
+"""Capabilities by name and by mask: which of them a container gets (kubelet-semantics 23, capabilities(7))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+__all__ = [
+    "ALL",
+    "CAPABILITIES",
+    "DEFAULT",
+    "MASKED_PATHS",
+    "READONLY_PATHS",
+    "CapabilitySets",
+    "UnknownCapability",
+    "capability_sets",
+    "mask",
+    "names",
+    "parse",
+]
+
+CAPABILITIES: Final = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETGID",
+    "CAP_SETUID",
+    "CAP_SETPCAP",
+    "CAP_LINUX_IMMUTABLE",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_BROADCAST",
+    "CAP_NET_ADMIN",
+    "CAP_NET_RAW",
+    "CAP_IPC_LOCK",
+    "CAP_IPC_OWNER",
+    "CAP_SYS_MODULE",
+    "CAP_SYS_RAWIO",
+    "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE",
+    "CAP_SYS_PACCT",
+    "CAP_SYS_ADMIN",
+    "CAP_SYS_BOOT",
+    "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME",
+    "CAP_SYS_TTY_CONFIG",
+    "CAP_MKNOD",
+    "CAP_LEASE",
+    "CAP_AUDIT_WRITE",
+    "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP",
+    "CAP_MAC_OVERRIDE",
+    "CAP_MAC_ADMIN",
+    "CAP_SYSLOG",
+    "CAP_WAKE_ALARM",
+    "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ",
+    "CAP_PERFMON",
+    "CAP_BPF",
+    "CAP_CHECKPOINT_RESTORE",
+)
+"""In the kernel's numbering."""
+
+_NUMBERS: Final = {name: number for number, name in enumerate(CAPABILITIES)}
+ALL: Final = (1 << len(CAPABILITIES)) - 1
+
+MASKED_PATHS: Final = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)
+"""Hidden from containers, where they exist; the host adds the thermal_throttle directories of its CPUs."""
+
+READONLY_PATHS: Final = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+class UnknownCapability(ValueError):
+    """A name that the kernel does not know."""
+
+
+def parse(name: str) -> int:
+    """The mask of one name, with or without ``CAP_``; every bit for ``ALL``. Raises UnknownCapability."""
+    full = name.upper()
+    if full in ("ALL", "CAP_ALL"):
+        return ALL
+    if not full.startswith("CAP_"):
+        full = f"CAP_{full}"
+    number = _NUMBERS.get(full)
+    if number is None:
+        raise UnknownCapability(name)
+    return 1 << number
+
+
+def mask(capabilities: Iterable[str]) -> int:
+    """Raises UnknownCapability."""
+    bits = 0
+    for name in capabilities:
+        bits |= parse(name)
+    return bits
+
+
+def names(bits: int) -> tuple[str, ...]:
+    """The names of a mask, in the kernel's order."""
+    return tuple(name for number, name in enumerate(CAPABILITIES) if bits >> number & 1)
+
+
+DEFAULT: Final = mask(
+    (
+        "CHOWN",
+        "DAC_OVERRIDE",
+        "FSETID",
+        "FOWNER",
+        "MKNOD",
+        "NET_RAW",
+        "SETGID",
+        "SETUID",
+        "SETFCAP",
+        "SETPCAP",
+        "NET_BIND_SERVICE",
+        "SYS_CHROOT",
+        "KILL",
+        "AUDIT_WRITE",
+    )
+)
+"""What containerd gives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilitySets:
+    bounding: int
+    permitted: int
+    """Also the effective set."""
+    missing: int
+    """Asked for by name, but this process has none of them to give."""
+
+
+@lru_cache(maxsize=64)
+def capability_sets(
+    *,
+    add: tuple[str, ...],
+    drop: tuple[str, ...],
+    privileged: bool,
+    uid: int,
+    held: int,
+    device_filter: bool,
+) -> CapabilitySets:
+    """The sets of a program that runs as ``uid``; ``held`` is what the starting process can give away.
+
+    ``drop: [ALL]`` empties the default set first, ``add: [ALL]`` fills it; then single names are added, then dropped
+    (as containerd does). CAP_MKNOD is in the default set only where a device filter stands behind it. A program
+    that is not uid 0 has them in its bounding set only, because the ambient set stays empty.
+    Raises UnknownCapability.
+    """
+    added = [name for name in add if parse(name) != ALL]
+    dropped = [name for name in drop if parse(name) != ALL]
+    if privileged:
+        bits = wanted = ALL
+    else:
+        bits = DEFAULT if device_filter else DEFAULT & ~mask(("MKNOD",))
+        if any(parse(name) == ALL for name in add):
+            bits = ALL
+        if any(parse(name) == ALL for name in drop):
+            bits = 0
+        wanted = mask(added)
+        bits = (bits | wanted) & ~mask(dropped)
+    given = bits & held
+    return CapabilitySets(
+        bounding=given,
+        permitted=given if uid == 0 else 0,
+        missing=0 if privileged else wanted & bits & ~held,
+    )
