@@ -25,6 +25,11 @@ class Path:
         return Path(self, f"[{key}]")
 
     @property
+    def parent(self) -> Path:
+        """The path without its last step; the root's parent is the root."""
+        return self._parent or self
+
+    @property
     def _is_root(self) -> bool:
         return self._parent is None and not self._step
 
