@@ -15,7 +15,7 @@ __all__ = ["controllers", "kill", "mount_point", "own_path", "parent", "pod_path
 
 
 def mount_point(mountinfo: str) -> str:
-    """Where a cgroup2 hierarchy is mounted whole: ``/sys/fs/cgroup``, hybrid ``/sys/fs/cgroup/unified``; empty: nowhere.
+    """Where a cgroup2 hierarchy is mounted whole: ``/sys/fs/cgroup``, hybrid ``/sys/fs/cgroup/unified``; "": nowhere.
 
     ``mountinfo`` is the text of /proc/self/mountinfo.
     """
@@ -23,7 +23,7 @@ def mount_point(mountinfo: str) -> str:
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if right.startswith("cgroup2 ") and len(fields) > 4 and fields[3] == "/":
-            return fields[4].encode("ascii", "replace").decode("unicode_escape")
+            return fields[4]
     return ""
 
 
@@ -35,18 +35,14 @@ def own_path(proc_cgroup: str) -> str:
     return "/"
 
 
-def parent(mount: str, own: str, *, service: bool) -> str:
-    """The directory that holds ``nsrunner/<uid>``, empty when it cannot be made.
-
-    The service manages the hierarchy's root (or, with systemd, the subtree that was delegated to it, which is its own
-    cgroup). Everybody else stays below the own cgroup's parent: a cgroup with processes cannot have children with
-    controllers, a sibling can.
-    """
+def parent(mount: str, own: str) -> str:
+    """The directory that holds ``nsrunner/<uid>``: the caller's own cgroup, which is the service's when systemd delegated
+    one to it and the session's or scope's otherwise. Empty when nothing can be made there."""
     if not mount:
         return ""
-    path = own if service else os.path.dirname(own)
-    base = mount + path.rstrip("/")
-    return base if os.access(base, os.W_OK) else mount if os.access(mount, os.W_OK) else ""
+    visible = "" if own.startswith("/..") else own.rstrip("/")  # outside of our cgroup namespace
+    directory = mount + visible
+    return directory if os.access(directory, os.W_OK) else ""
 
 
 def pod_path(parent_directory: str, uid: str) -> str:

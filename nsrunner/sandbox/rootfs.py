@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field, replace
 
+from nsrunner.errors import UsageError
 from nsrunner.sandbox.host import HostFacts
+from nsrunner.sandbox.mountinfo import PRIVATE
 from nsrunner.sandbox.spec import RootSpec
 from nsrunner.sandbox.state import Roots
+from nsrunner.sandbox.users import UserError, Users, read_users
 
 __all__ = ["ImageRoot", "resolve"]
+
+HOST = "host"
+ROOTFS = "rootfs:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +32,54 @@ class ImageRoot:
     working_dir: str = ""
     image_id: str = ""
     """For status.containerStatuses[].imageID."""
+    users: Users = field(default_factory=Users)
+    """What its /etc/passwd and /etc/group say."""
 
 
 def resolve(image: str, facts: HostFacts, roots: Roots, *, fallback_host: bool = False) -> ImageRoot | None:
     """The root of ``host`` and ``rootfs:DIR``; of any other reference with ``fallback_host``. None: not present.
-    Raises UsageError when ``rootfs:`` names no directory. Quick, but looks at the disk."""
-    raise NotImplementedError
+
+    Raises UsageError when ``rootfs:`` names no directory, or one whose user files cannot be read. Quick, but looks at
+    the disk.
+    """
+    if image.startswith(ROOTFS):
+        return _rootfs(image, image.removeprefix(ROOTFS))
+    if image != HOST and not fallback_host:
+        return None
+    return replace(_host(facts, roots), image=image)
+
+
+def _rootfs(image: str, path: str) -> ImageRoot:
+    if not path.startswith("/"):
+        raise UsageError(f"image {image}: must name an absolute path, such as rootfs:/srv/debian")
+    path = os.path.normpath(path)
+    if path == "/":
+        raise UsageError(f"image {image}: the host's own root is the image {HOST}")
+    if not os.path.isdir(path):
+        raise UsageError(f"image {image}: {path} is not a directory")
+    return ImageRoot(image=image, root=RootSpec(lower=path), image_id=image, users=_users(image, path))
+
+
+def _users(image: str, path: str) -> Users:
+    try:
+        return read_users(path)
+    except UserError as error:
+        raise UsageError(f"image {image}: {error}") from None
+
+
+def _host(facts: HostFacts, roots: Roots) -> ImageRoot:
+    own = {os.path.realpath(path) for path in (roots.run, roots.state, roots.logs, roots.log_links)}
+    for path in own:  # so that there is something to mask, also before the first pod has written there
+        os.makedirs(path, 0o700 if path in (roots.run, roots.state) else 0o755, exist_ok=True)
+    private = (*PRIVATE, *sorted(path for path in own if not _below(path, PRIVATE)))
+    submounts = tuple(mount for mount in facts.submounts if not _below(mount.path, private))
+    return ImageRoot(
+        image=HOST,
+        root=RootSpec(lower="/", submounts=submounts, private=private),
+        image_id=HOST,
+        users=_users(HOST, "/"),
+    )
+
+
+def _below(path: str, directories: tuple[str, ...]) -> bool:
+    return any(path == directory or path.startswith(f"{directory}/") for directory in directories)
