@@ -34,7 +34,7 @@ dev: $(ENV)/.extras ## make .venv, with the checkout in it; again after an edit 
 
 $(WHEEL)/.wheel: $(WHEEL)/.ready FORCE
 	PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" $(WHEEL)/bin/python $(INSTALL) --no-deps --force-reinstall \
-		--no-build-isolation -Cbuild-dir=build/wheel -Csetup-args=-Dwerror=true .
+		--no-build-isolation --config-settings=build-dir=build/wheel --config-settings=setup-args=-Dwerror=true .
 
 wheel: $(WHEEL)/.wheel ## build the wheel and install it in build/venv
 

@@ -28,7 +28,12 @@ def main() -> int:
         pth = site / "nsrunner-checkout.pth"
         pth.unlink(missing_ok=True)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps"]
-        pip += ["--no-build-isolation", f"-Cbuild-dir={build / 'dev'}", "-Csetup-args=-Dwerror=true", str(CHECKOUT)]
+        pip += [
+            "--no-build-isolation",
+            f"--config-settings=build-dir={build / 'dev'}",
+            "--config-settings=setup-args=-Dwerror=true",
+            str(CHECKOUT),
+        ]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # meson and ninja of the venv
         done = subprocess.run(pip, env=os.environ | {"PATH": path}, check=False)
         if done.returncode:
