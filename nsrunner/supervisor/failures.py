@@ -33,7 +33,7 @@ from nsrunner.lifecycle.events import (
     SandboxStopped,
     SignalSent,
 )
-from nsrunner.sandbox.spec import ContainerSpec, HostPath, MemoryDir, SandboxSpec
+from nsrunner.sandbox.spec import BindMount, ContainerSpec, HostPath, MemoryDir, SandboxSpec
 from nsrunner.supervisor.plan import ConfigError, CreateError
 
 __all__ = ["container_failure", "exec_failure", "failure", "sandbox_failure", "sentence"]
@@ -137,8 +137,8 @@ def container_failure(error: SandboxError, spec: ContainerSpec) -> tuple[str, st
     """(reason, message) for a container that could not be started."""
     reason = _REASONS.get(error.step, "RunContainerError")
     if error.step == "resolve subPath":
-        names = (mount.volume for mount in spec.mounts if getattr(mount, "sub_path", "") == error.path)
-        volume = next(iter(names), "")
+        mounts = (mount for mount in spec.mounts if isinstance(mount, BindMount) and mount.sub_path == error.path)
+        volume = next((mount.volume for mount in mounts), "")
         message = f'failed to prepare subPath for volumeMount "{volume}" of container "{spec.name}": {sentence(error)}'
     elif error.step == "open mount source":
         message = f'failed to generate container spec: failed to stat "{error.path}": {_reason(error.errno)}'

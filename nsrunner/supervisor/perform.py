@@ -120,8 +120,7 @@ class Performer:
         self._images: dict[str, ImageRoot] = {}
         self._ids: dict[tuple[str, int], str] = {}
         self._running: dict[str, RunningContainer] = {}
-        self._early: set[str] = set()
-        """Instances whose exit came before the answer to their start."""
+        self._instances: dict[tuple[str, int], bool] = {}
         self._warned: set[PlanWarning] = set()
 
     # --- for others than the machine ----------------------------------------------------------------------------------
@@ -130,6 +129,11 @@ class Performer:
     def running(self) -> Mapping[str, RunningContainer]:
         """The live instances by container name."""
         return self._running
+
+    @property
+    def instances(self) -> Mapping[tuple[str, int], bool]:
+        """All instances whose logs are there, by container and attempt: whether they run."""
+        return self._instances
 
     async def exec(
         self, container: str, argv: tuple[str, ...], *, env: tuple[str, ...], stdin: int, stdout: int, stderr: int
@@ -270,9 +274,7 @@ class Performer:
                 message=message,
                 container_id=plan.spec.id if reason == "RunContainerError" else "",
             )
-        if plan.spec.id in self._early:
-            self._early.discard(plan.spec.id)
-        else:
+        if self._instances.setdefault((command.container, command.attempt), True):  # not ended before the answer
             self._running[command.container] = RunningContainer(command.attempt, plan.spec.id, running.pid)
         return ContainerStarted(
             id=command.id,
@@ -291,6 +293,7 @@ class Performer:
 
     async def _remove_container(self, command: RemoveContainer) -> Event:
         identity = self._ids.pop((command.container, command.attempt), None)
+        self._instances.pop((command.container, command.attempt), None)
         try:
             if identity is None or self._sandbox is None:
                 raise SandboxError("find the container", errno.ESRCH)
@@ -331,7 +334,7 @@ class Performer:
     def _lost(self) -> None:
         """The sandbox is gone with everything in it. Tells the machine, unless it knows."""
         self._running.clear()
-        self._early.clear()
+        self._instances = dict.fromkeys(self._instances, False)
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             self._post(SandboxDied(attempt=attempt))
@@ -375,8 +378,7 @@ class Performer:
         live = self._running.get(record.name)
         if live is not None and live.id == record.container_id:
             del self._running[record.name]
-        elif live is None:
-            self._early.add(record.container_id)
+        self._instances[record.name, record.attempt] = False
         container = self._specs[record.name]
         policy = container.termination_message_policy
         directory = os.path.join(self._registered.paths.logs, record.name)

@@ -79,7 +79,6 @@ class PodTask:
         self._queue: deque[Event] = deque()
         self._wake: asyncio.Future[None] | None = None
         self._effects: asyncio.TaskGroup | None = None
-        self._records: asyncio.Task[None] | None = None
         self._broken: str | None = None
         self._removed = asyncio.Event()
 
@@ -112,6 +111,11 @@ class PodTask:
     def running(self) -> Mapping[str, RunningContainer]:
         """The live instances by container name."""
         return self._performer.running
+
+    @property
+    def instances(self) -> Mapping[tuple[str, int], bool]:
+        """All instances whose logs are there, by container and attempt: whether they run."""
+        return self._performer.instances
 
     @property
     def events(self) -> tuple[KubeEvent, ...]:
@@ -164,8 +168,7 @@ class PodTask:
                     await self._next_event()
                     while self._queue:
                         self._take(self._queue.popleft())
-                if self._records is not None:
-                    self._records.cancel()
+                await self._performer.detach()  # ends the taking of records
         finally:
             self._effects = None
             await self._performer.detach()

@@ -1,0 +1,110 @@
+"""The composition root of the library and of ``run``: one supervisor per event loop and configuration.
+
+It is made when its first pod starts and goes with its last one, so that a program without pods has no task and no
+descriptor of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from nsrunner.errors import NsrunnerError, PrivilegeError
+from nsrunner.library.options import RunOptions
+from nsrunner.lifecycle.pod import Settings
+from nsrunner.sandbox import host
+from nsrunner.sandbox.shim import Shims
+from nsrunner.sandbox.state import Roots, this_process
+from nsrunner.sandbox.sweep import sweep
+from nsrunner.supervisor.clock import SystemClock
+from nsrunner.supervisor.plan import Node
+from nsrunner.supervisor.supervisor import Environment, Supervisor
+
+__all__ = ["Engine", "require_root"]
+
+log = logging.getLogger(__name__)
+
+
+def require_root() -> None:
+    """Raises PrivilegeError, before anything is touched."""
+    if os.geteuid() != 0:
+        raise PrivilegeError("pods need root: they are made of namespaces and mounts (run as root, or with sudo)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What makes engines differ."""
+
+    roots: Roots
+    address: str
+    log_max_size: int
+    log_max_files: int
+
+
+class Engine:
+    """A running supervisor, counted by its users."""
+
+    _engines: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, Engine]]] = WeakKeyDictionary()
+
+    def __init__(self, key: _Key) -> None:
+        facts = host.gather()
+        self.node = Node(
+            facts=facts,
+            roots=key.roots,
+            name=facts.hostname,
+            pod_address=key.address,
+            log_max_size=key.log_max_size,
+            log_max_files=key.log_max_files,
+        )
+        self.supervisor = Supervisor(
+            Environment(
+                node=self.node,
+                owner=this_process(),
+                shims=Shims(key.roots),
+                clock=SystemClock(),
+                settings=Settings(host_ips=facts.ips),
+            )
+        )
+        self._key = key
+        self._users = 0
+        self._ready = asyncio.Event()
+        # Bare tasks: the engine serves several pods of the program, none of which can hold its task group. release()
+        # awaits both.
+        self._task = asyncio.create_task(self.supervisor.run(self._ready), name="nsrunner")
+        self._sweep = asyncio.create_task(self._remove_leftovers(), name="nsrunner sweep")
+
+    @classmethod
+    async def acquire(cls, options: RunOptions) -> Engine:
+        """The engine of the running loop for these options. Raises PrivilegeError, HostError, UsageError."""
+        require_root()
+        roots = Roots.from_environment({"NSRUNNER_ROOT": options.root} if options.root else None)
+        key = _Key(roots, options.address, options.log_max_size, options.log_max_files)
+        engines = cls._engines.setdefault(asyncio.get_running_loop(), {})
+        engine = engines.get(key)
+        if engine is None:
+            engine = engines[key] = cls(key)
+        engine._users += 1
+        await engine._ready.wait()
+        return engine
+
+    async def release(self) -> None:
+        """To be called once for each acquire()."""
+        self._users -= 1
+        if self._users:
+            return
+        engines = self._engines[asyncio.get_running_loop()]
+        del engines[self._key]
+        self.supervisor.stop()
+        await self._task
+        await self._sweep
+
+    async def _remove_leftovers(self) -> None:
+        """What dead owners left, beside everything else: it may take long, and nobody waits for it."""
+        try:
+            await asyncio.to_thread(sweep, self.node.roots)
+        except (NsrunnerError, OSError) as error:
+            log.warning("removing what earlier processes left: %s", error)

@@ -1,0 +1,112 @@
+"""Running a command in a container and taking its output."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from typing import Final
+
+from nsrunner.errors import SandboxError, WaitTimeout
+from nsrunner.library.items import ExecResult
+from nsrunner.supervisor.failures import exec_failure
+from nsrunner.supervisor.pod import PodTask
+
+__all__ = ["execute"]
+
+_CHUNK: Final = 65536
+_COMMAND_STEPS: Final = frozenset({"exec", "find executable in PATH"})
+
+
+class _Collector:
+    """The reading end of a pipe, emptied whenever it holds something."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._read, self.write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._read, False)
+        self._parts: list[bytes] = []
+        self._loop.add_reader(self._read, self._take)
+
+    def _take(self) -> None:
+        try:
+            while data := os.read(self._read, _CHUNK):
+                self._parts.append(data)
+                if len(data) < _CHUNK:
+                    return
+        except BlockingIOError:
+            return
+        self._loop.remove_reader(self._read)
+
+    def finish(self) -> bytes:
+        """All that was written until now, once the writer has ended. What a background process of the command writes
+        later is lost, as with ``kubectl exec``."""
+        try:
+            while data := os.read(self._read, _CHUNK):
+                self._parts.append(data)
+        except BlockingIOError:
+            pass
+        return b"".join(self._parts)
+
+    def close_writer(self) -> None:
+        if self.write >= 0:
+            os.close(self.write)
+            self.write = -1
+
+    def close(self) -> None:
+        self.close_writer()
+        self._loop.remove_reader(self._read)
+        os.close(self._read)
+
+
+def _input(data: bytes | None) -> int:
+    """A descriptor to read ``data`` from: a file in memory, so that nobody has to feed it."""
+    if data is None:
+        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+async def execute(
+    task: PodTask,
+    container: str,
+    argv: tuple[str, ...],
+    *,
+    data: bytes | None,
+    env: tuple[str, ...],
+    timeout: float | None,
+) -> ExecResult:
+    """Runs a command to its end. Raises UsageError when the container does not run, WaitTimeout after ``timeout``
+    seconds (the command and all it started are then killed), SandboxError."""
+    stdout, stderr = _Collector(), _Collector()
+    stdin = _input(data)
+    try:
+        try:
+            process = await task.exec(
+                container, argv, env=env, stdin=stdin, stdout=stdout.write, stderr=stderr.write
+            )
+        except SandboxError as error:
+            if error.step not in _COMMAND_STEPS:
+                raise
+            code = 127 if error.errno in (0, errno.ENOENT) else 126
+            return ExecResult(exit_code=code, error=exec_failure(error, argv[0]))
+        stdout.close_writer()
+        stderr.close_writer()
+        try:
+            async with asyncio.timeout(timeout):
+                result = await process.result()
+        except BaseException as error:
+            await process.kill()
+            if isinstance(error, TimeoutError):
+                raise WaitTimeout(f"command {argv[0]} in container {container} ran longer than {timeout:g} s") from None
+            raise
+        return ExecResult(
+            exit_code=result.exit_code, stdout=stdout.finish(), stderr=stderr.finish(), error=result.error
+        )
+    finally:
+        os.close(stdin)
+        stdout.close()
+        stderr.close()

@@ -1,0 +1,192 @@
+"""Pod: one pod, for programs without an event loop of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+from nsrunner.errors import UsageError
+from nsrunner.library.aio import AsyncPod
+from nsrunner.library.items import ExecResult, PodEvent
+from nsrunner.library.options import Options, RunOptions
+from nsrunner.library.thread import LoopThread
+from nsrunner.model.types import Pod as PodObject
+from nsrunner.model.types import PodStatus
+
+__all__ = ["Pod"]
+
+
+class Pod:
+    """A pod that lives as long as its ``with`` block::
+
+        with nsrunner.Pod.from_file("web.yaml") as pod:
+            pod.wait("Ready", timeout=30)
+            result = pod.exec("web", ["wget", "-qO-", "localhost:8080"])
+
+    The block's end deletes the pod gracefully. When the process dies, by whatever means, so does the pod. The methods
+    may be called from any thread, but not in a forked child (UsageError).
+    """
+
+    def __init__(self, pod: AsyncPod) -> None:
+        """Use :meth:`from_file`, :meth:`from_yaml` or :meth:`from_dict`."""
+        self._pod = pod
+        self._thread: LoopThread | None = None
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        name: str | None = None,
+        *,
+        options: RunOptions | None = None,
+        **keywords: Unpack[Options],
+    ) -> Self:
+        """The pod of a manifest file: the only one in it, or the one called ``name``. Its environment may refer to the
+        ConfigMaps and Secrets of the same file.
+
+        Options are given as an object or as keywords. Raises ManifestError, UsageError, OSError.
+        """
+        return cls(AsyncPod.from_file(path, name, options=options, **keywords))
+
+    @classmethod
+    def from_yaml(
+        cls,
+        text: str | bytes,
+        name: str | None = None,
+        *,
+        options: RunOptions | None = None,
+        **keywords: Unpack[Options],
+    ) -> Self:
+        """The same for the text of a manifest, YAML or JSON."""
+        return cls(AsyncPod.from_yaml(text, name, options=options, **keywords))
+
+    @classmethod
+    def from_dict(
+        cls,
+        *objects: Mapping[str, Any],
+        name: str | None = None,
+        options: RunOptions | None = None,
+        **keywords: Unpack[Options],
+    ) -> Self:
+        """The same for objects as dicts: the pod, and the ConfigMaps and Secrets that it refers to."""
+        return cls(AsyncPod.from_dict(*objects, name=name, options=options, **keywords))
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begins to run the pod, for those who cannot use ``with``; :meth:`close` is then theirs to call.
+
+        Returns at once: :meth:`wait` waits. Raises PrivilegeError, HostError, UsageError.
+        """
+        if self._thread is not None:
+            raise UsageError(f"pod {self.name} was started already")
+        thread = LoopThread.acquire()
+        try:
+            thread.call(self._pod.start())
+        except BaseException:
+            thread.release()
+            raise
+        self._thread = thread
+
+    def close(self, grace: int | None = None) -> None:
+        """Deletes the pod and lets go of everything. May be called again. In a forked child: nothing."""
+        thread, self._thread = self._thread, None
+        if thread is None or thread.foreign:
+            return
+        try:
+            thread.call(self._pod.close(grace))
+        except KeyboardInterrupt:
+            # Asked twice: the end is immediate now, and still complete.
+            thread.call(self._pod.close(0))
+            raise
+        finally:
+            thread.release()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def delete(self, grace: int | None = None) -> None:
+        """Ends the pod: TERM, then KILL after ``grace`` seconds (None: the pod's own period), and removes all of it.
+        Returns when nothing is left."""
+        self._started().call(self._pod.delete(grace))
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._pod.name
+
+    @property
+    def namespace(self) -> str:
+        return self._pod.namespace
+
+    @property
+    def uid(self) -> str:
+        """Of this run; UsageError before it."""
+        return self._pod.uid
+
+    @property
+    def status(self) -> PodStatus:
+        """As the API would show it now. After the end: what it was then."""
+        return self._pod.status
+
+    @property
+    def object(self) -> PodObject:
+        """The whole Pod, with its present status."""
+        return self._pod.object
+
+    @property
+    def ip(self) -> str:
+        """status.podIP; empty until there is one."""
+        return self._pod.ip
+
+    def pid(self, container: str | None = None) -> int:
+        """Of the container's first process, in the host's PID namespace. Raises UsageError when it does not run."""
+        return self._pod.pid(container)
+
+    # --- waiting, exec, events ----------------------------------------------------------------------------------------
+
+    def wait(self, what: str, timeout: float | None = 60.0) -> PodStatus:
+        """Waits for a phase (``Running``, ``Succeeded`` ...) or a condition (``Ready``, ``Initialized``, a readiness
+        gate; ``Ready=False``), or for both of kubectl's spellings (``condition=Ready``, ``phase=Running``).
+
+        Returns the status in which it was so, even when that was for an instant only. ``timeout`` is in seconds; None
+        waits for ever. Raises PodFailed as soon as it can no longer become so, WaitTimeout, UsageError.
+        """
+        return self._started().call(self._pod.wait(what, timeout))
+
+    def exec(
+        self,
+        container: str | None,
+        argv: Sequence[str],
+        *,
+        input: bytes | str | None = None,  # noqa: A002 - as subprocess.run() calls it
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = 60.0,
+    ) -> ExecResult:
+        """Runs a command in a container (None: the only or default one) as its user, and returns how it ended.
+
+        ``input`` is its standard input (none: /dev/null), ``env`` is added to the container's environment. After
+        ``timeout`` seconds the command and all that it started are killed. A command that ends with a code other than
+        0, or that does not exist, is no error. Raises UsageError when the container does not run, WaitTimeout,
+        SandboxError.
+        """
+        return self._started().call(self._pod.exec(container, argv, input=input, env=env, timeout=timeout))
+
+    def events(self) -> Iterator[PodEvent]:
+        """The pod's Kubernetes Events, those that were first; ends when the pod is removed. An event that repeats comes
+        again with a higher ``count``."""
+        yield from self._started().iterate(self._pod.events())
+
+    def _started(self) -> LoopThread:
+        if self._thread is None:
+            raise UsageError(f"pod {self.name} does not run: use it in a with block, or call start()")
+        return self._thread

@@ -1,0 +1,104 @@
+"""The event loop behind the synchronous Pod: one thread per process, there as long as somebody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from typing import Any, ClassVar, Self, TypeVar
+
+from nsrunner.errors import UsageError
+
+__all__ = ["LoopThread"]
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """A thread that runs an event loop, counted by its users."""
+
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+    _current: ClassVar[LoopThread | None] = None
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._process = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        # A daemon thread: a program that forgets to close its pods must still be able to end (and then its pods do).
+        self._thread = threading.Thread(target=self._run, name="nsrunner", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def acquire(cls) -> Self:
+        """The process's thread, started if need be. Call release() when done."""
+        with cls._lock:
+            thread = cls._current
+            if thread is None:
+                thread = LoopThread._current = cls()
+            thread._users += 1
+        assert isinstance(thread, cls)
+        return thread
+
+    def release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            LoopThread._current = None
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the loop and waits for its result. An interrupt (Ctrl-C) cancels it."""
+        if self.foreign:
+            coroutine.close()
+            raise UsageError(f"this pod belongs to process {self._process}, from which this one was forked")
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise UsageError("a Pod cannot be used from its own event loop: use AsyncPod")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        """The items of an asynchronous generator, each fetched when it is asked for."""
+        try:
+            while True:
+                try:
+                    yield self.call(_next(items))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self.call(items.aclose())
+
+    @property
+    def foreign(self) -> bool:
+        """The process was forked: the thread, and what it served, are the parent's."""
+        return os.getpid() != self._process
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._loop.shutdown_default_executor())
+            self._loop.close()
+
+    @staticmethod
+    def _after_fork() -> None:
+        """The child has no such thread. Its copies of the loop's descriptors are left alone: closing the loop would
+        change the parent's epoll set."""
+        LoopThread._lock = threading.Lock()
+        LoopThread._current = None
+
+
+async def _next(items: AsyncGenerator[T, None]) -> T:
+    return await anext(items)
+
+
+os.register_at_fork(after_in_child=LoopThread._after_fork)

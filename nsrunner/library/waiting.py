@@ -1,0 +1,105 @@
+"""What can be waited for, when it is reached, and when it no longer can be. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from nsrunner.errors import UsageError
+from nsrunner.model.types import ContainerStatus, Pod, PodStatus
+
+__all__ = ["Goal", "describe", "parse_goal", "reached", "unreachable"]
+
+_PHASES = ("Pending", "Running", "Succeeded", "Failed")
+_TERMINAL = ("Succeeded", "Failed")
+_CONDITIONS = ("PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    kind: Literal["phase", "condition"]
+    name: str
+    status: str = "True"
+    """Of a condition."""
+
+    def __str__(self) -> str:
+        if self.kind == "phase":
+            return f"phase {self.name}"
+        return f"condition {self.name}" if self.status == "True" else f"condition {self.name}={self.status}"
+
+
+def parse_goal(text: str, pod: Pod) -> Goal:
+    """``Ready``, ``Succeeded``, or with kubectl's prefixes: ``condition=Ready``, ``condition=Ready=False``,
+    ``phase=Running``. Conditions are Kubernetes's own and the pod's readiness gates. Raises UsageError."""
+    gates = tuple(gate.condition_type for gate in pod.spec.readiness_gates)
+    conditions = (*_CONDITIONS, *gates)
+    prefix, equals, rest = text.partition("=")
+    name, status, kinds = text, "True", ("phase", "condition")
+    if equals and prefix in kinds:
+        kinds = (prefix,) * 2
+        name = rest
+    if kinds[0] == "condition" or (equals and prefix not in kinds):
+        name, _, wanted = name.partition("=")
+        status = wanted or "True"
+    if "phase" in kinds and name in _PHASES:
+        return Goal(kind="phase", name=name)
+    if "condition" in kinds and name in conditions:
+        if status.capitalize() not in ("True", "False", "Unknown"):
+            raise UsageError(f'wait for "{text}": the status of a condition is True, False or Unknown')
+        return Goal(kind="condition", name=name, status=status.capitalize())
+    known = ([*_PHASES] if "phase" in kinds else []) + ([*conditions] if "condition" in kinds else [])
+    close = difflib.get_close_matches(name.capitalize(), known, n=1)
+    hint = f'did you mean "{close[0]}"?' if close else f"there is {', '.join(known)}"
+    raise UsageError(f'cannot wait for "{text}": {hint}')
+
+
+def reached(goal: Goal, status: PodStatus) -> bool:
+    if goal.kind == "phase":
+        return status.phase == goal.name
+    return any(each.type == goal.name and each.status == goal.status for each in status.conditions)
+
+
+def unreachable(goal: Goal, status: PodStatus) -> bool:
+    """It is not so, and will never be again: a pod's phase only goes forward, and an ended pod stays as it is."""
+    if reached(goal, status):
+        return False
+    if status.phase in _TERMINAL:
+        return True
+    return goal.kind == "phase" and goal.name == "Pending" and status.phase == "Running"
+
+
+def describe(status: PodStatus) -> str:
+    """Why a pod is as it is, in one sentence: ``Running; container web is waiting: CrashLoopBackOff: back-off ...``."""
+    phase = ": ".join(part for part in (status.phase, status.reason, status.message) if part)
+    containers = [
+        text
+        for kind, statuses in (
+            ("init container", status.init_container_statuses),
+            ("container", status.container_statuses),
+        )
+        for each in statuses
+        if (text := _trouble(kind, each))
+    ]
+    return "; ".join([phase, *containers])
+
+
+def _trouble(kind: str, status: ContainerStatus) -> str:
+    """What keeps a container from being fine; empty when nothing does."""
+    state = status.state
+    if state is None:
+        return ""
+    text = ""
+    if state.waiting is not None and state.waiting.reason not in ("PodInitializing", "ContainerCreating"):
+        text = f"is waiting: {state.waiting.reason or ''}"
+        if state.waiting.message:
+            text += f": {state.waiting.message}"
+        if status.last_state is not None and status.last_state.terminated is not None:
+            text += f" (last exit code {status.last_state.terminated.exit_code})"
+    elif state.terminated is not None and state.terminated.exit_code != 0:
+        text = f"terminated: {state.terminated.reason or 'Error'} (exit code {state.terminated.exit_code})"
+        if state.terminated.message:
+            text += f": {state.terminated.message.strip()}"
+    elif state.running is not None and not status.ready:
+        text = "is not ready"
+    return f"{kind} {status.name} {text}" if text else ""
