@@ -29,11 +29,12 @@ struct nsr_pod {
 
 /* A process on its way to execve. */
 struct nsr_spawned {
-	int channel; /* SEQPACKET socket; EOF without a report = execve succeeded */
-	pid_t pid; /* child of the shim, in the shim's pid namespace; 0 until known */
-	int pidfd; /* -1 until known */
+	int channel; /* SEQPACKET socket, non-blocking */
+	pid_t pid; /* child of the shim, in the shim's pid namespace; known when *_spawn() returns */
+	int pidfd; /* known when *_spawn() returns */
 	int console; /* pty master when the spec says tty, -1 until known */
-	int cgroup_fd; /* the process's own cgroup directory, -1: none */
+	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of an exec: exec-N in it, of pause: <pod>/pause; -1: none */
+	bool ready; /* the child has said that nothing but execve is left: EOF now means that it succeeded */
 };
 
 /* A running container, as exec needs it. */
@@ -41,7 +42,7 @@ struct nsr_container {
 	const struct nsr_container_spec *spec; /* stays mapped while the container lives */
 	pid_t pid;
 	int pidfd;
-	int cgroup_fd; /* <pod>/<container>, the parent of main and exec-N */
+	int cgroup_fd; /* <pod>/<name>.<attempt>, the parent of main and exec-N */
 };
 
 enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
@@ -74,6 +75,8 @@ bool nsr_oom_killed(int container_cgroup_fd);
 
 /* After the instance is dead: its writable layer, termination log and cgroup. */
 int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e);
+/* After an exec is dead: its cgroup (what is left in it is killed first). */
+int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e);
 /* After every process is dead: the sandbox's cgroup and descriptors; with `forget` also tmpfs, volumes and all directories. */
 int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e);
 

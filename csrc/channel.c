@@ -1,0 +1,128 @@
+/* channel.c - see channel.h; and nsr_spawned_read(), the parent's view of a start.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "runtime.h"
+#include "util.h"
+
+int nsr_channel_open(int ret[2], struct nsr_error *e)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
+	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0) {
+		int err = errno;
+
+		nsr_close(&pair[0]);
+		nsr_close(&pair[1]);
+		return nsr_fail(e, NSR_STEP_PIPE, err, "");
+	}
+	ret[0] = pair[0];
+	ret[1] = pair[1];
+	return 0;
+}
+
+int nsr_channel_send(int channel, enum nsr_report_kind kind, const struct nsr_error *error, int fd)
+{
+	struct nsr_report report = {.kind = (int32_t)kind};
+	struct iovec iov = {&report, sizeof(report)};
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+	if (error)
+		report.error = *error;
+	if (fd < 0)
+		return write(channel, &report, sizeof(report)) < 0 ? -errno : 0;
+	control.head.cmsg_level = SOL_SOCKET;
+	control.head.cmsg_type = SCM_RIGHTS;
+	control.head.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+	return sendmsg(channel, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int nsr_channel_receive(int channel, struct nsr_report *ret, int *ret_fd)
+{
+	struct nsr_report report;
+	struct iovec iov = {&report, sizeof(report)};
+	union {
+		struct cmsghdr head;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	int fd = -1;
+	ssize_t n;
+
+	do
+		n = recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	if (n == 0)
+		return 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	if (n != sizeof(report)) {
+		nsr_close(&fd);
+		return -EBADMSG;
+	}
+	report.error.path[sizeof(report.error.path) - 1] = '\0';
+	*ret = report;
+	*ret_fd = fd;
+	return 1;
+}
+
+enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
+{
+	for (;;) {
+		struct nsr_report report;
+		int fd = -1;
+		int r = nsr_channel_receive(s->channel, &report, &fd);
+
+		if (r == -EAGAIN)
+			return NSR_PENDING;
+		if (r < 0) {
+			(void)nsr_fail(e, NSR_STEP_PIPE, -r, "");
+			return NSR_FAILED;
+		}
+		if (r == 0) {
+			if (s->ready)
+				return NSR_RUNNING;
+			(void)nsr_fail(e, NSR_STEP_DIED, ECHILD, "");
+			return NSR_FAILED;
+		}
+		switch (report.kind) {
+		case NSR_REPORT_READY:
+			s->ready = true;
+			break;
+		case NSR_REPORT_CONSOLE:
+			nsr_close(&s->console);
+			s->console = fd;
+			fd = -1;
+			break;
+		default: /* ERROR, or garbage, which is one as well */
+			*e = report.error;
+			nsr_close(&fd);
+			return NSR_FAILED;
+		}
+		nsr_close(&fd);
+	}
+}
+
+void nsr_spawned_close(struct nsr_spawned *s)
+{
+	nsr_close(&s->channel);
+	nsr_close(&s->pidfd);
+	nsr_close(&s->console);
+	nsr_close(&s->cgroup_fd);
+}

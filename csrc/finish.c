@@ -1,0 +1,246 @@
+/* finish.c - see finish.h.
+ *
+ * Runs between clone and exec: system calls on prepared memory only. The order is the law of docs/security.md; what each
+ * step needs from those before is said beside it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/keyctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "console.h"
+#include "credentials.h"
+#include "finish.h"
+#include "path.h"
+#include "util.h"
+
+_Noreturn void nsr_die(int channel, const struct nsr_error *e)
+{
+	(void)nsr_channel_send(channel, NSR_REPORT_ERROR, e, -1); /* the shim is gone, then */
+	_exit(127);
+}
+
+int nsr_begin(int channel, int64_t oom_score_adj, struct nsr_error *e)
+{
+	struct pollfd p = {.fd = channel, .events = 0};
+	char text[24] = "-";
+	int r;
+
+	/* The file of a process that is not dumpable belongs to root, which we may still be; and the host's /proc is still there. */
+	nsr_format_u64(oom_score_adj < 0 ? text + 1 : text, (uint64_t)(oom_score_adj < 0 ? -oom_score_adj : oom_score_adj));
+	r = nsr_write_at(AT_FDCWD, "/proc/self/oom_score_adj", text);
+	/* Lowering it takes CAP_SYS_RESOURCE: then what is inherited has to do. */
+	if (r < 0 && r != -EACCES)
+		return nsr_fail(e, NSR_STEP_OOM_SCORE_ADJ, -r, "/proc/self/oom_score_adj");
+	/* Before any namespace that others live in (CVE-2016-9962) */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return nsr_fail(e, NSR_STEP_DUMPABLE, errno, "");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return nsr_fail(e, NSR_STEP_PDEATHSIG, errno, "");
+	/* Had the shim died before that call, no signal would come; getppid() says nothing across pid namespaces, the socket does. */
+	if (poll(&p, 1, 0) < 0 || (p.revents & POLLHUP))
+		_exit(127);
+	/* Cannot be refused: a new process leads no group. */
+	if (setsid() < 0)
+		return nsr_fail(e, NSR_STEP_SETSID, errno, "");
+	umask(0); /* modes that we give are meant; the program gets 022 at the end */
+	return 0;
+}
+
+int nsr_join_keyring(struct nsr_error *e)
+{
+	/* ENOSYS: a kernel without keyrings. EDQUOT and the rest matter. */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		return nsr_fail(e, NSR_STEP_KEYRING, errno, "");
+	return 0;
+}
+
+/* The raw call tells a directory outside of the root by "(unreachable)" where libc's would ask around (CVE-2024-21626). */
+static int check_cwd(const char *path, struct nsr_error *e)
+{
+	char cwd[PATH_MAX];
+	long n = syscall(SYS_getcwd, cwd, sizeof(cwd));
+
+	if (n < 0)
+		return nsr_fail(e, NSR_STEP_CHDIR, errno, path);
+	return cwd[0] == '/' ? 0 : nsr_fail(e, NSR_STEP_CHDIR, ENOTDIR, path);
+}
+
+static int change_directory(const char *path, bool make, struct nsr_error *e)
+{
+	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int fd = -1;
+
+	if (root < 0)
+		return nsr_fail(e, NSR_STEP_CHDIR, errno, "/");
+	fd = make ? nsr_make_in(root, path, true, 0755, NULL) : nsr_open_in(root, path, O_DIRECTORY);
+	if (fd < 0)
+		return nsr_fail(e, NSR_STEP_CHDIR, -fd, path);
+	if (fchdir(fd) < 0)
+		return nsr_fail(e, NSR_STEP_CHDIR, errno, path);
+	return check_cwd(path, e);
+}
+
+static int set_rlimits(const struct nsr_container_spec *spec, struct nsr_error *e)
+{
+	for (uint32_t i = 0; i < spec->rlimits_count; i++) {
+		const struct nsr_rlimit *limit = &spec->rlimits[i];
+		struct rlimit wanted = {limit->soft, limit->hard}, own;
+
+		if (syscall(SYS_prlimit64, 0, limit->resource, &wanted, NULL) == 0)
+			continue;
+		if (errno != EPERM || syscall(SYS_prlimit64, 0, limit->resource, NULL, &own) < 0)
+			return nsr_fail(e, NSR_STEP_RLIMIT, errno, "");
+		/* No CAP_SYS_RESOURCE: as far as our own hard limit goes. */
+		if (wanted.rlim_max > own.rlim_max)
+			wanted.rlim_max = own.rlim_max;
+		if (wanted.rlim_cur > wanted.rlim_max)
+			wanted.rlim_cur = wanted.rlim_max;
+		if (syscall(SYS_prlimit64, 0, limit->resource, &wanted, NULL) < 0)
+			return nsr_fail(e, NSR_STEP_RLIMIT, errno, "");
+	}
+	return 0;
+}
+
+/* Everything above the standard streams but the channel, which becomes 3. No need for CLOSE_RANGE_CLOEXEC (5.11). */
+static int close_others(int *channel, struct nsr_error *e)
+{
+	if (*channel != 3) {
+		if (dup3(*channel, 3, O_CLOEXEC) < 0)
+			return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
+		*channel = 3;
+	}
+	return syscall(SYS_close_range, 4u, ~0u, 0u) < 0 ? nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "") : 0;
+}
+
+static int reset_signals(struct nsr_error *e)
+{
+	/* What the kernel takes: libc refuses the two signals that it uses itself. */
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} action = {NULL, 0, NULL, 0};
+	uint64_t empty = 0;
+
+	for (int number = 1; number <= 64; number++)
+		if (number != SIGKILL && number != SIGSTOP && syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(empty)) < 0)
+			return nsr_fail(e, NSR_STEP_SIGNALS, errno, "");
+	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, NULL, sizeof(empty)) < 0)
+		return nsr_fail(e, NSR_STEP_SIGNALS, errno, "");
+	return 0;
+}
+
+static const char *find_path(const char *const *env)
+{
+	const char *path = NULL;
+
+	for (; env && *env; env++)
+		if (strncmp(*env, "PATH=", 5) == 0)
+			path = *env + 5;
+	return path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+
+/* Tries every directory of PATH inside the root, as the user that the program will be. Returns only on failure. */
+static int exec_lookup(const struct nsr_finish *f, struct nsr_error *e)
+{
+	const char *name = f->args[0], *path = find_path(f->env);
+	size_t name_length = strlen(name);
+	char file[PATH_MAX];
+	int err = ENOENT;
+
+	for (;;) {
+		size_t length = strcspn(path, ":");
+
+		/* An empty entry would mean the working directory: not looked at. */
+		if (length > 0 && length + 1 + name_length < sizeof(file)) {
+			memcpy(file, path, length);
+			file[length] = '/';
+			memcpy(file + length + 1, name, name_length + 1);
+			execve(file, (char *const *)(uintptr_t)f->args, (char *const *)(uintptr_t)f->env);
+			if (errno == ENOEXEC || errno == E2BIG || errno == ENOMEM || errno == ETXTBSY)
+				return nsr_fail(e, NSR_STEP_EXEC, errno, file);
+			if (errno == EACCES)
+				err = EACCES;
+		}
+		if (path[length] == '\0')
+			return nsr_fail(e, NSR_STEP_EXEC_LOOKUP, err, name);
+		path += length + 1;
+	}
+}
+
+static int run(const struct nsr_finish *f, struct nsr_error *e)
+{
+	if (!strchr(f->args[0], '/'))
+		return exec_lookup(f, e);
+	execve(f->args[0], (char *const *)(uintptr_t)f->args, (char *const *)(uintptr_t)f->env);
+	return nsr_fail(e, NSR_STEP_EXEC, errno, f->args[0]);
+}
+
+static int take_streams(const struct nsr_finish *f, struct nsr_error *e)
+{
+	struct nsr_console console;
+	int r;
+
+	if (!f->tty)
+		return nsr_stdio_take(f->stdio, f->spec->credentials.user, e);
+	r = nsr_console_open(f->rows, f->columns, f->spec->credentials.user, &console, e);
+	if (r < 0)
+		return r;
+	r = nsr_channel_send(f->channel, NSR_REPORT_CONSOLE, NULL, console.master);
+	if (r < 0)
+		return nsr_fail(e, NSR_STEP_CONSOLE, -r, "");
+	return nsr_console_take(&console, e);
+}
+
+_Noreturn void nsr_finish(const struct nsr_finish *f)
+{
+	const struct nsr_credentials *who = &f->spec->credentials;
+	int channel = f->channel;
+	bool as_user = false;
+	struct nsr_error e;
+	int r;
+
+	/* The channel must not be where the standard streams go. */
+	if (channel < 3) {
+		channel = fcntl(f->channel, F_DUPFD_CLOEXEC, 3);
+		if (channel < 0)
+			nsr_die(f->channel, (nsr_fail(&e, NSR_STEP_STDIO, errno, ""), &e));
+	}
+	r = take_streams(f, &e); /* 14 */
+	if (r < 0)
+		nsr_die(channel, &e);
+	r = change_directory(f->spec->cwd, f->first, &e); /* 15 */
+	if (r == -EACCES) /* a file system that squashes root: the user may */
+		as_user = true;
+	else if (r < 0)
+		nsr_die(channel, &e);
+	if (set_rlimits(f->spec, &e) < 0 || /* 16: raising takes CAP_SYS_RESOURCE */
+	    close_others(&channel, &e) < 0 || /* 17 */
+	    nsr_credentials_drop(who, &e) < 0) /* 18-22 */
+		nsr_die(channel, &e);
+	if (as_user && change_directory(f->spec->cwd, false, &e) < 0)
+		nsr_die(channel, &e);
+	/* The death signal goes here and not at 2: a program that lives on when the shim ends is what its pod's end is for. */
+	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
+		nsr_die(channel, (nsr_fail(&e, NSR_STEP_PDEATHSIG, errno, ""), &e));
+	umask(022);
+	if (reset_signals(&e) < 0) /* 23 */
+		nsr_die(channel, &e);
+	(void)nsr_channel_send(channel, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
+	if (nsr_credentials_seal(who, &e) < 0) /* 24, 25 */
+		nsr_die(channel, &e);
+	(void)run(f, &e); /* 26: returns with the reason only */
+	nsr_die(channel, &e);
+}

@@ -1,0 +1,34 @@
+/* finish.h - the last steps before execve, the same for a container's first process and for every exec: the place where run
+ * times forget things is the exec path.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NSR_FINISH_H
+#define NSR_FINISH_H
+
+#include <stdbool.h>
+
+#include "spec.h"
+
+struct nsr_finish {
+	int channel;
+	const struct nsr_container_spec *spec; /* credentials, cwd, rlimits */
+	const char *const *args, *const *env; /* NULL-terminated */
+	bool tty;
+	unsigned rows, columns;
+	int stdio[3]; /* without tty */
+	bool first; /* of the container: a missing working directory is made */
+};
+
+/* First steps of every child (security.md 3b 1-4): not dumpable, dies with the shim, oom_score_adj, session, umask 0. */
+int nsr_begin(int channel, int64_t oom_score_adj, struct nsr_error *e);
+
+/* Step 8: an anonymous session keyring. */
+int nsr_join_keyring(struct nsr_error *e);
+
+/* Steps 14-26. Does not return: execve, or a report on the channel and _exit(127). */
+_Noreturn void nsr_finish(const struct nsr_finish *f);
+
+/* Tells the shim and ends. */
+_Noreturn void nsr_die(int channel, const struct nsr_error *e);
+
+#endif

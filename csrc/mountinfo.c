@@ -1,0 +1,106 @@
+/* mountinfo.c - see mountinfo.h. Runs between clone and exec.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mountinfo.h"
+#include "path.h"
+#include "util.h"
+
+/* Space, tab, newline and backslash are written as \040 and so on. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (const char *in = text; *in;) {
+		if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] >= '0' && in[2] <= '7' && in[3] >= '0' && in[3] <= '7') {
+			*out++ = (char)((in[1] - '0') * 64 + (in[2] - '0') * 8 + (in[3] - '0'));
+			in += 4;
+		} else
+			*out++ = *in++;
+	}
+	*out = '\0';
+}
+
+char *nsr_mountinfo_point(char *line)
+{
+	char *end;
+
+	/* id, parent, major:minor, root, mount point */
+	for (int field = 0; field < 4; field++) {
+		line = strchr(line, ' ');
+		if (!line)
+			return NULL;
+		line++;
+	}
+	end = strchr(line, ' ');
+	if (!end)
+		return NULL;
+	*end = '\0';
+	unescape(line);
+	return *line == '/' ? line : NULL;
+}
+
+struct below {
+	const char *base;
+	size_t base_length;
+	int (*each)(const char *relative, void *arg);
+	void *arg;
+};
+
+static int visit(const struct below *b, char *line)
+{
+	const char *point = nsr_mountinfo_point(line);
+
+	if (!point)
+		return -EBADMSG;
+	if (strncmp(point, b->base, b->base_length) != 0 || point[b->base_length] != '/' || !point[b->base_length + 1])
+		return 0;
+	return b->each(point + b->base_length + 1, b->arg);
+}
+
+int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg)
+{
+	char base[PATH_MAX], buffer[2 * PATH_MAX + 512], path[NSR_FD_PATH];
+	struct below b = {base, 0, each, arg};
+	size_t have = 0;
+	ssize_t n = readlink(nsr_fd_path(path, mount_fd), base, sizeof(base) - 1);
+	cleanup_fd int fd = -1;
+
+	if (n < 0)
+		return -errno;
+	base[n] = '\0';
+	b.base_length = n == 1 ? 0 : (size_t)n; /* "/" */
+	fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		char *line = buffer, *end;
+
+		n = read(fd, buffer + have, sizeof(buffer) - 1 - have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return have == 0 ? 0 : -EBADMSG;
+		have += (size_t)n;
+		buffer[have] = '\0';
+		for (; (end = strchr(line, '\n')); line = end + 1) {
+			int r;
+
+			*end = '\0';
+			r = visit(&b, line);
+			if (r < 0)
+				return r;
+		}
+		have -= (size_t)(line - buffer);
+		if (have == sizeof(buffer) - 1)
+			return -EFBIG;
+		memmove(buffer, line, have);
+	}
+}

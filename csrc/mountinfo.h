@@ -1,0 +1,18 @@
+/* mountinfo.h - which mounts lie below one, from /proc/self/mountinfo (proc(5)): for kernels without recursive mount_setattr.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NSR_MOUNTINFO_H
+#define NSR_MOUNTINFO_H
+
+#include <stddef.h>
+
+#include "nsr.h"
+
+/* Calls each(path relative to the mount, arg) for every mount below what mount_fd names, parents first; stops at the first
+ * negative answer and returns it. Reads in pieces, so any number of mounts is fine; needs the host's /proc. */
+int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg);
+
+/* One line taken apart in place: the mount point with its \ooo escapes resolved. NULL when malformed. */
+char *nsr_mountinfo_point(char *line);
+
+#endif

@@ -1,0 +1,48 @@
+/* world.h - what a container sees, while it is being built: descriptors of its mounts, and the pieces that fill them.
+ *
+ * Everything happens in the container's child, in its own mount namespace, before any program of the container's image has run in
+ * it. Order (security.md 3b 9-13): sources, root, volumes, /proc, /sys, /dev, volumes below those, masks, pivot, read-only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NSR_WORLD_H
+#define NSR_WORLD_H
+
+#include "runtime.h"
+
+struct nsr_world {
+	const struct nsr_pod *pod;
+	const struct nsr_container_spec *spec;
+	int *sources; /* detached copies, one for each spec->mounts[i], -1 for a tmpfs */
+	int root; /* mounts: the container's root, its /proc, /sys and /dev; -1: not ours, or not yet */
+	int proc, sys, dev;
+	bool filtered; /* its cgroup has a device filter */
+	int null, empty; /* what masks are made of: O_PATH in the pod's files */
+};
+
+/* sources.c: before the namespace is private, so that HostToContainer copies stay slaves. Bidirectional ones are copied in
+ * the host's mount namespace. The caller has its own mount namespace when this returns. */
+int nsr_world_sources(struct nsr_world *w, struct nsr_error *e);
+
+/* root.c: the overlay, the host's file systems below it, private directories. */
+int nsr_world_root(struct nsr_world *w, struct nsr_error *e);
+
+/* volumes.c: the volumes, in two goes: those that do not belong below /dev or /sys, and then those that do. */
+int nsr_world_volumes(struct nsr_world *w, bool below_ours, struct nsr_error *e);
+/* Generated files and the termination log. */
+int nsr_world_files(struct nsr_world *w, struct nsr_error *e);
+/* Is something of the spec mounted right at this path? */
+bool nsr_world_has_mount_at(const struct nsr_world *w, const char *path);
+
+/* filesystems.c: /proc, /sys and cgroup2; masks and read-only paths; pivot_root and a read-only root. */
+int nsr_world_proc(struct nsr_world *w, struct nsr_error *e);
+int nsr_world_sys(struct nsr_world *w, struct nsr_error *e);
+int nsr_world_restrict(struct nsr_world *w, struct nsr_error *e);
+int nsr_world_enter(struct nsr_world *w, struct nsr_error *e);
+
+/* dev.c: /dev with pts, shm, mqueue. */
+int nsr_world_dev(struct nsr_world *w, struct nsr_error *e);
+
+/* Opens a directory below the root that is to be covered by a file system of ours: made when it is missing, never a link. */
+int nsr_world_place(const struct nsr_world *w, const char *path);
+
+#endif
