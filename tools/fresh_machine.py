@@ -9,6 +9,7 @@ The root is entered by unshare, bind mount and pivot_root: under chroot, pivot_r
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -62,7 +63,6 @@ def base(suite: str) -> Path:
     """A minimal root of the suite, made once."""
     archive = FRESH / f"{suite}.tar"
     if not archive.exists():
-        FRESH.mkdir(parents=True, exist_ok=True)
         options = [f"--aptopt={line}" for line in apt_options()]
         made = archive.with_suffix(".part")
         command = [
@@ -151,7 +151,10 @@ def prove(suite: str, command: str) -> bool:
 
 
 def main(suites: list[str]) -> int:
-    outcomes = [prove(suite, command) for suite in suites for command in commands()]
+    FRESH.mkdir(parents=True, exist_ok=True)
+    with (FRESH / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits: it would use the same roots
+        outcomes = [prove(suite, command) for suite in suites for command in commands()]
     return 0 if all(outcomes) else 1
 
 
