@@ -8,10 +8,10 @@
 
 ``load`` reads YAML (any number of documents), JSON and v1 Lists. Each :class:`Document` carries the object with the
 API's defaults applied, every reason for which the API would refuse it (``errors``), and a verdict for each field that
-it sets (``fields``; ``unsupported`` and ``ignored`` select from them). :func:`encode` is the way back. Elsewhere:
+it sets (``fields``; ``unsupported`` and ``ignored`` select from them). :func:`would_fail` finds what the API accepts
+and this node would refuse. :func:`encode` is the way back. Elsewhere:
 
 - :mod:`nsrunner.model.types`: the types themselves
-- :mod:`nsrunner.model.would_fail`: what the API accepts and this node would refuse
 - :mod:`nsrunner.model.environment`: a container's environment variables
 - :mod:`nsrunner.model.expansion`: ``$(VAR)``
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nsrunner.model.loader import Document, Object, load, raise_for_errors
     from nsrunner.model.qos import QOSClass, qos_class
     from nsrunner.model.support import FieldVerdict, Verdict
+    from nsrunner.model.wouldfail import WouldFail, would_fail
 
 __all__ = [
     "Document",
@@ -35,11 +36,13 @@ __all__ = [
     "Object",
     "QOSClass",
     "Verdict",
+    "WouldFail",
     "apply_defaults",
     "encode",
     "load",
     "qos_class",
     "raise_for_errors",
+    "would_fail",
 ]
 
 _HOMES: Final = {
@@ -48,11 +51,13 @@ _HOMES: Final = {
     "Object": "loader",
     "QOSClass": "qos",
     "Verdict": "support",
+    "WouldFail": "wouldfail",
     "apply_defaults": "defaults",
     "encode": "encoder",
     "load": "loader",
     "qos_class": "qos",
     "raise_for_errors": "loader",
+    "would_fail": "wouldfail",
 }
 
 

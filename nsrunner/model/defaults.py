@@ -25,7 +25,6 @@ from nsrunner.model.types import (
     HTTPGetAction,
     LifecycleHandler,
     ObjectFieldSelector,
-    ObjectMeta,
     Pod,
     PodSecurityContext,
     PodSpec,
@@ -47,14 +46,14 @@ _NOT_OVERCOMMITTED: Final = "hugepages-"
 
 
 @overload
-def apply_defaults(value: Pod) -> Pod: ...
+def apply_defaults(value: Pod, *, namespace: str = ...) -> Pod: ...
 @overload
-def apply_defaults(value: ConfigMap) -> ConfigMap: ...
+def apply_defaults(value: ConfigMap, *, namespace: str = ...) -> ConfigMap: ...
 @overload
-def apply_defaults(value: Secret) -> Secret: ...
-def apply_defaults(value: Pod | ConfigMap | Secret) -> Pod | ConfigMap | Secret:
-    """A copy of ``value`` with the API's defaults. Idempotent."""
-    metadata = _metadata(value.metadata)
+def apply_defaults(value: Secret, *, namespace: str = ...) -> Secret: ...
+def apply_defaults(value: Pod | ConfigMap | Secret, *, namespace: str = "default") -> Pod | ConfigMap | Secret:
+    """A copy of ``value`` with the API's defaults; ``namespace`` is its own if it names none. Idempotent."""
+    metadata = replace(value.metadata, namespace=value.metadata.namespace or namespace)
     match value:
         case Pod():
             return replace(value, metadata=metadata, spec=_spec(value.spec))
@@ -63,10 +62,6 @@ def apply_defaults(value: Pod | ConfigMap | Secret) -> Pod | ConfigMap | Secret:
             return replace(value, metadata=metadata, data=data, string_data={}, type=value.type or "Opaque")
         case ConfigMap():
             return replace(value, metadata=metadata)
-
-
-def _metadata(metadata: ObjectMeta) -> ObjectMeta:
-    return replace(metadata, namespace=metadata.namespace or "default")
 
 
 def _spec(spec: PodSpec) -> PodSpec:

@@ -23,7 +23,7 @@ from nsrunner.model.types import (
     Secret,
 )
 
-__all__ = ["EnvironmentContext", "ValueFromError", "environment", "resource_value"]
+__all__ = ["EnvironmentContext", "ValueFromError", "environment", "expand_sub_path", "resource_value"]
 
 
 class ValueFromError(NsrunnerError):
@@ -67,6 +67,18 @@ def environment(pod: Pod, container: AnyContainer, context: EnvironmentContext) 
     for name, value in context.services.items():
         result.setdefault(name, value)
     return tuple(f"{name}={value}" for name, value in result.items())
+
+
+def expand_sub_path(expression: str, variables: Mapping[str, str]) -> str:
+    """What ``subPathExpr`` means with a container's variables. Raises ValueFromError for one that is unset or empty."""
+
+    def lookup(name: str) -> str:
+        value = variables.get(name)
+        if not value:
+            raise ValueFromError(f'missing value for "{name}"')
+        return value
+
+    return expand(expression, lookup)
 
 
 def _add_all(result: dict[str, str], source: EnvFromSource, pod: Pod, context: EnvironmentContext) -> None:

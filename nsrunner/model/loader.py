@@ -65,8 +65,10 @@ class Document:
         return ManifestError(errors, source=self.source, document=document, kind=self.kind, name=self.name)
 
 
-def load(data: bytes, source: str = "") -> tuple[Document, ...]:
+def load(data: bytes, source: str = "", *, namespace: str = "default") -> tuple[Document, ...]:
     """All objects of a manifest: YAML with any number of documents, JSON, or a v1 List.
+
+    ``namespace`` is that of the objects which name none.
 
     Nothing is raised for bad input: each document says itself what is wrong with it (:meth:`Document.error`), and there
     is at least one. After a syntax error the rest of the source is unreadable, so that document is the last one.
@@ -75,7 +77,7 @@ def load(data: bytes, source: str = "") -> tuple[Document, ...]:
     count = max(document.index for document in raw)
     documents: list[Document] = []
     for item in raw:
-        origin = _Origin(source, item.index, count)
+        origin = _Origin(source, item.index, count, namespace)
         if item.error is not None:
             documents.append(origin.document(errors=(item.error.field_error(),)))
         else:
@@ -98,6 +100,7 @@ class _Origin:
     source: str
     index: int
     count: int
+    namespace: str
 
     def document(self, **content: Any) -> Document:
         return Document(source=self.source, index=self.index, count=self.count, **content)
@@ -164,7 +167,7 @@ def _items(value: dict[str, Any], kind: str, path: Path, report: Report, origin:
 
 def _document(value: dict[str, Any], kind: str, path: Path, report: Report, origin: _Origin) -> Document:
     decoded = decode(_KINDS[kind], value, path, report, skip=_HEADER)
-    defaulted = apply_defaults(decoded)
+    defaulted = apply_defaults(decoded, namespace=origin.namespace)
     validate(defaulted, path, report)
     return origin.document(
         kind=kind,

@@ -96,7 +96,6 @@ _LATER_VOLUME: Final = _unsupported("this volume type is not supported yet")
 
 _TABLE: Final[Mapping[type[t.Struct], Mapping[str, _Rule | _Test]]] = {
     t.ObjectMeta: {
-        "generate_name": _unsupported("give metadata.name"),
         "self_link": _SYSTEM,
         "uid": _SYSTEM,
         "resource_version": _SYSTEM,

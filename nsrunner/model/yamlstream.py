@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -57,27 +57,31 @@ class RawDocument:
     error: StreamError | None = None
 
 
-@dataclass(slots=True)
 class _Node:
     """A finished value, how many values it stands for, and how deep it is nested."""
 
-    value: Any
-    size: int = 1
-    height: int = 0
+    __slots__ = ("height", "size", "value")
+
+    def __init__(self, value: Any, size: int = 1, height: int = 0) -> None:
+        self.value = value
+        self.size = size
+        self.height = height
 
 
-@dataclass(slots=True)
 class _Open:
     """A list or map that is being read."""
 
-    value: list[Any] | dict[str, Any]
-    anchor: str | None
-    key: str | None = None
-    """The key whose value comes next; None: a key comes next."""
-    merging: bool = False
-    merged: list[dict[str, Any]] = field(default_factory=list)
-    size: int = 1
-    height: int = 1
+    __slots__ = ("anchor", "height", "key", "merged", "merging", "size", "value")
+
+    def __init__(self, value: list[Any] | dict[str, Any], anchor: str | None) -> None:
+        self.value = value
+        self.anchor = anchor
+        self.key: str | None = None
+        """The key whose value comes next; None: a key comes next."""
+        self.merging = False
+        self.merged: list[dict[str, Any]] = []
+        self.size = 1
+        self.height = 1
 
 
 def read_yaml(text: str) -> Iterator[RawDocument]:

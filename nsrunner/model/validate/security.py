@@ -6,6 +6,7 @@ from typing import Final
 
 from nsrunner.model.path import Path
 from nsrunner.model.report import Report
+from nsrunner.model.sysctls import is_ipc, with_dots
 from nsrunner.model.types import (
     AnyContainer,
     AppArmorProfile,
@@ -19,7 +20,6 @@ from nsrunner.model.validate import names
 __all__ = ["check_container_security", "check_pod_security"]
 
 _PROFILE_TYPES: Final = ("Localhost", "RuntimeDefault", "Unconfined")
-_IPC_SYSCTLS: Final = ("kernel.shm", "kernel.msg", "fs.mqueue.")
 
 
 def check_container_security(container: AnyContainer, spec: PodSpec, path: Path, report: Report) -> None:
@@ -131,7 +131,7 @@ def _check_sysctls(context: PodSecurityContext, spec: PodSpec, path: Path, repor
     seen: set[str] = set()
     for index, sysctl in enumerate(context.sysctls):
         here = path[index] / "name"
-        name = sysctl_with_dots(sysctl.name)
+        name = with_dots(sysctl.name)
         if not sysctl.name:
             report.required(here)
             continue
@@ -142,18 +142,5 @@ def _check_sysctls(context: PodSecurityContext, spec: PodSpec, path: Path, repor
         seen.add(name)
         if spec.host_network and name.startswith("net."):
             report.invalid(here, sysctl.name, "may not be specified when 'hostNetwork' is true")
-        if spec.host_ipc and is_ipc_sysctl(name):
+        if spec.host_ipc and is_ipc(name):
             report.invalid(here, sysctl.name, "may not be specified when 'hostIPC' is true")
-
-
-def sysctl_with_dots(name: str) -> str:
-    """The usual form of a name that separates with slashes (sysctl.d(5)): the first separator tells which it is."""
-    dot, slash = name.find("."), name.find("/")
-    if slash < 0 or 0 <= dot < slash:
-        return name
-    return name.translate(str.maketrans("./", "/."))
-
-
-def is_ipc_sysctl(name: str) -> bool:
-    """Whether a sysctl (with dots) belongs to the IPC namespace."""
-    return name.startswith(_IPC_SYSCTLS) or name == "kernel.sem"

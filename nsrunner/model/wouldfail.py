@@ -1,0 +1,255 @@
+"""What the API accepts and the node would refuse, or could not start: the second class of ``nsrunner validate``.
+
+Running such a pod is not an error of the command: it ends as it would on a cluster, in the reason that is named here.
+Only what the manifest itself shows is found; what depends on the host (a hostPath that is missing, a seccomp profile
+that does not exist) shows when the pod runs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from nsrunner.model.capabilities import is_capability
+from nsrunner.model.environment import EnvironmentContext, ValueFromError, environment, expand_sub_path
+from nsrunner.model.images import image_problem, is_local
+from nsrunner.model.path import ROOT, Path
+from nsrunner.model.report import quoted
+from nsrunner.model.sysctls import is_safe, with_dots
+from nsrunner.model.types import AnyContainer, Pod, VolumeMount
+
+__all__ = ["WouldFail", "would_fail"]
+
+_CREATE: Final = "CreateContainerError"
+_CONFIG: Final = "CreateContainerConfigError"
+_LONGEST_STRING: Final = 131_071
+"""Bytes of one argument or variable that execve(2) takes (MAX_ARG_STRLEN, with its NUL)."""
+_MEDIA: Final = ("", "Memory")
+_KERNEL_OWNED: Final = ("/proc", "/sys")
+
+
+@dataclass(frozen=True, slots=True)
+class WouldFail:
+    """Why a valid pod would not run."""
+
+    field: str
+    """Path, as in a FieldError."""
+    reason: str
+    """What the pod or the container ends in: a status reason, or the reason of the event that repeats."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}: {self.message}"
+
+
+def would_fail(pod: Pod, context: EnvironmentContext | None = None) -> tuple[WouldFail, ...]:
+    """Everything in a valid, defaulted pod for which a node would refuse it or could not start a container.
+
+    With a ``context``, references to ConfigMaps and Secrets are looked up in it; without, they are taken to exist.
+    """
+    spec = ROOT / "spec"
+    found = [*_admission(pod, spec), *_sandbox(pod, spec)]
+    for field, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
+        for index, container in enumerate(containers):
+            found += _container(pod, container, (spec / field)[index], context)
+    return tuple(found)
+
+
+# --- the pod ----------------------------------------------------------------------------------------------------------
+
+
+def _admission(pod: Pod, path: Path) -> Iterator[WouldFail]:
+    """Why the node would reject the pod: it fails at once and is never started."""
+    if pod.spec.os is not None and pod.spec.os.name != "linux":
+        message = "Failed to admit pod as the OS field doesn't match node OS"
+        yield WouldFail(str(path / "os" / "name"), "PodOSNotSupported", message)
+    wanted = pod.spec.node_selector.get("kubernetes.io/os", "linux")
+    if wanted != "linux":
+        message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label"
+        here = (path / "nodeSelector")["kubernetes.io/os"]
+        yield WouldFail(str(here), "PodOSSelectorNodeLabelDoesNotMatch", message)
+    if pod.spec.security_context is None:
+        return
+    for index, sysctl in enumerate(pod.spec.security_context.sysctls):
+        here = (path / "securityContext" / "sysctls")[index]
+        name = with_dots(sysctl.name)
+        if not is_safe(name):
+            yield WouldFail(str(here / "name"), "SysctlForbidden", f"forbidden sysctl: {quoted(name)} not allowlisted")
+        if _has_control(sysctl.value):
+            message = f"value {quoted(sysctl.value)} has control characters"
+            yield WouldFail(str(here / "value"), "FailedCreatePodSandBox", message)
+
+
+def _sandbox(pod: Pod, path: Path) -> Iterator[WouldFail]:
+    """Why the pod would wait in ContainerCreating for ever."""
+    config = pod.spec.dns_config
+    for index, option in enumerate(config.options if config is not None else ()):
+        for field, text in (("name", option.name), ("value", option.value)):
+            # Such text would become further lines or options of resolv.conf.
+            if text and (_has_control(text) or " " in text):
+                here = (path / "dnsConfig" / "options")[index] / field
+                message = f"{quoted(text)} has blanks or control characters"
+                yield WouldFail(str(here), "FailedCreatePodSandBox", message)
+    for index, volume in enumerate(pod.spec.volumes):
+        here = (path / "volumes")[index]
+        if volume.host_path is not None:
+            source = volume.host_path.path
+            if not source.startswith("/"):
+                message = f"hostPath {quoted(source)} must be absolute"
+                yield WouldFail(str(here / "hostPath" / "path"), "FailedMount", message)
+            elif "\0" in source:
+                message = f"hostPath {quoted(source)} has a NUL character"
+                yield WouldFail(str(here / "hostPath" / "path"), "FailedMount", message)
+        if volume.empty_dir is not None and (medium := volume.empty_dir.medium or "") not in _MEDIA:
+            message = f"unknown storage medium {quoted(medium)}"
+            yield WouldFail(str(here / "emptyDir" / "medium"), "FailedMount", message)
+
+
+# --- a container ------------------------------------------------------------------------------------------------------
+
+
+def _container(
+    pod: Pod, container: AnyContainer, path: Path, context: EnvironmentContext | None
+) -> Iterator[WouldFail]:
+    yield from _image(container, path)
+    yield from _user(pod, container, path)
+    yield from _capabilities(container, path / "securityContext" / "capabilities")
+    yield from _strings(container, path)
+    for field, text in (
+        ("workingDir", container.working_dir),
+        ("terminationMessagePath", container.termination_message_path),
+    ):
+        if text and not text.startswith("/"):
+            yield WouldFail(str(path / field), _CREATE, f"{quoted(text)} must be an absolute path")
+    yield from _mounts(container, path / "volumeMounts")
+    yield from _environment(pod, container, path, context)
+
+
+def _image(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    problem = image_problem(container.image)
+    if problem:
+        message = (
+            f"Failed to apply default image tag {quoted(container.image)}: couldn't parse image name "
+            f"{quoted(container.image)}: {problem}"
+        )
+        yield WouldFail(str(path / "image"), "InvalidImageName", message)
+    if is_local(container.image) and not container.command and not container.args:
+        yield WouldFail(str(path / "command"), _CREATE, "no command specified")
+
+
+def _user(pod: Pod, container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    own, shared = container.security_context, pod.spec.security_context
+    non_root = own.run_as_non_root if own is not None else None
+    user = own.run_as_user if own is not None else None
+    if shared is not None:
+        non_root = shared.run_as_non_root if non_root is None else non_root
+        user = shared.run_as_user if user is None else user
+    if not non_root:
+        return
+    who = f'(pod: "{pod.metadata.name}_{pod.metadata.namespace}", container: {container.name})'
+    if user == 0:
+        message = f"container's runAsUser breaks non-root policy {who}"
+        yield WouldFail(str(path / "securityContext" / "runAsNonRoot"), _CONFIG, message)
+    elif user is None and is_local(container.image):
+        message = f"container has runAsNonRoot and image will run as root {who}"
+        yield WouldFail(str(path / "securityContext" / "runAsNonRoot"), _CONFIG, message)
+
+
+def _capabilities(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    context = container.security_context
+    if context is None or context.capabilities is None:
+        return
+    for field, names in (("add", context.capabilities.add), ("drop", context.capabilities.drop)):
+        for index, name in enumerate(names):
+            if not is_capability(name):
+                yield WouldFail(str((path / field)[index]), _CREATE, f"unknown capability {quoted(name)}")
+
+
+def _strings(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    """What execve(2) and chdir(2) cannot be given."""
+    paths = [
+        (path / "workingDir", container.working_dir or ""),
+        (path / "terminationMessagePath", container.termination_message_path),
+    ]
+    for here, text in paths:
+        if text and not text.startswith("/"):
+            yield WouldFail(str(here), _CREATE, f"{quoted(text)} must be an absolute path")
+    texts = [((path / "command")[index], text) for index, text in enumerate(container.command)]
+    texts += [((path / "args")[index], text) for index, text in enumerate(container.args)]
+    texts += [((path / "env")[index] / "value", item.value) for index, item in enumerate(container.env)]
+    for here, text in paths + texts:
+        if "\0" in text:
+            yield WouldFail(str(here), _CREATE, "a NUL character cannot be passed to a program")
+        elif len(text.encode()) > _LONGEST_STRING:
+            message = f"longer than {_LONGEST_STRING} bytes: argument list too long"
+            yield WouldFail(str(here), "RunContainerError", message)
+
+
+def _mounts(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    targets: dict[str, str] = {}
+    for index, mount in enumerate(container.volume_mounts):
+        here = path[index] / "mountPath"
+        target = _clean(mount.mount_path)
+        problem = _target_problem(mount, target)
+        if not problem and target in targets:
+            problem = f"{quoted(mount.mount_path)} is the same place as {quoted(targets[target])}"
+        targets.setdefault(target, mount.mount_path)
+        if problem:
+            yield WouldFail(str(here), _CREATE, problem)
+        for field, text in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
+            if text and "\0" in text:
+                yield WouldFail(str(path[index] / field), _CONFIG, f"{quoted(text)} has a NUL character")
+
+
+def _clean(target: str) -> str:
+    """One spelling for each place; POSIX leaves the meaning of a leading ``//`` open, Linux does not."""
+    return posixpath.normpath("/" + target.lstrip("/"))
+
+
+def _target_problem(mount: VolumeMount, target: str) -> str:
+    text = quoted(mount.mount_path)
+    if not mount.mount_path.startswith("/"):
+        return f"{text} must be an absolute path"
+    if "\0" in mount.mount_path:
+        return f"{text} has a NUL character"
+    if ".." in mount.mount_path.split("/"):
+        return f"{text} must not contain '..'"
+    if target == "/":
+        return f"{text} would hide the container's root file system"
+    if any(target == place or target.startswith(f"{place}/") for place in _KERNEL_OWNED):
+        return f"{text} is inside of a file system that belongs to the kernel"
+    return ""
+
+
+def _environment(
+    pod: Pod, container: AnyContainer, path: Path, context: EnvironmentContext | None
+) -> Iterator[WouldFail]:
+    """References that lead nowhere, and what subPathExpr makes of the variables."""
+    if context is None:
+        if container.env_from or any(variable.value_from is not None for variable in container.env):
+            return
+        context = EnvironmentContext()
+    try:
+        variables = dict(entry.split("=", 1) for entry in environment(pod, container, context))
+    except ValueFromError as error:
+        yield WouldFail(str(path / "env"), _CONFIG, str(error))
+        return
+    for index, mount in enumerate(container.volume_mounts):
+        if mount.sub_path_expr is None:
+            continue
+        here = (path / "volumeMounts")[index] / "subPathExpr"
+        try:
+            expanded = expand_sub_path(mount.sub_path_expr, variables)
+        except ValueFromError as error:
+            yield WouldFail(str(here), _CONFIG, str(error))
+            continue
+        if expanded.startswith("/"):
+            yield WouldFail(str(here), _CONFIG, f"{quoted(expanded)} must be a relative path")
+        elif ".." in expanded.split("/"):
+            yield WouldFail(str(here), _CONFIG, f"{quoted(expanded)} must not contain '..'")
+
+
+def _has_control(text: str) -> bool:
+    return any(char < " " or char == "\x7f" for char in text)
