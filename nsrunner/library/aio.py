@@ -90,11 +90,11 @@ class AsyncPod:
     ) -> Self:
         """The same for objects as dicts: the pod, and the ConfigMaps and Secrets that it refers to."""
         chosen = run_options(options, keywords)
-        return cls._from_objects(from_mappings(objects, "from_dict"), name, chosen)
+        return cls._from_objects(from_mappings(objects, "from_dict", chosen.namespace), name, chosen)
 
     @classmethod
     def _from_bytes(cls, data: bytes, source: str, name: str | None, options: RunOptions) -> Self:
-        return cls._from_objects(load_objects(data, source), name, options)
+        return cls._from_objects(load_objects(data, source, options.namespace), name, options)
 
     @classmethod
     def _from_objects(cls, objects: Sequence[Object], name: str | None, options: RunOptions) -> Self:

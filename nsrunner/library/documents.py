@@ -20,9 +20,10 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 """What generateName appends (apimachinery ``util/rand``): no vowels, so no words."""
 
 
-def load_objects(data: bytes, source: str) -> list[Object]:
-    """All objects of a manifest. Raises the ManifestError of the first bad document."""
-    documents = load(data, source)
+def load_objects(data: bytes, source: str, namespace: str = "default") -> list[Object]:
+    """All objects of a manifest; ``namespace`` is that of those which name none. Raises the ManifestError of the first
+    bad document."""
+    documents = load(data, source, namespace=namespace)
     raise_for_errors(documents)
     return [document.object for document in documents if document.object is not None]
 
@@ -81,10 +82,10 @@ class Documents:
         return msgspec.structs.replace(pod, metadata=meta, spec=spec)
 
 
-def from_mappings(objects: Sequence[Mapping[str, Any]], source: str) -> list[Object]:
+def from_mappings(objects: Sequence[Mapping[str, Any]], source: str, namespace: str = "default") -> list[Object]:
     """Objects given as dicts, decoded like a manifest. Raises ManifestError, UsageError."""
     try:
         data = msgspec.json.encode({"apiVersion": "v1", "kind": "List", "items": list(objects)})
     except (TypeError, ValueError) as error:
         raise UsageError(f"{source}: not JSON-able: {error}") from None
-    return load_objects(data, source)
+    return load_objects(data, source, namespace)
