@@ -12,12 +12,15 @@ import asyncio
 import os
 import queue
 import threading
+from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["ERR", "OUT", "Pump"]
+__all__ = ["ERR", "OUT", "STREAMS", "Pump"]
 
 OUT: Final = 1
 ERR: Final = 2
+STREAMS: Final = {OUT: 1, ERR: 2}
+"""Stream to descriptor."""
 
 _LIMIT: Final = 256 * 1024
 """Bytes that may wait for the writer."""
@@ -30,10 +33,10 @@ class Pump:
     :attr:`failed` is set. What standard error has to say to nobody is no failure.
     """
 
-    def __init__(self, out: int = OUT, err: int = ERR) -> None:
+    def __init__(self, streams: Mapping[int, int] | None = None) -> None:
         self.error: OSError | None = None
         self.failed = asyncio.Event()
-        self._fds: dict[int, int | None] = {OUT: out, ERR: err}
+        self._fds: dict[int, int | None] = dict(STREAMS if streams is None else streams)
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[tuple[int, bytes] | None] = queue.SimpleQueue()
         self._waiting = 0

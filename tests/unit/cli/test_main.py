@@ -37,7 +37,7 @@ def test_nothing_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
         (["frobnicate\x1b"], "nsrunner: unknown verb \"frobnicate\\x1b\".\nSee 'nsrunner --help'.\n"),
         (["--frob"], "nsrunner: unknown option \"--frob\".\nSee 'nsrunner --help'.\n"),
         (["run"], "nsrunner run: the following arguments are required: FILE\nSee 'nsrunner run --help'.\n"),
-        (["version", "--outptu=x"], "nsrunner version: unknown option: --outptu=x. Did you mean \"--output\"?\nSee 'nsrunner version --help'.\n"),
+        (["ps", "--ouput"], 'nsrunner ps: unknown option: --ouput. Did you mean "--output"?\nSee \'nsrunner ps --help\'.\n'),
         (["version", "now"], "nsrunner version: unknown argument: now\nSee 'nsrunner version --help'.\n"),
     ],
 )  # fmt: skip
@@ -82,7 +82,7 @@ class _Verb:
         (KeyboardInterrupt(), 130, 130, ""),
         (BrokenPipeError(), 141, 141, ""),
         (OSError(28, "No space left on device"), 1, 125, "nsrunner: No space left on device\n"),
-        (FileNotFoundError(2, "No such file or directory", "a\x1b"), 1, 125, "nsrunner: a\\x1b: No such file or directory\n"),
+        (PermissionError(13, "Permission denied", "a\x1b"), 1, 125, "nsrunner: a\\x1b: Permission denied\n"),
         (HostError("no room"), 1, 125, "nsrunner: no room\n"),
         (SandboxError("mount volume", 13, "/x"), 1, 125, "nsrunner: mount volume: /x: Permission denied\n"),
         (UsageError('pods "x" not found'), 1, 2, 'nsrunner: pods "x" not found\n'),
@@ -175,7 +175,7 @@ def test_a_locale_that_cannot_write_it() -> None:
 def test_light_verbs_import_nothing_heavy(verb: str) -> None:
     code = (
         "import sys; from nsrunner.cli.main import main; main([sys.argv[1], '--help']);"
-        "heavy = {'asyncio', 'yaml', 'msgspec', 'click', 'rich', 'nsrunner.model', 'nsrunner.library', 'nsrunner.supervisor'};"
+        "heavy = {'asyncio', 'yaml', 'msgspec', 'nsrunner.model', 'nsrunner.library', 'nsrunner.supervisor'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, timeout=60, check=False)

@@ -27,7 +27,7 @@ def test_chunks_keep_their_order(pipe: tuple[int, int]) -> None:
     read, write = pipe
 
     async def session() -> None:
-        pump = Pump(write, write)
+        pump = Pump({OUT: write, ERR: write})
         await pump.put(OUT, b"one ")
         pump.put_now(ERR, b"two ")
         await pump.put(OUT, b"three")
@@ -42,7 +42,7 @@ def test_a_slow_reader_makes_put_wait_and_not_the_loop(pipe: tuple[int, int]) ->
     read, write = pipe
 
     async def session() -> int:
-        pump = Pump(write, write)
+        pump = Pump({OUT: write, ERR: write})
         half = asyncio.Event()
 
         async def produce() -> None:
@@ -72,7 +72,7 @@ def test_a_reader_that_is_gone_is_told(pipe: tuple[int, int]) -> None:
     os.close(read)
 
     async def session() -> OSError | None:
-        pump = Pump(write, write)
+        pump = Pump({OUT: write, ERR: write})
         await pump.put(ERR, b"nobody minds")
         await pump.drain()
         assert pump.error is None
@@ -90,7 +90,7 @@ def test_a_reader_that_is_gone_is_told(pipe: tuple[int, int]) -> None:
 def test_a_full_disk_is_told() -> None:
     async def session() -> OSError | None:
         full = os.open("/dev/full", os.O_WRONLY | os.O_CLOEXEC)
-        pump = Pump(full, full)
+        pump = Pump({OUT: full, ERR: full})
         await pump.put(OUT, b"lost")
         await asyncio.wait_for(pump.failed.wait(), 10)
         pump.close()
@@ -105,7 +105,7 @@ def test_after_hurry_a_stuck_reader_is_given_up(pipe: tuple[int, int]) -> None:
     _, write = pipe
 
     async def session() -> None:
-        pump = Pump(write, write)
+        pump = Pump({OUT: write, ERR: write})
         waits = asyncio.create_task(_fill(pump))
         await asyncio.sleep(0)
         pump.hurry(0.05)
@@ -127,7 +127,7 @@ def test_a_non_blocking_description_is_waited_for(pipe: tuple[int, int]) -> None
     os.set_blocking(write, False)
 
     async def session() -> int:
-        pump = Pump(write, write)
+        pump = Pump({OUT: write, ERR: write})
         await pump.put(OUT, b"x" * 50_000)
         got = 0
         while got < 50_000:

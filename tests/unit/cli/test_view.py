@@ -134,7 +134,7 @@ def pod(phase: str, *containers: ContainerStatus, ready: bool = False, **more: o
     conditions = (PodCondition(type="Ready", status="True"),) if ready else ()
     return Pod(
         metadata=ObjectMeta(name="p", uid="u"),
-        spec=PodSpec(),
+        spec=PodSpec(containers=()),
         status=PodStatus(phase=phase, conditions=conditions, container_statuses=containers, **more),  # type: ignore[arg-type]  # reasons and messages
     )
 
@@ -170,7 +170,8 @@ def test_the_life_of_a_pod() -> None:
 def test_reasons() -> None:
     failed = pod("Failed", container(ended(137, "OOMKilled")), reason="DeadlineExceeded", message="too long")
     assert talk().changed(failed) == (
-        b"12:00:00  container a ended with exit code 137 (OOMKilled)\n12:00:00  pod p is Failed: DeadlineExceeded: too long\n"
+        b"12:00:00  container a ended with exit code 137 (OOMKilled)\n"
+        b"12:00:00  pod p is Failed: DeadlineExceeded: too long\n"
     )
     assert talk(quiet=True).changed(failed) == b"12:00:00  container a ended with exit code 137 (OOMKilled)\n"
 
@@ -179,7 +180,8 @@ def test_a_crash_loop_says_when_it_goes_on() -> None:
     words = talk()
     state = waiting("CrashLoopBackOff", "back-off 1m20s restarting failed container=a pod=p_n(u)")
     assert words.changed(pod("", container(state, last=ended(3), restarts=2))) == (
-        b"12:00:00  container a ended with exit code 3, waits: CrashLoopBackOff, next start at 12:01:20 (back-off 1m20s)\n"
+        b"12:00:00  container a ended with exit code 3, "
+        b"waits: CrashLoopBackOff, next start at 12:01:20 (back-off 1m20s)\n"
     )
     assert words.changed(pod("", container(state, last=ended(3), restarts=2))) == b""
 

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nsrunner.cli import pods
+from nsrunner.cli.pods import chosen_container, find_pod, running_pods
+from nsrunner.errors import PrivilegeError, UsageError
+from nsrunner.sandbox.published import publish
+from nsrunner.sandbox.spec import Owner
+from nsrunner.sandbox.state import RegisteredPod, Roots, register, this_process
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roots:
+    monkeypatch.setenv("NSRUNNER_ROOT", str(tmp_path))
+    return Roots.from_environment()
+
+
+def start(
+    roots: Roots,
+    name: str,
+    uid: str,
+    *,
+    namespace: str = "default",
+    owner: Owner | None = None,
+    spec: dict[str, Any] | None = None,
+) -> None:
+    """What a pod's owner does when it starts one."""
+    paths = roots.pod_paths(namespace, name, uid)
+    register(
+        roots,
+        RegisteredPod(uid=uid, namespace=namespace, name=name, owner=owner or this_process(), paths=paths, cgroup=""),
+    )
+    if spec is not None:
+        publish(paths.run, {"metadata": {"name": name, "namespace": namespace, "uid": uid}, "spec": spec})
+
+
+SPEC = {"initContainers": [{"name": "i"}], "containers": [{"name": "a"}, {"name": "b"}]}
+
+
+def test_none() -> None:
+    assert running_pods() == []
+    with pytest.raises(UsageError, match='pods "web" not found: no pods are running'):
+        find_pod("web")
+
+
+def test_all_of_them_but_not_those_of_the_dead(root: Roots) -> None:
+    start(root, "web", "u1", spec=SPEC)
+    start(root, "db", "u2", namespace="test")
+    start(root, "ghost", "u3", owner=Owner(kind="process", pid=os.getpid(), start_time=1))
+    start(root, "stays", "u4", owner=Owner(kind="daemon"))
+    assert [(pod.namespace, pod.name) for pod in running_pods()] == [
+        ("default", "stays"),
+        ("default", "web"),
+        ("test", "db"),
+    ]
+    assert [pod.name for pod in running_pods("test")] == ["db"]
+    assert find_pod("web").owner.endswith(f"(pid {os.getpid()})")
+    assert find_pod("stays").owner == "daemon"
+    assert find_pod("db").object["metadata"] == {"name": "db", "namespace": "test", "uid": "u2"}
+
+
+def test_find(root: Roots) -> None:
+    start(root, "web", "u1", spec=SPEC)
+    for name in ("web", "pod/web", "pods/web", "po/web", "u1"):
+        assert find_pod(name).record.uid == "u1"
+    with pytest.raises(UsageError) as caught:
+        find_pod("wbe")
+    assert str(caught.value) == 'pods "wbe" not found. Did you mean "web"?'
+    with pytest.raises(UsageError, match="not found"):
+        find_pod("web", "test")
+    start(root, "web", "u2", namespace="test", spec=SPEC)
+    assert find_pod("web", "test").record.uid == "u2"
+    with pytest.raises(UsageError) as caught:
+        find_pod("web")
+    assert 'there are 2 pods "web"; give a uid' in str(caught.value)
+    assert "u2  test/web" in str(caught.value)
+
+
+def test_the_container(root: Roots, capsys: pytest.CaptureFixture[str]) -> None:
+    start(root, "web", "u1", spec=SPEC)
+    pod = find_pod("web")
+    assert pod.containers == ["i", "a", "b"]
+    assert chosen_container(pod, "b") == "b"
+    assert capsys.readouterr().err == ""
+    assert chosen_container(pod, None) == "a"
+    assert capsys.readouterr().err == 'Defaulted container "a" out of: a, b, i (init)\n'
+    with pytest.raises(UsageError, match="container nosuch not found in pod web; there is i, a, b"):
+        chosen_container(pod, "nosuch")
+    pod.object["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "b"}
+    assert chosen_container(pod, None) == "b"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_pod_that_has_published_nothing_yet(root: Roots) -> None:
+    start(root, "web", "u1")
+    with pytest.raises(UsageError, match="only just starting"):
+        chosen_container(find_pod("web"), None)
+    assert find_pod("web").status_of("a") == {}
+
+
+def test_status_of(root: Roots) -> None:
+    start(root, "web", "u1", spec=SPEC)
+    pod = find_pod("web")
+    pod.object["status"] = {"containerStatuses": [{"name": "a", "ready": True}], "initContainerStatuses": None}
+    assert pod.status_of("a") == {"name": "a", "ready": True}
+    assert pod.status_of("i") == {}
+
+
+def test_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(roots: Roots) -> list[RegisteredPod]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pods, "registered", refuse)
+    with pytest.raises(PrivilegeError, match="only root"):
+        running_pods()
+
+
+def test_an_owner_that_just_ended(root: Roots) -> None:
+    start(root, "web", "u1")
+    pod = find_pod("web")
+    gone = pods.RunningPod(
+        RegisteredPod(
+            uid="u",
+            namespace="n",
+            name="x",
+            owner=Owner(kind="process", pid=2**22 + 1),
+            paths=pod.record.paths,
+            cgroup="",
+        ),
+        {},
+    )
+    assert gone.owner == f"pid {2**22 + 1}"
