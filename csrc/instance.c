@@ -1,0 +1,421 @@
+/* instance.c - one instance of a container, from its spec to its removal.
+ *
+ *   QUEUED -> STARTING -> RUNNING -> ENDING -> DEAD -> removed        (a start that fails: STARTING -> ENDING -> removed)
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "shim.h"
+#include "util.h"
+
+static void end(struct nsr_instance *instance);
+
+struct nsr_instance *nsr_instance_find(struct nsr_shim *shim, const char *id)
+{
+	for (struct nsr_instance *instance = shim->instances; instance; instance = instance->next)
+		if (strcmp(instance->spec->id, id) == 0)
+			return instance;
+	return NULL;
+}
+
+bool nsr_instances_alive(const struct nsr_shim *shim)
+{
+	for (const struct nsr_instance *instance = shim->instances; instance; instance = instance->next)
+		if (instance->state != NSR_INSTANCE_DEAD)
+			return true;
+	return false;
+}
+
+void nsr_instance_close_stdin(struct nsr_instance *instance)
+{
+	nsr_watch_remove(&instance->shim->loop, &instance->stdin_watch);
+	nsr_close(&instance->stdin_fd);
+}
+
+static void close_streams(struct nsr_instance *instance)
+{
+	for (int i = 0; i < 3; i++)
+		nsr_close(&instance->stdio[i]);
+	nsr_output_finish(&instance->output[0]); /* with a tty, output[0].fd is the console */
+	nsr_output_finish(&instance->output[1]);
+	instance->console = -1;
+	nsr_instance_close_stdin(instance);
+}
+
+static void free_instance(struct nsr_instance *instance)
+{
+	struct nsr_shim *shim = instance->shim;
+
+	for (struct nsr_instance **at = &shim->instances; *at; at = &(*at)->next)
+		if (*at == instance) {
+			*at = instance->next;
+			break;
+		}
+	nsr_execs_forget(shim, instance);
+	nsr_log_close(&instance->log);
+	nsr_container_spec_free(instance->spec);
+	free(instance);
+}
+
+static void on_stdin_writable(struct nsr_watch *watch, uint32_t events)
+{
+	struct nsr_instance *instance = nsr_container_of(watch, struct nsr_instance, stdin_watch);
+
+	nsr_watch_change(&instance->shim->loop, watch, 0);
+	if (events & EPOLLERR) /* every reader of the pipe is gone */
+		nsr_instance_close_stdin(instance);
+	nsr_attached_feed(instance);
+}
+
+static int open_stdin(struct nsr_instance *instance, int fd)
+{
+	int r = fd < 0 ? -errno : nsr_set_nonblocking(fd);
+
+	instance->stdin_fd = fd;
+	return r < 0 ? r : nsr_watch_add(&instance->shim->loop, &instance->stdin_watch, fd, 0, on_stdin_writable);
+}
+
+/* Pipes for what is not a tty: the container's ends into stdio, the shim's into output and stdin_fd. */
+static int open_pipes(struct nsr_instance *instance)
+{
+	int ends[2], r;
+
+	if (!instance->spec->stdin_open) {
+		instance->stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (instance->stdio[0] < 0)
+			return -errno;
+	} else {
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return -errno;
+		instance->stdio[0] = ends[0];
+		r = open_stdin(instance, ends[1]);
+		if (r < 0)
+			return r;
+	}
+	for (int i = 0; i < 2; i++) {
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return -errno;
+		instance->stdio[i + 1] = ends[1];
+		r = nsr_output_open(&instance->output[i], instance, ends[0], i == 0 ? NSR_STREAM_STDOUT : NSR_STREAM_STDERR);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int open_console(struct nsr_instance *instance, int console)
+{
+	int r = nsr_output_open(&instance->output[0], instance, console, NSR_STREAM_STDOUT);
+
+	instance->console = console;
+	/* A descriptor of its own for input: epoll keeps one entry a descriptor. */
+	return r < 0 || !instance->spec->stdin_open ? r : open_stdin(instance, fcntl(console, F_DUPFD_CLOEXEC, 0));
+}
+
+static void running(struct nsr_instance *instance)
+{
+	struct nsr_writer *w;
+
+	instance->state = NSR_INSTANCE_RUNNING;
+	instance->started = nsr_stamp_now();
+	w = nsr_answer_begin(instance->shim, instance->reply.id, NSR_KIND_OK);
+	nsr_write_string(w, NSR_TAG_CONTAINER_ID, instance->spec->id);
+	nsr_write_u32(w, NSR_TAG_PID, (uint32_t)instance->container.pid);
+	nsr_write_stamp(w, NSR_TAG_STARTED, instance->started);
+	nsr_answer_send(instance->shim, &instance->reply, -1);
+	if (instance->killed)
+		nsr_instance_kill(instance);
+}
+
+static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress, const struct nsr_error *e)
+{
+	struct nsr_instance *instance = nsr_container_of(spawning, struct nsr_instance, spawning);
+	struct nsr_spawned *process = &spawning->process;
+
+	instance->container.pid = process->pid;
+	instance->container.pidfd = steal_fd(&process->pidfd);
+	if (progress == NSR_RUNNING && process->console >= 0) {
+		int r = open_console(instance, steal_fd(&process->console));
+
+		if (r < 0) {
+			(void)nsr_fail(&instance->error, NSR_STEP_CONSOLE, -r, "");
+			instance->failed = true;
+		}
+	}
+	nsr_spawned_close(process);
+	if (progress == NSR_FAILED) {
+		instance->error = *e;
+		instance->failed = true;
+	}
+	if (instance->failed)
+		end(instance);
+	else
+		running(instance);
+}
+
+static int spawn(struct nsr_instance *instance, struct nsr_error *e)
+{
+	struct nsr_spawned *process = &instance->spawning.process;
+	int r = nsr_container_spawn(&instance->shim->pod, instance->spec, instance->stdio, process, e);
+
+	for (int i = 0; i < 3; i++)
+		nsr_close(&instance->stdio[i]); /* the container's alone now: their end is its end */
+	if (r < 0)
+		return r;
+	instance->state = NSR_INSTANCE_STARTING;
+	if (process->cgroup_fd >= 0)
+		instance->container.cgroup_fd = fcntl(process->cgroup_fd, F_DUPFD_CLOEXEC, 0);
+	return nsr_spawning_watch(instance->shim, &instance->spawning, on_spawned, e);
+}
+
+/* Takes back what a start has made, when no process of it is left. */
+static void undo_start(struct nsr_instance *instance)
+{
+	struct nsr_error ignored; /* the first error is the one to tell; leftovers go with the pod */
+
+	close_streams(instance);
+	nsr_log_close(&instance->log);
+	nsr_close(&instance->container.cgroup_fd);
+	nsr_close(&instance->container.pidfd);
+	(void)nsr_log_remove(instance->shim->pod.logs_fd, &instance->spec->log, &ignored);
+	(void)nsr_container_release(&instance->shim->pod, instance->spec, &ignored);
+	free_instance(instance);
+}
+
+int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply reply, struct nsr_error *e)
+{
+	struct nsr_container_spec *spec;
+	struct nsr_instance *instance;
+	uint32_t count = 0;
+	int r;
+
+	if (shim->sandbox == NSR_SANDBOX_NONE || shim->ending)
+		return nsr_fail(e, NSR_STEP_GONE, ESRCH, "sandbox");
+	for (instance = shim->instances; instance; instance = instance->next)
+		count++;
+	if (count >= NSR_INSTANCES_MAX)
+		return nsr_fail(e, NSR_STEP_MEMORY, ENOBUFS, "");
+	r = nsr_container_spec_open(spec_fd, &spec, e);
+	if (r < 0)
+		return r;
+	if (nsr_instance_find(shim, spec->id)) {
+		r = nsr_fail(e, NSR_STEP_SPEC, EEXIST, spec->id);
+		nsr_container_spec_free(spec);
+		return r;
+	}
+	instance = calloc(1, sizeof(*instance));
+	if (!instance) {
+		nsr_container_spec_free(spec);
+		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
+	}
+	*instance = (struct nsr_instance){
+		.next = shim->instances, .shim = shim, .spec = spec, .reply = reply,
+		.container = {.spec = spec, .pidfd = -1, .cgroup_fd = -1},
+		.log = {.dir_fd = -1, .fd = -1}, .output = {{.fd = -1}, {.fd = -1}},
+		.stdio = {-1, -1, -1}, .console = -1, .stdin_fd = -1, .events_fd = -1,
+		.stdin_watch.fd = -1, .events_watch.fd = -1, .spawning.watch.fd = -1,
+	};
+	shim->instances = instance;
+	r = nsr_log_open(&instance->log, shim->pod.logs_fd, shim->spec->logs_dir, &spec->log, e);
+	if (r == 0 && !spec->tty) {
+		r = open_pipes(instance);
+		if (r < 0)
+			(void)nsr_fail(e, NSR_STEP_PIPE, -r, "");
+	}
+	if (r == 0 && shim->sandbox == NSR_SANDBOX_RUNNING)
+		r = spawn(instance, e);
+	if (r < 0)
+		undo_start(instance);
+	return r;
+}
+
+void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *e)
+{
+	struct nsr_instance *instance = shim->instances;
+
+	while (instance) {
+		struct nsr_instance *next = instance->next;
+		struct nsr_error error;
+		struct nsr_reply reply = instance->reply;
+		int r = 0;
+
+		if (instance->state == NSR_INSTANCE_QUEUED) {
+			if (e)
+				error = *e;
+			r = e ? -e->err : instance->killed ? nsr_fail(&error, NSR_STEP_GONE, ESRCH, "sandbox") :
+				spawn(instance, &error);
+		}
+		if (r < 0) {
+			undo_start(instance);
+			nsr_answer_error(shim, &reply, &error);
+		}
+		instance = next;
+	}
+}
+
+static void record_exit(struct nsr_instance *instance)
+{
+	char message[4096];
+	struct nsr_shim *shim = instance->shim;
+	ssize_t length = nsr_termination_message(&shim->pod, instance->spec, message, sizeof(message));
+	struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_CONTAINER_EXITED);
+
+	nsr_write_u64(w, NSR_TAG_RECORD, nsr_records_next(&shim->records));
+	nsr_write_string(w, NSR_TAG_CONTAINER_ID, instance->spec->id);
+	nsr_write_string(w, NSR_TAG_NAME, instance->spec->name);
+	nsr_write_u32(w, NSR_TAG_ATTEMPT, instance->spec->attempt);
+	nsr_write_u32(w, NSR_TAG_EXIT_CODE, instance->exit_code);
+	nsr_write_u32(w, NSR_TAG_OOM_KILLED, nsr_oom_killed(instance->container.cgroup_fd));
+	nsr_write_stamp(w, NSR_TAG_STARTED, instance->started);
+	nsr_write_stamp(w, NSR_TAG_FINISHED, instance->finished);
+	if (length > 0)
+		nsr_write_bytes(w, NSR_TAG_MESSAGE, message, (size_t)length);
+	nsr_record_send(shim, -1);
+}
+
+/* No process of it is left. */
+static void ended(struct nsr_instance *instance)
+{
+	struct nsr_shim *shim = instance->shim;
+
+	nsr_watch_remove(&shim->loop, &instance->events_watch);
+	nsr_close(&instance->events_fd);
+	if (instance->failed) {
+		struct nsr_reply reply = instance->reply;
+		struct nsr_error error = instance->error;
+
+		undo_start(instance);
+		nsr_answer_error(shim, &reply, &error);
+	} else {
+		close_streams(instance);
+		nsr_attached_instance_ended(instance);
+		record_exit(instance);
+		nsr_log_close(&instance->log);
+		nsr_close(&instance->container.pidfd);
+		nsr_close(&instance->container.cgroup_fd);
+		instance->state = NSR_INSTANCE_DEAD;
+	}
+	nsr_sandbox_advance(shim);
+}
+
+static void on_cgroup_event(struct nsr_watch *watch, uint32_t events)
+{
+	struct nsr_instance *instance = nsr_container_of(watch, struct nsr_instance, events_watch);
+	char text[256];
+
+	(void)events;
+	(void)!pread(instance->events_fd, text, sizeof(text), 0); /* arms the next event; the answer is asked for below */
+	if (nsr_cgroup_empty(instance->container.cgroup_fd) != 0)
+		ended(instance);
+}
+
+/* The first process is gone: so must be the rest, which a pid namespace of its own has seen to already. */
+static void end(struct nsr_instance *instance)
+{
+	struct nsr_error ignored; /* what could not be killed is waited for below */
+
+	instance->state = NSR_INSTANCE_ENDING;
+	instance->container.pid = 0;
+	if (instance->container.cgroup_fd >= 0) {
+		(void)nsr_cgroup_kill(instance->container.cgroup_fd, &ignored);
+		if (nsr_cgroup_empty(instance->container.cgroup_fd) == 0) {
+			instance->events_fd = openat(instance->container.cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+			/* The first event comes at once and finds what has changed since the look above. */
+			if (instance->events_fd >= 0 && nsr_watch_add(&instance->shim->loop, &instance->events_watch,
+								       instance->events_fd, EPOLLPRI, on_cgroup_event) == 0)
+				return;
+		}
+	}
+	ended(instance);
+}
+
+bool nsr_instance_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
+{
+	for (struct nsr_instance *instance = shim->instances; instance; instance = instance->next) {
+		if (instance->container.pid != pid || instance->state != NSR_INSTANCE_RUNNING)
+			continue;
+		instance->exit_code = exit_code;
+		instance->finished = nsr_stamp_now();
+		end(instance);
+		return true;
+	}
+	return false;
+}
+
+void nsr_instance_kill(struct nsr_instance *instance)
+{
+	struct nsr_error ignored; /* the process itself is signalled whatever its cgroup says */
+
+	instance->killed = true;
+	if (instance->state == NSR_INSTANCE_STARTING)
+		nsr_spawning_kill(&instance->spawning);
+	if (instance->state == NSR_INSTANCE_RUNNING)
+		nsr_kill(instance->container.pidfd, instance->container.pid, SIGKILL);
+	if (instance->state != NSR_INSTANCE_DEAD && instance->container.cgroup_fd >= 0)
+		(void)nsr_cgroup_kill(instance->container.cgroup_fd, &ignored);
+}
+
+/* Every process of the instance's own cgroup, one by one: only SIGKILL has a file of its own. */
+static void signal_all(const struct nsr_instance *instance, int signal)
+{
+	char text[4096];
+	ssize_t length = nsr_read_at(instance->container.cgroup_fd, "main/cgroup.procs", text, sizeof(text));
+	pid_t pid = 0;
+
+	for (ssize_t i = 0; i < length; i++) {
+		if (text[i] >= '0' && text[i] <= '9') {
+			pid = pid * 10 + (text[i] - '0');
+			continue;
+		}
+		if (pid > 0 && pid != instance->container.pid)
+			(void)kill(pid, signal); /* ESRCH: it has just ended */
+		pid = 0;
+	}
+}
+
+int nsr_instance_signal(struct nsr_instance *instance, int signal, bool whole, struct nsr_error *e)
+{
+	if (signal < 1 || signal > SIGRTMAX)
+		return nsr_fail(e, NSR_STEP_SIGNAL, EINVAL, instance->spec->id);
+	if (signal == SIGKILL && (whole || instance->state != NSR_INSTANCE_RUNNING)) {
+		nsr_instance_kill(instance);
+		return 0;
+	}
+	if (instance->state != NSR_INSTANCE_RUNNING)
+		return 0;
+	nsr_kill(instance->container.pidfd, instance->container.pid, signal);
+	if (whole && instance->container.cgroup_fd >= 0)
+		signal_all(instance, signal);
+	return 0;
+}
+
+int nsr_instance_remove(struct nsr_instance *instance, struct nsr_error *e)
+{
+	struct nsr_shim *shim = instance->shim;
+	int r;
+
+	if (instance->state != NSR_INSTANCE_DEAD)
+		return nsr_fail(e, NSR_STEP_REMOVE, EBUSY, instance->spec->id);
+	r = nsr_log_remove(shim->pod.logs_fd, &instance->spec->log, e);
+	if (r == 0)
+		r = nsr_container_release(&shim->pod, instance->spec, e);
+	if (r == 0)
+		free_instance(instance);
+	return r;
+}
+
+int nsr_console_resize(int console, uint32_t rows, uint32_t columns)
+{
+	struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+
+	if (rows > UINT16_MAX || columns > UINT16_MAX)
+		return -EINVAL;
+	return ioctl(console, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+}
