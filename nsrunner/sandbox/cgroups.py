@@ -36,8 +36,8 @@ def own_path(proc_cgroup: str) -> str:
 
 
 def parent(mount: str, own: str) -> str:
-    """The directory that holds ``nsrunner/<uid>``: the caller's own cgroup, which is the service's when systemd delegated
-    one to it and the session's or scope's otherwise. Empty when nothing can be made there."""
+    """The directory that holds ``nsrunner/<uid>``: the caller's own cgroup, which is the service's when systemd
+    delegated one to it and the session's or scope's otherwise. Empty when nothing can be made there."""
     if not mount:
         return ""
     visible = "" if own.startswith("/..") else own.rstrip("/")  # outside of our cgroup namespace

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from nsrunner.errors import SandboxError
-from nsrunner.sandbox import answers, native, transport, wire
+from nsrunner.sandbox import answers, transport, wire
 from nsrunner.sandbox.records import ContainerInfo, Record, SandboxDeath, Snapshot
 from nsrunner.sandbox.session import Attachment, Exec
 from nsrunner.sandbox.wire import Kind, Message, Tag
@@ -49,13 +49,11 @@ os.register_at_fork(after_in_child=_close_in_child)
 class Connection:
     """The part of a Shim that knows no command. Not thread-safe: everything happens on the loop that made it."""
 
-    def __init__(self, run_dir: str, sock: socket.socket, process: native.Process | None) -> None:
+    def __init__(self, run_dir: str, sock: socket.socket) -> None:
         self.run_dir = run_dir
         self.closed = False
         self.attempt = 0
         """Of the sandbox, as far as this client knows: for the record of a death that the shim cannot tell."""
-        self.process = process
-        """The shim, when this process started it."""
         self._socket = sock
         self._loop = asyncio.get_running_loop()
         self._numbers = itertools.count((1 << 63) | time.clock_gettime_ns(time.CLOCK_BOOTTIME))
@@ -65,8 +63,6 @@ class Connection:
         self._records: asyncio.Queue[Record | None] = asyncio.Queue()
         self._unsent: list[tuple[bytes, list[int]]] = []
         self._loop.add_reader(sock.fileno(), self._readable)
-        if process is not None:
-            self._loop.add_reader(process.pidfd, self._exited)
         _every_connection.add(self)
 
     def new_id(self) -> int:
@@ -261,10 +257,3 @@ class Connection:
         if last is not None:
             self._records.put_nowait(last)
         self._records.put_nowait(None)
-
-    def _exited(self) -> None:
-        """The shim that this process started is dead: reap it. Its socket says the rest."""
-        if self.process is not None:
-            self._loop.remove_reader(self.process.pidfd)
-            self.process.reap()
-            self.process = None

@@ -46,6 +46,8 @@ class HostFacts:
     cpus: int
     memory: int
     """Bytes."""
+    oom_score_adj: int
+    """Of this process: without CAP_SYS_RESOURCE nothing can be made less likely to be killed."""
     rlimits: tuple[tuple[int, int, int], ...]
     """(resource, soft, hard) of this process; -1: unlimited."""
     resolv_conf: bytes
@@ -124,6 +126,7 @@ def gather() -> HostFacts:
         masked_paths=(*security.MASKED_PATHS, *_thermal_throttle()),
         cpus=os.cpu_count() or 1,
         memory=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        oom_score_adj=int(_read("/proc/self/oom_score_adj") or 0),
         rlimits=tuple((number, *resource.getrlimit(number)) for number in limits),
         resolv_conf=_read_bytes(_RESOLVED) or _read_bytes("/etc/resolv.conf"),
         hosts=_read_bytes("/etc/hosts"),

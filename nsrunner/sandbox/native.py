@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from functools import lru_cache
 from typing import Any
 
 from nsrunner.errors import HostError, SandboxError
 from nsrunner.sandbox.transport import SEALS
 
-__all__ = ["Process", "executable", "spawn_shim", "step_name"]
+__all__ = [
+    "check_spec",
+    "executable",
+    "load",
+    "raised",
+    "setns",
+    "socket_at",
+    "spawn_shim",
+    "step_name",
+    "unshare",
+]
 
 _MFD_EXEC = 0x10
 """Linux 6.3: executable also under vm.memfd_noexec=1."""
 
 
 @lru_cache(maxsize=1)
-def _load() -> tuple[Any, Any]:
+def load() -> tuple[Any, Any]:
+    """``ffi`` and ``lib`` of the extension. Raises HostError when it cannot be loaded."""
     try:
         from nsrunner._native import ffi, lib
     except ImportError as error:
@@ -32,13 +42,13 @@ def _load() -> tuple[Any, Any]:
 @lru_cache(maxsize=128)
 def step_name(step: int) -> str:
     """Text of a step (``csrc/steps.h``)."""
-    ffi, lib = _load()
+    ffi, lib = load()
     return str(ffi.string(lib.nsr_step_name(step)).decode())
 
 
 def raised(error: Any) -> SandboxError:
     """From a filled struct nsr_error."""
-    ffi, _ = _load()
+    ffi, _ = load()
     return SandboxError(step_name(error.step), error.err, os.fsdecode(ffi.string(error.path)))
 
 
@@ -82,40 +92,49 @@ def executable(name: str) -> int:
     return fd
 
 
-class Process:
-    """A child that this process started, held by a pidfd."""
-
-    def __init__(self, pid: int, pidfd: int) -> None:
-        self.pid = pid
-        self.pidfd = pidfd
-        """Readable when it has ended."""
-
-    def kill(self) -> None:
-        try:
-            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-    def reap(self) -> int:
-        """Waits for the end, which must be near. Exit code, 128 + n for signal n; -1: somebody else reaped it."""
-        try:
-            info = os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
-        except ChildProcessError:
-            return -1
-        finally:
-            os.close(self.pidfd)
-        if info is None:
-            return -1
-        return info.si_status if info.si_code == os.CLD_EXITED else 128 + info.si_status
-
-
-def spawn_shim(listener: int) -> Process:
-    """Starts a shim that accepts connections on ``listener`` (which stays the caller's). Raises SandboxError."""
-    ffi, lib = _load()
+def spawn_shim(listener: int) -> int:
+    """Starts a shim that accepts connections on ``listener`` (which stays the caller's). Returns its pid. It is not a
+    child of this process, so that there is nothing to reap. Raises SandboxError, HostError."""
+    ffi, lib = load()
     shim, pause = executable("nsrunner-shim"), executable("nsrunner-pause")
     error = ffi.new("struct nsr_error *")
-    pidfd = ffi.new("int *")
-    pid = lib.nsr_shim_spawn(shim, pause, listener, pidfd, error)
+    pid: int = lib.nsr_shim_spawn(shim, pause, listener, error)
     if pid < 0:
         raise raised(error)
-    return Process(pid, pidfd[0])
+    return pid
+
+
+# --- system calls -----------------------------------------------------------------------------------------------------
+
+
+def unshare(flags: int) -> None:
+    """unshare(2) of CLONE_NEW* flags: **it changes the calling thread**. Raises OSError."""
+    _, lib = load()
+    _checked(lib.nsr_unshare(flags))
+
+
+def setns(fd: int, flags: int = 0) -> None:
+    """setns(2) with a namespace's descriptor or a pidfd: **it changes the calling thread**. Raises OSError."""
+    _, lib = load()
+    _checked(lib.nsr_setns(fd, flags))
+
+
+def socket_at(pidfd: int, domain: int, kind: int, protocol: int = 0) -> int:
+    """A socket in the network namespace of the process behind ``pidfd``. The calling thread goes there and comes back.
+    Raises OSError."""
+    _, lib = load()
+    return _checked(lib.nsr_socket_at(pidfd, domain, kind, protocol))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result
+
+
+def check_spec(kind: int, spec: bytes) -> None:
+    """Decodes the bytes of a spec (1 sandbox, 2 container, 3 exec) as the shim would. Raises SandboxError."""
+    ffi, lib = load()
+    error = ffi.new("struct nsr_error *")
+    if lib.nsr_spec_check(kind, ffi.from_buffer(spec), len(spec), error) < 0:
+        raise raised(error)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nsrunner.sandbox import security
+from nsrunner.sandbox.seccomp_error import ProfileError
 from nsrunner.sandbox.seccomp_table import (
     ALLOWED,
     BY_ARCHITECTURE,
@@ -63,10 +64,6 @@ _FLAGS: Final = {
 }
 _GO_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _PROFILE_MAX: Final = 1 << 20
-
-
-class ProfileError(ValueError):
-    """A profile that cannot be used as it is written. Nothing is run without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal as signals
 from collections.abc import AsyncIterator
 
 from nsrunner.errors import SandboxError
@@ -57,27 +58,24 @@ class Shim(Connection):
         except OSError as error:
             raise SandboxError("make directory", error.errno or 0, run_dir) from None
         with transport.listen(run_dir) as listener:
-            process = native.spawn_shim(listener.fileno())
+            pid = native.spawn_shim(listener.fileno())
             try:
-                sock = transport.dial(run_dir, blocking=False)
-            except SandboxError:
-                process.kill()
-                process.reap()
+                return await cls(run_dir, transport.dial(run_dir, blocking=False))._greet(Role.CONTROLLER, within)
+            except BaseException:
+                # Nobody would ever speak to it.
+                os.kill(pid, signals.SIGKILL)
                 raise
-        return await cls(run_dir, sock, process)._greet(Role.CONTROLLER, within)
 
     @classmethod
     async def connect(cls, run_dir: str, *, controller: bool = False, within: float = 10.0) -> Shim:
         """Connects to the shim that serves ``run_dir``. A controller takes over from the one before."""
-        shim = cls(run_dir, transport.dial(run_dir, blocking=False), None)
+        shim = cls(run_dir, transport.dial(run_dir, blocking=False))
         return await shim._greet(Role.CONTROLLER if controller else Role.CLIENT, within)
 
     async def _greet(self, role: Role, within: float) -> Shim:
         try:
             self.snapshot = await self._listing(Kind.HELLO, {Tag.ROLE: role}, within)
         except BaseException:
-            if self.process is not None:
-                self.process.kill()
             await self.close()
             raise
         self.attempt = self.snapshot.sandbox_attempt or 0
