@@ -111,10 +111,10 @@ static int begin(void)
 {
 	if (!is_listener(LISTENER))
 		return FAILED_LISTENER;
+	if (close_inherited() < 0) /* before anything is opened */
+		return FAILED_STDIO;
 	if (block_signals() < 0)
 		return FAILED_SIGNALS;
-	if (close_inherited() < 0)
-		return FAILED_STDIO;
 	(void)setsid(); /* fails only for a process group's leader, which has left its terminal behind anyhow */
 	(void)umask(077);
 	if (chdir("/") < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||

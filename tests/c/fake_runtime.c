@@ -1,0 +1,146 @@
+/* fake_runtime.c - the seam of csrc/runtime.h over plain fork and exec: no namespaces, mounts or cgroups, no privileges. For tests of
+ * the shim's book-keeping, and for the fuzz target, where nothing may really run (fake_runtime_dry).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_runtime.h"
+#include "util.h"
+
+bool fake_runtime_dry;
+
+int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e)
+{
+	pod->spec = spec;
+	if (pod->logs_fd < 0)
+		pod->logs_fd = fake_runtime_dry ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+						: open(spec->logs_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return pod->logs_fd < 0 ? nsr_fail(e, NSR_STEP_DIRECTORY, errno, spec->logs_dir) : 0;
+}
+
+static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
+{
+	sigset_t none;
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
+	*ret = (struct nsr_spawned){.channel = ends[0], .pidfd = -1, .console = -1, .cgroup_fd = -1};
+	if (!fake_runtime_dry)
+		ret->pid = fork();
+	if (ret->pid == 0 && !fake_runtime_dry) {
+		struct nsr_error error = {0};
+
+		(void)setsid();
+		(void)sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		for (int i = 0; i < 3; i++)
+			if (stdio && stdio[i] >= 0)
+				(void)dup2(stdio[i], i);
+		(void)execv(args[0], (char *const *)(uintptr_t)args);
+		(void)nsr_fail(&error, NSR_STEP_EXEC, errno, args[0]);
+		(void)!write(ends[1], &error, sizeof(error));
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	if (ret->pid > 0)
+		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
+	return 0;
+}
+
+int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e)
+{
+	static const char *const args[] = {"/bin/sleep", "1000", NULL};
+
+	(void)pod;
+	return spawn(args, NULL, ret, e);
+}
+
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], struct nsr_spawned *ret,
+			struct nsr_error *e)
+{
+	(void)pod;
+	return spawn(spec->args, stdio, ret, e);
+}
+
+int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
+		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
+{
+	(void)pod;
+	(void)target;
+	(void)number;
+	return spawn(spec->args, stdio, ret, e);
+}
+
+enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
+{
+	ssize_t length = read(s->channel, e, sizeof(*e));
+
+	if (length < 0)
+		return NSR_PENDING;
+	if (fake_runtime_dry && length == 0) {
+		(void)nsr_fail(e, NSR_STEP_EXEC, ENOENT, "dry");
+		return NSR_FAILED;
+	}
+	return length == 0 ? NSR_RUNNING : NSR_FAILED;
+}
+
+void nsr_spawned_close(struct nsr_spawned *s)
+{
+	nsr_close(&s->channel);
+	nsr_close(&s->pidfd);
+	nsr_close(&s->console);
+	nsr_close(&s->cgroup_fd);
+}
+
+ssize_t nsr_termination_message(struct nsr_pod *pod, const struct nsr_container_spec *spec, char *buffer, size_t size)
+{
+	(void)pod;
+	(void)spec;
+	(void)size;
+	buffer[0] = 'm';
+	return 1;
+}
+
+bool nsr_oom_killed(int container_cgroup_fd)
+{
+	(void)container_cgroup_fd;
+	return false;
+}
+
+int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e)
+{
+	(void)pod;
+	(void)spec;
+	(void)e;
+	return 0;
+}
+
+int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e)
+{
+	(void)e;
+	if (forget)
+		nsr_close(&pod->logs_fd);
+	return 0;
+}
+
+int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e)
+{
+	(void)cgroup_fd;
+	(void)e;
+	return 0;
+}
+
+int nsr_cgroup_empty(int cgroup_fd)
+{
+	(void)cgroup_fd;
+	return 1;
+}
