@@ -85,9 +85,7 @@ async def execute(
     stdin = _input(data)
     try:
         try:
-            process = await task.exec(
-                container, argv, env=env, stdin=stdin, stdout=stdout.write, stderr=stderr.write
-            )
+            process = await task.exec(container, argv, env=env, stdin=stdin, stdout=stdout.write, stderr=stderr.write)
         except SandboxError as error:
             if error.step not in _COMMAND_STEPS:
                 raise

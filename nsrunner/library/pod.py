@@ -168,7 +168,7 @@ class Pod:
         container: str | None,
         argv: Sequence[str],
         *,
-        input: bytes | str | None = None,  # noqa: A002 - as subprocess.run() calls it
+        input: bytes | str | None = None,
         env: Mapping[str, str] | None = None,
         timeout: float | None = 60.0,
     ) -> ExecResult:

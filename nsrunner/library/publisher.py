@@ -1,4 +1,4 @@
-"""Keeps the published copy of a pod's object fresh, for ``nsrunner ps`` and others that look at the pod from outside."""
+"""Keeps the published copy of a pod's object fresh, for ``nsrunner ps`` and whoever else looks from outside."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from typing import Final, Self
 from nsrunner.errors import UsageError
 from nsrunner.library.aio import AsyncPod
 from nsrunner.library.documents import Documents
-from nsrunner.library.items import Item, LogLine, RunResult, SkippedBytes, StatusChanged
 from nsrunner.library.follow import follow_container
+from nsrunner.library.items import Item, LogLine, RunResult, SkippedBytes, StatusChanged
 from nsrunner.library.options import RunOptions
 from nsrunner.model import Object
 from nsrunner.model.types import Pod as PodObject

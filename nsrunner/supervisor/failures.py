@@ -1,8 +1,8 @@
 """Which reason and which words a failed step becomes (kubelet-semantics 8 and 28): the only place that decides it.
 
 A runtime behind the kubelet's CRI fails in three places, and clients tell them apart by the reason: the configuration
-(CreateContainerConfigError), the creation (CreateContainerError; neither leaves a record, both are retried) and the start
-(RunContainerError: a record with exit code 128 and crash-loop back-off).
+(CreateContainerConfigError), the creation (CreateContainerError; neither leaves a record, both are retried) and the
+start (RunContainerError: a record with exit code 128 and crash-loop back-off).
 """
 
 from __future__ import annotations

@@ -236,9 +236,7 @@ class Performer:
             fallback_host=self._fallback_host,
         )
         if isinstance(found, ImageProblem):
-            return ImageFailed(
-                id=command.id, container=command.container, reason=found.reason, message=found.message
-            )
+            return ImageFailed(id=command.id, container=command.container, reason=found.reason, message=found.message)
         self._images[command.container] = found
         return ImageReady(id=command.id, container=command.container, image_id=found.image_id)
 
@@ -318,7 +316,7 @@ class Performer:
         await self._shims.remove(self._registered)
 
     async def _give_up(self, sandbox: Sandbox) -> None:
-        """A shim that does not answer, or has lost control: everything of it dies, and the next sandbox gets a new one."""
+        """A shim that does not answer: everything of it dies, and the next sandbox gets a new one."""
         if self._sandbox is sandbox:
             self._sandbox = None
         await sandbox.close()

@@ -54,7 +54,6 @@ class PodTask:
     ) -> None:
         self.pod = pod
         self.registered = registered
-        self._node = node
         self._clock = clock
         self._changed = changed
         self._journal = journal
@@ -76,7 +75,7 @@ class PodTask:
             record=self._record,
             spawn=self._spawn,
         )
-        self._queue: deque[Event] = deque()
+        self._queue: deque[Event] = deque([_acceptance(pod, node)])
         self._wake: asyncio.Future[None] | None = None
         self._effects: asyncio.TaskGroup | None = None
         self._broken: str | None = None
@@ -157,11 +156,6 @@ class PodTask:
     async def run(self) -> None:
         """From PodAdded until nothing of the pod is left. Cancelled: lets go of the pod, whose shim ends it when this
         process was its owner."""
-        rejection = admit(self.pod, self._node)
-        if rejection is None:
-            self.post(PodAdded())
-        else:
-            self.post(PodRejected(reason=rejection.reason, message=rejection.message))
         try:
             async with asyncio.TaskGroup() as self._effects:
                 while not (self._machine.removed or self.removed):
@@ -235,3 +229,11 @@ class PodTask:
     def _spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._effects is not None, "effects begin in run()"
         return self._effects.create_task(effect)
+
+
+def _acceptance(pod: Pod, node: Node) -> Event:
+    """What the node says to the pod."""
+    rejection = admit(pod, node)
+    if rejection is None:
+        return PodAdded()
+    return PodRejected(reason=rejection.reason, message=rejection.message)

@@ -11,6 +11,7 @@ from typing import Literal
 from nsrunner.errors import UsageError
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod
+from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.plan import Node
@@ -74,14 +75,13 @@ class Supervisor:
             raise UsageError(f"pod {namespace}/{name} ({uid}) runs already")
         if self._group is None or self._stopped.is_set():
             raise UsageError("the supervisor does not run")
-        base = environment.node.facts.cgroup
         registered = RegisteredPod(
             uid=uid,
             namespace=namespace,
             name=name,
             owner=environment.owner,
             paths=environment.node.roots.pod_paths(namespace, name, uid),
-            cgroup=f"{base}/{uid}" if base else "",
+            cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
         )
         task = PodTask(
             pod,

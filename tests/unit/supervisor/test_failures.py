@@ -55,20 +55,27 @@ CONTAINER = ContainerSpec(
             SandboxError("check hostPath", errno.ENOTSOCK, "/run/x.sock"),
             (
                 "FailedMount",
-                'MountVolume.SetUp failed for volume "sock" : '
-                "hostPath type check failed: /run/x.sock is not a socket file",
+                (
+                    'MountVolume.SetUp failed for volume "sock" : '
+                    "hostPath type check failed: /run/x.sock is not a socket file"
+                ),
             ),
         ),
         (
             SandboxError("check hostPath", errno.EACCES, "/run/x.sock"),
-            ("FailedMount", 'MountVolume.SetUp failed for volume "sock" : check hostPath /run/x.sock: permission denied'),
+            (
+                "FailedMount",
+                'MountVolume.SetUp failed for volume "sock" : check hostPath /run/x.sock: permission denied',
+            ),
         ),
         (
             SandboxError("make volume", errno.ENOSPC, "/var/u/volumes/kubernetes.io~empty-dir/data"),
             (
                 "FailedMount",
-                'MountVolume.SetUp failed for volume "data" : '
-                "make volume /var/u/volumes/kubernetes.io~empty-dir/data: no space left on device",
+                (
+                    'MountVolume.SetUp failed for volume "data" : '
+                    "make volume /var/u/volumes/kubernetes.io~empty-dir/data: no space left on device"
+                ),
             ),
         ),
         (
@@ -110,8 +117,10 @@ def test_sandbox(error: SandboxError, expected: tuple[str, str]) -> None:
             SandboxError("resolve subPath", errno.ELOOP, "a/b"),
             (
                 "CreateContainerConfigError",
-                'failed to prepare subPath for volumeMount "data" of container "web": '
-                "resolve subPath a/b: too many levels of symbolic links",
+                (
+                    'failed to prepare subPath for volumeMount "data" of container "web": '
+                    "resolve subPath a/b: too many levels of symbolic links"
+                ),
             ),
         ),
         (

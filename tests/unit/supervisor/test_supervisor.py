@@ -1,0 +1,53 @@
+"""The supervisor's own part: adding and letting go of pods. What becomes of a pod is in test_pod.py."""
+
+import pytest
+
+from nsrunner.errors import UsageError
+from unit.supervisor.world import POD, container, play, world
+
+
+def test_a_pod_runs_until_it_is_deleted() -> None:
+    async def script() -> None:
+        async with world() as w:
+            task = w.add()
+            assert list(w.supervisor.pods) == ["uid-web"]
+            await w.phase(task, "Running")
+            assert container(task).ready
+            await w.delete(task)
+            assert not w.supervisor.pods
+            assert w.commands == [
+                "launch",
+                "create sandbox 0",
+                "start web/0",
+                "signal 15 web/0",
+                "stop sandbox 0",
+                "remove pod",
+            ]
+
+    play(script)
+
+
+def test_pods_do_not_wait_for_each_other() -> None:
+    async def script() -> None:
+        async with world(latency=1) as w:
+            tasks = [w.add(POD.replace("name: web}\n", f"name: web-{number}}}\n", 1)) for number in range(20)]
+            for task in tasks:
+                await w.phase(task, "Running", seconds=4)
+            for task in tasks:
+                await w.delete(task)
+
+    play(script)
+
+
+def test_the_same_uid_twice_is_refused() -> None:
+    async def script() -> None:
+        async with world() as w:
+            task = w.add()
+            with pytest.raises(UsageError, match="runs already"):
+                w.add()
+            await w.delete(task)
+            w.supervisor.stop()
+            with pytest.raises(UsageError, match="does not run"):
+                w.add()
+
+    play(script)

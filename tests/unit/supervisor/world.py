@@ -1,0 +1,122 @@
+"""A supervisor on a fake runtime in virtual time: what the tests of this layer are played on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Literal
+
+import msgspec
+
+from nsrunner.library.documents import Documents, load_objects
+from nsrunner.lifecycle.pod import Settings
+from nsrunner.model.types import ContainerStatus, PodStatus
+from nsrunner.sandbox.host import gather
+from nsrunner.sandbox.spec import Owner
+from nsrunner.sandbox.state import Roots
+from nsrunner.supervisor.events import KubeEvent
+from nsrunner.supervisor.plan import Node
+from nsrunner.supervisor.pod import PodTask
+from nsrunner.supervisor.ports import Journal
+from nsrunner.supervisor.supervisor import Environment, Supervisor
+from nsrunner.testing import clock
+from nsrunner.testing.fake_sandbox import FakeSandbox, FakeShims
+
+FACTS = replace(gather(), hostname="node", ips=("203.0.113.7",), kernel=(6, 1), cgroup="", submounts=(), rlimits=())
+"""This machine's, but for what would show."""
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  terminationGracePeriodSeconds: 5
+  containers: [{name: web, image: host, command: [serve]}]
+"""
+
+
+class World:
+    """One supervisor, its fake shims, and what they told."""
+
+    def __init__(self, shims: FakeShims, supervisor: Supervisor) -> None:
+        self.shims = shims
+        self.supervisor = supervisor
+        self.events: list[KubeEvent] = []
+        self._changed = asyncio.Event()
+
+    def add(self, manifest: str = POD, *, image_fallback: Literal["", "host"] = "") -> PodTask:
+        documents = Documents(load_objects(manifest.encode(), "test"), "default")
+        pod = documents.accept(documents.pod(None), "node")
+        meta = msgspec.structs.replace(pod.metadata, uid=f"uid-{pod.metadata.name}")
+        pod = msgspec.structs.replace(pod, metadata=meta)
+        return self.supervisor.add(pod, objects=documents, status=self, events=self, image_fallback=image_fallback)
+
+    def pod_changed(self, uid: str) -> None:
+        self._changed.set()
+
+    def event(self, event: KubeEvent) -> None:
+        self.events.append(event)
+
+    def sandbox(self, task: PodTask) -> FakeSandbox:
+        return self.shims.sandboxes[task.registered.uid]
+
+    @property
+    def commands(self) -> list[str]:
+        return [str(call) for call in self.shims.calls]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.events]
+
+    async def until(self, condition: Callable[[], object], seconds: float = 600) -> None:
+        """Until something is so, looked at after each change."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def phase(self, task: PodTask, phase: str, seconds: float = 600) -> PodStatus:
+        await self.until(lambda: task.status.phase == phase, seconds)
+        return task.status
+
+    async def delete(self, task: PodTask, grace: int | None = None) -> None:
+        task.delete(grace)
+        async with asyncio.timeout(3600):
+            await task.wait_removed()
+
+
+def container(task: PodTask, name: str = "web") -> ContainerStatus:
+    status = task.status
+    return next(each for each in (*status.init_container_statuses, *status.container_statuses) if each.name == name)
+
+
+@asynccontextmanager
+async def world(*, latency: float = 0.001, journal: Journal | None = None) -> AsyncIterator[World]:
+    """Asserts at its end that no pod is left."""
+    shims = FakeShims(latency=latency)
+    supervisor = Supervisor(
+        Environment(
+            node=Node(facts=FACTS, roots=Roots(), name="node"),
+            owner=Owner(kind="process", pid=1, start_time=1),
+            shims=shims,
+            clock=clock.VirtualClock(),
+            settings=Settings(host_ips=("203.0.113.7",)),
+            journal=journal,
+        )
+    )
+    ready = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(supervisor.run(ready))
+        await ready.wait()
+        yield World(shims, supervisor)
+        supervisor.stop()
+    assert not supervisor.pods
+    assert not shims.sandboxes
+    assert not shims.left
+
+
+def play(script: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs a script in virtual time."""
+    clock.run(script())
