@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,15 @@ def _quietly(*argv: str) -> None:
     """Runs a command with nothing attached: a detached container would keep a captured pipe open."""
     null = subprocess.DEVNULL
     subprocess.run(argv, stdin=null, stdout=null, stderr=null, timeout=20, check=True)
+
+
+def _wait_for(path: Path) -> None:
+    """A peer says that it is done by making a file."""
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{path} did not appear")
+        time.sleep(0.002)
 
 
 class Peers:
@@ -101,6 +111,32 @@ class Peers:
             return command_seconds(["runc", "exec", "bench-exec", "/bin/true"], runs=runs)
         finally:
             _quietly("runc", "delete", "--force", "bench-exec")
+
+    # --- conmon -------------------------------------------------------------------------------------------------------
+
+    def conmon_copy(self, size: int, *, each: bool = False) -> float:
+        """Megabytes a second that conmon copies into a log in the CRI format, from a container that writes lines."""
+        self._write_bundle()
+        config = json.loads((self.bundle / "config.json").read_text())
+        config["process"]["args"] = ["/bin/lines", str(size), *(["each"] if each else [])]
+        (self.bundle / "config.json").write_text(json.dumps(config))
+        exits, log = self.directory / "exits", self.directory / "conmon.log"
+        exits.mkdir(exist_ok=True)
+        (exits / "bench-log").unlink(missing_ok=True)
+        identity = ["--cid", "bench-log", "--cuuid", "bench-log", "--name", "bench-log", "--runtime", "/usr/sbin/runc"]
+        where = ["--bundle", str(self.bundle), "--exit-dir", str(exits), "--log-path", f"k8s-file:{log}"]
+        created = self.directory / "conmon.pid"
+        created.unlink(missing_ok=True)
+        _quietly("conmon", *identity, *where, "--container-pidfile", str(created))
+        _wait_for(created)  # it creates the container after it has gone to the background
+        try:
+            start = time.perf_counter()
+            _quietly("runc", "start", "bench-log")
+            _wait_for(exits / "bench-log")
+            return size / 1e6 / (time.perf_counter() - start)
+        finally:
+            _quietly("runc", "delete", "--force", "bench-log")
+            log.unlink(missing_ok=True)
 
     # --- podman -------------------------------------------------------------------------------------------------------
 

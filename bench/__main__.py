@@ -1,0 +1,37 @@
+"""``python -m bench [ROW ...]``: measures, prints the table, and writes it to README.md when every row was measured."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from bench.machine import facts
+from bench.peers import peers
+from bench.report import report
+from bench.rows import Row
+
+ROWS = ("start", "whole_run", "exec", "memory", "logs", "burst")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"which rows to measure: {', '.join(ROWS)} (all)")
+    chosen = parser.parse_args(argv).rows or ROWS
+    if unknown := set(chosen) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))} (there are: {', '.join(ROWS)})")
+    found: list[Row] = []
+    with peers() as made:
+        for name in chosen:
+            print(f"measuring {name} ...", file=sys.stderr)
+            found += importlib.import_module(f"bench.rows.{name}").measure(made)
+    text = report(found, facts())
+    print(text)
+    if set(chosen) == set(ROWS):
+        Path(__file__).with_name("README.md").write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
