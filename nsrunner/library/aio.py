@@ -14,6 +14,7 @@ from nsrunner.errors import PodFailed, UsageError, WaitTimeout
 from nsrunner.library.documents import Documents, from_mappings, load_objects
 from nsrunner.library.engine import Engine
 from nsrunner.library.execute import execute
+from nsrunner.library.follow import find_attempt, follow_lines, log_directory, read_log
 from nsrunner.library.items import ExecResult, PodEvent
 from nsrunner.library.options import Options, RunOptions, run_options
 from nsrunner.library.publisher import Publisher
@@ -167,6 +168,11 @@ class AsyncPod:
         except asyncio.CancelledError:
             task.delete(0)
             raise
+
+    @property
+    def task(self) -> PodTask:
+        """What the supervisor runs. Raises UsageError before the start."""
+        return self._running_task()
 
     def request_delete(self, grace: int | None = None) -> None:
         """The same without waiting. A later request may only shorten the grace period."""
@@ -322,7 +328,40 @@ class AsyncPod:
             self._event_listeners.discard(queue.put_nowait)
             self._listeners.discard(look)
 
+    async def logs(
+        self,
+        container: str | None = None,
+        *,
+        previous: bool = False,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> str:
+        """What a container (None: the only or default one) has written so far, both streams: its newest instance, with
+        ``previous`` the one before. ``tail`` gives that many lines of the end. Empty when it has not started.
+
+        Bytes that are not UTF-8 are replaced. Raises UsageError when there is no such container or instance.
+        """
+        task = self._running_task()
+        name = self._container(container)
+        if name not in self.containers:
+            raise UsageError(f"container {name} is not valid for pod {self.name}: it has {', '.join(self.containers)}")
+        attempt = find_attempt(task, name, previous=previous)
+        if attempt is None:
+            return ""
+        return await asyncio.to_thread(read_log, log_directory(task, name), attempt, tail, timestamps)
+
+    def follow(self, container: str | None = None, *, tail: int | None = None) -> AsyncGenerator[str, None]:
+        """The lines of a container's present instance, those that were (``tail``: as many of them) and those that come,
+        without their newlines; ends with the instance. Raises UsageError when it has not started."""
+        return follow_lines(self._running_task(), self, self._container(container), tail_lines=tail)
+
     # --- ports: StatusSink, EventSink ---------------------------------------------------------------------------------
+
+    def subscribe(self, look: Callable[[], None]) -> Callable[[], None]:
+        """``look`` is called whenever anything about the pod has changed, from the loop; it must not block. The
+        returned function ends that."""
+        self._listeners.add(look)
+        return lambda: self._listeners.discard(look)
 
     def pod_changed(self, uid: str) -> None:
         """Called by the supervisor."""

@@ -181,6 +181,27 @@ class Pod:
         """
         return self._started().call(self._pod.exec(container, argv, input=input, env=env, timeout=timeout))
 
+    def logs(
+        self,
+        container: str | None = None,
+        *,
+        previous: bool = False,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> str:
+        """What a container (None: the only or default one) has written so far, both streams: its newest instance, with
+        ``previous`` the one before. ``tail`` gives that many lines of the end. Empty when it has not started.
+
+        Bytes that are not UTF-8 are replaced. Raises UsageError when there is no such container or instance.
+        """
+        logs = self._pod.logs(container, previous=previous, tail=tail, timestamps=timestamps)
+        return self._started().call(logs)
+
+    def follow(self, container: str | None = None, *, tail: int | None = None) -> Iterator[str]:
+        """The lines of a container's present instance, those that were (``tail``: as many of them) and those that come,
+        without their newlines; ends with the instance. Raises UsageError when it has not started."""
+        yield from self._started().iterate(self._pod.follow(container, tail=tail))
+
     def events(self) -> Iterator[PodEvent]:
         """The pod's Kubernetes Events, those that were first; ends when the pod is removed. An event that repeats comes
         again with a higher ``count``."""

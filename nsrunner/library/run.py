@@ -153,7 +153,7 @@ class _Run:
         """Returns when nothing of the pod runs and all its lines were handed on."""
         async with asyncio.TaskGroup() as followers:
             for container in self.pod.containers:
-                followers.create_task(follow_container(self.pod, container, self._runner.put_line))
+                followers.create_task(follow_container(self.pod.task, self.pod, container, self._runner.put_line))
             await self._ended.wait()
 
     def _changed(self) -> None:
