@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from nsrunner.errors import HostError
 
-__all__ = ["CREATE", "DELETE_SELF", "MODIFY", "OVERFLOW", "Change", "Inotify"]
+__all__ = ["CREATE", "DELETE_SELF", "MODIFY", "MOVED_TO", "OVERFLOW", "Change", "Inotify"]
 
 MODIFY: Final = 0x2
 CREATE: Final = 0x100
