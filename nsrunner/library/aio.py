@@ -250,26 +250,23 @@ class AsyncPod:
         def look() -> None:
             if done.done():
                 return
-            status = task.status
-            if reached(goal, status):
-                done.set_result(status)
-            elif unreachable(goal, status):
-                done.set_exception(PodFailed(self._sentence(f"cannot reach {goal} any more", status)))
+            phase, conditions = task.phase, task.conditions
+            if reached(goal, phase, conditions):
+                done.set_result(task.status)
+            elif unreachable(goal, phase, conditions):
+                done.set_exception(PodFailed(self._sentence(f"cannot reach {goal} any more", task.status)))
             elif task.removed:
-                done.set_exception(PodFailed(self._sentence(f"was deleted before it reached {goal}", status)))
+                done.set_exception(PodFailed(self._sentence(f"was deleted before it reached {goal}", task.status)))
 
         look()
         self._listeners.add(look)
         try:
             async with asyncio.timeout(timeout):
-                status = await done
+                return await done
         except TimeoutError:
             raise WaitTimeout(self._timed_out(goal, timeout, task.status)) from None
         finally:
             self._listeners.discard(look)
-        if self._publisher is not None:
-            self._publisher.flush()  # what this program has seen, ps shall see
-        return status
 
     def _sentence(self, what: str, status: PodStatus) -> str:
         return f"pod {self.namespace}/{self.name} {what}: {describe(status)}"

@@ -44,7 +44,7 @@ def read_log(directory: str, attempt: int, tail_lines: int | None, timestamps: b
 
 
 def find_attempt(task: PodTask, container: str, *, previous: bool) -> int | None:
-    """The instance whose log is meant: the newest, or the one before; None when there is none yet. Raises UsageError."""
+    """The instance whose log is meant: the newest, or the one before; None: there is none yet. Raises UsageError."""
     attempts = sorted(attempt for name, attempt in task.instances if name == container)
     if previous:
         if len(attempts) < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,19 +55,18 @@ def parse_goal(text: str, pod: Pod) -> Goal:
     raise UsageError(f'cannot wait for "{text}": {hint}')
 
 
-def reached(goal: Goal, status: PodStatus) -> bool:
+def reached(goal: Goal, phase: str, conditions: Mapping[str, str]) -> bool:
+    """``conditions`` are the present ones, type to status."""
     if goal.kind == "phase":
-        return status.phase == goal.name
-    return any(each.type == goal.name and each.status == goal.status for each in status.conditions)
+        return phase == goal.name
+    return conditions.get(goal.name) == goal.status
 
 
-def unreachable(goal: Goal, status: PodStatus) -> bool:
+def unreachable(goal: Goal, phase: str, conditions: Mapping[str, str]) -> bool:
     """It is not so, and will never be again: a pod's phase only goes forward, and an ended pod stays as it is."""
-    if reached(goal, status):
+    if reached(goal, phase, conditions):
         return False
-    if status.phase in _TERMINAL:
-        return True
-    return goal.kind == "phase" and goal.name == "Pending" and status.phase == "Running"
+    return phase in _TERMINAL or (goal.kind == "phase" and goal.name == "Pending" and phase == "Running")
 
 
 def describe(status: PodStatus) -> str:

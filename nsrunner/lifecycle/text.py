@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 __all__ = ["go_duration", "timestamp"]
 
@@ -21,4 +22,10 @@ def go_duration(seconds: float) -> str:
 
 def timestamp(wall: float) -> str:
     """RFC 3339 in whole seconds (cut, not rounded), as published in a status."""
-    return datetime.fromtimestamp(int(wall), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _rfc3339(int(wall))
+
+
+@lru_cache(maxsize=1024)
+def _rfc3339(seconds: int) -> str:
+    """Each status of a pod spells the same few moments again."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

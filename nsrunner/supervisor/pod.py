@@ -92,6 +92,17 @@ class PodTask:
         return msgspec.structs.replace(status, phase="Failed", reason="InternalError", message=self._broken)
 
     @property
+    def phase(self) -> str:
+        """status.phase, without the cost of the rest."""
+        return self._machine.phase if self._broken is None else "Failed"
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """status.conditions as type to status, without the cost of the rest."""
+        given = {condition.type: condition.status for condition in self.pod.status.conditions}
+        return given | {condition.type: condition.status for condition in self._machine.value.conditions}
+
+    @property
     def finished(self) -> bool:
         """Nothing of it runs, and nothing ever will. Logs and volumes may still be there."""
         return self._machine.finished if self._broken is None else self.removed

@@ -40,17 +40,13 @@ def test_a_pod_lives_as_long_as_its_block(shims: FakeShims) -> None:
             status = await pod.wait("Ready")
             assert status.phase == "Running"
             assert (pod.name, pod.namespace, pod.ip) == ("web", "default", "192.0.2.1")
-            assert pod.pid() == shims_pid(shims)
+            assert (pod.pid(), pod.pid("side")) == (2001, 2002)
             assert pod.object.metadata.uid == pod.uid
             assert shims.left == {pod.uid}
         assert not shims.left
         assert pod.status.phase == "Failed"  # ended by signals
 
     clock.run(script())
-
-
-def shims_pid(shims: FakeShims) -> int:
-    return 2001
 
 
 def test_waiting_for_what_cannot_come(shims: FakeShims) -> None:
@@ -93,7 +89,9 @@ def test_a_wait_ends_with_its_timeout_and_says_how_things_are(shims: FakeShims) 
             with pytest.raises(WaitTimeout) as caught:
                 await pod.wait("Ready", timeout=3)
             assert "did not reach condition Ready within 3 s: Pending; container web is waiting: " in str(caught.value)
-            assert 'CreateContainerError: failed to generate container spec: failed to stat "/nope"' in str(caught.value)
+            assert 'CreateContainerError: failed to generate container spec: failed to stat "/nope"' in str(
+                caught.value
+            )
 
     clock.run(script())
 
@@ -203,6 +201,7 @@ def test_the_status_is_published_for_others(shims: FakeShims, tmp_path: Path) ->
             directory = tmp_path / "run" / "pods" / pod.uid
             directory.mkdir(parents=True)  # the fake registers nothing
             await pod.wait("Ready")
+            await asyncio.sleep(0.2)  # virtual: changes are gathered for a moment
             shown = published(str(directory))
             assert shown is not None and shown["status"]["phase"] == "Running"
             assert shown["metadata"]["name"] == "web"

@@ -13,7 +13,6 @@ from nsrunner.model.types import (
     ContainerStateWaiting,
     ContainerStatus,
     Pod,
-    PodCondition,
     PodReadinessGate,
     PodStatus,
 )
@@ -76,28 +75,27 @@ def test_nonsense_is_named(text: str, message: str, pod: Pod) -> None:
     assert message in str(caught.value)
 
 
-def status(phase: str, *conditions: tuple[str, str]) -> PodStatus:
-    return PodStatus(phase=phase, conditions=tuple(PodCondition(type=name, status=value) for name, value in conditions))
-
-
 @pytest.mark.parametrize(
-    ("goal", "now", "is_reached", "is_unreachable"),
+    ("goal", "phase", "conditions", "is_reached", "is_unreachable"),
     [
-        (phase("Running"), status("Pending"), False, False),
-        (phase("Running"), status("Running"), True, False),
-        (phase("Running"), status("Succeeded"), False, True),
-        (phase("Pending"), status("Running"), False, True),
-        (phase("Succeeded"), status("Failed"), False, True),
-        (phase("Succeeded"), status("Succeeded"), True, False),
-        (condition("Ready"), status("Running", ("Ready", "False")), False, False),
-        (condition("Ready"), status("Running", ("Ready", "True")), True, False),
-        (condition("Ready"), status("Failed", ("Ready", "False")), False, True),
-        (condition("Ready", "False"), status("Failed", ("Ready", "False")), True, False),
-        (condition("Ready"), status("Pending"), False, False),
+        (phase("Running"), "Pending", {}, False, False),
+        (phase("Running"), "Running", {}, True, False),
+        (phase("Running"), "Succeeded", {}, False, True),
+        (phase("Pending"), "Running", {}, False, True),
+        (phase("Succeeded"), "Failed", {}, False, True),
+        (phase("Succeeded"), "Succeeded", {}, True, False),
+        (condition("Ready"), "Running", {"Ready": "False"}, False, False),
+        (condition("Ready"), "Running", {"Ready": "True"}, True, False),
+        (condition("Ready"), "Failed", {"Ready": "False"}, False, True),
+        (condition("Ready", "False"), "Failed", {"Ready": "False"}, True, False),
+        (condition("Ready"), "Pending", {}, False, False),
     ],
 )
-def test_reached_and_unreachable(goal: Goal, now: PodStatus, is_reached: bool, is_unreachable: bool) -> None:
-    assert (reached(goal, now), unreachable(goal, now)) == (is_reached, is_unreachable)
+def test_reached_and_unreachable(
+    goal: Goal, phase: str, conditions: dict[str, str], is_reached: bool, is_unreachable: bool
+) -> None:
+    assert reached(goal, phase, conditions) == is_reached
+    assert unreachable(goal, phase, conditions) == is_unreachable
 
 
 def container(state: ContainerState, *, ready: bool = False, last: ContainerState | None = None) -> ContainerStatus:
