@@ -12,6 +12,8 @@ from nsrunner.cli import version
 from nsrunner.cli.main import VERBS, main
 from nsrunner.errors import FieldError, HostError, ManifestError, SandboxError, UsageError
 
+SEE_PS = "See 'nsrunner ps --help'.\n"
+
 
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
@@ -37,7 +39,8 @@ def test_nothing_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
         (["frobnicate\x1b"], "nsrunner: unknown verb \"frobnicate\\x1b\".\nSee 'nsrunner --help'.\n"),
         (["--frob"], "nsrunner: unknown option \"--frob\".\nSee 'nsrunner --help'.\n"),
         (["run"], "nsrunner run: the following arguments are required: FILE\nSee 'nsrunner run --help'.\n"),
-        (["ps", "--ouput"], 'nsrunner ps: unknown option: --ouput. Did you mean "--output"?\nSee \'nsrunner ps --help\'.\n'),
+        (["ps", "-x"], "nsrunner ps: unknown option: -x\n" + SEE_PS),
+        (["ps", "--ouput"], 'nsrunner ps: unknown option: --ouput. Did you mean "--output"?\n' + SEE_PS),
         (["version", "now"], "nsrunner version: unknown argument: now\nSee 'nsrunner version --help'.\n"),
     ],
 )  # fmt: skip

@@ -275,7 +275,7 @@ def test_a_host_that_cannot(runner: type[FakeRunner], manifest: str, capfd: pyte
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "web.yaml: no objects: the source is empty"),
+        ("", "web.yaml: Syntax error: no objects: the source is empty"),
         (MANIFEST.replace("image", "imag"), 'Unknown field (did you mean "image"?)'),
         (MANIFEST + "---\n" + MANIFEST, 'Pod "web" is there twice'),
         ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "no Pod in "),

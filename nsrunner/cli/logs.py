@@ -1,0 +1,206 @@
+"""``nsrunner logs``: what a container of a running pod has written."""
+
+from __future__ import annotations
+
+import argparse
+import select
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from . import exits
+from .durations import duration
+from .parser import Parser
+
+if TYPE_CHECKING:
+    from ..sandbox.logs import LogItem, LogReader
+    from .pods import RunningPod
+
+__all__ = ["parser", "run"]
+
+_DESCRIPTION: Final = """\
+Print what a container of a running pod has written, as 'kubectl logs' does. The logs of a pod go with it; those of the
+last two instances of each container are there while it runs.
+
+The bytes are printed as the container wrote them, also to a terminal.
+"""
+
+_EPILOG: Final = """\
+examples:
+  nsrunner logs web
+  nsrunner logs -f --tail 20 web -c nginx
+  nsrunner logs --previous crash-loop
+  nsrunner logs --since 5m --timestamps web
+
+exit codes:
+  0    printed; with -f: the container has stopped
+  1    no such pod, container or log, or not root
+  2    bad usage
+  130  Ctrl-C
+"""
+
+
+def parser() -> Parser:
+    verb = Parser("nsrunner logs", usage="nsrunner logs POD [options]", description=_DESCRIPTION, epilog=_EPILOG)
+    verb.add_argument("pod", metavar="POD", help="name or uid of a running pod")
+    verb.add_argument("-c", "--container", metavar="CONTAINER", help="default: the pod's first one")
+    verb.add_argument("-f", "--follow", action="store_true", help="go on until the container stops")
+    verb.add_argument("-p", "--previous", action="store_true", help="of the instance before the last restart")
+    verb.add_argument("--tail", type=_tail, metavar="LINES", help="only the last ones; -1: all")
+    verb.add_argument("--since", type=duration, metavar="DURATION", help="only what is not older (5s, 2m, 3h)")
+    verb.add_argument("--since-time", type=_moment, metavar="TIME", help="only what is not older than this (RFC 3339)")
+    verb.add_argument("--timestamps", action="store_true", help="print each line with the time it was written")
+    verb.add_argument("--limit-bytes", type=_count, metavar="BYTES", help="stop after so many")
+    verb.add_argument("-n", "--namespace", metavar="NAMESPACE", help="the pod's, when the name alone is ambiguous")
+    return verb
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 18 or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'invalid number "{text}": must be greater than 0')
+    return int(text)
+
+
+def _tail(text: str) -> int:
+    if text != "-1" and (not (text.isascii() and text.isdigit()) or len(text) > 18):
+        raise argparse.ArgumentTypeError(f'invalid number of lines "{text}"')
+    return int(text)
+
+
+def _moment(text: str) -> float:
+    from .columns import parse_time
+
+    seconds = parse_time(text)
+    if seconds is None:
+        raise argparse.ArgumentTypeError(f'invalid time "{text}": such as 2026-01-31T12:00:00Z')
+    return seconds
+
+
+def run(options: argparse.Namespace) -> int:
+    from ..errors import UsageError
+    from ..sandbox.logs import LogReader, render
+    from .pods import chosen_container, find_pod
+
+    if options.since is not None and options.since_time is not None:
+        raise UsageError("at most one of --since and --since-time may be used")
+    pod = find_pod(options.pod, options.namespace)
+    container = chosen_container(pod, options.container)
+    attempt = _attempt(pod, container, previous=options.previous)
+    since = options.since_time if options.since is None else time.time() - options.since
+    tail_lines = None if options.tail == -1 else options.tail
+    follow = options.follow and not options.previous
+    try:
+        reader = LogReader(
+            f"{pod.record.paths.logs}/{container}", attempt, tail_lines=tail_lines, since=since, watch=follow
+        )
+    except FileNotFoundError:
+        raise UsageError(f'container "{container}" in pod "{pod.name}" has no log') from None
+    with reader:
+        items = _follow(reader, pod, container, attempt) if follow else _all(reader)
+        _print(render(items, timestamps=options.timestamps, limit=options.limit_bytes))
+    return exits.OK
+
+
+def _print(texts: Iterable[bytes]) -> None:
+    out = sys.stdout.buffer
+    for text in texts:
+        out.write(text)
+    out.flush()
+
+
+def _all(reader: LogReader) -> Iterator[LogItem]:
+    while items := reader.read():
+        yield from items
+    yield from reader.finish()
+
+
+# --- which instance ---
+
+
+def _attempt(pod: RunningPod, container: str, *, previous: bool) -> int:
+    """The instance whose log is meant, by the kubelet's rules (``validateContainerLogStatus``). Raises UsageError."""
+    from ..errors import UsageError
+
+    status = pod.status_of(container)
+    state, restarts = status.get("state") or {}, int(status.get("restartCount") or 0)
+    ended = (status.get("lastState") or {}).get("terminated")
+    there = f'container "{container}" in pod "{pod.name}"'
+    started = state.get("running") is not None or state.get("terminated") is not None
+    if previous:
+        if ended is None:
+            raise UsageError(f"previous terminated {there} not found")
+        return restarts - 1 if started else restarts
+    if started or ended is not None:
+        return restarts
+    raise UsageError(f"{there} is {_waiting(state.get('waiting') or {})}")
+
+
+def _waiting(state: dict[str, Any]) -> str:
+    reason = state.get("reason") or "ContainerCreating"
+    what = {
+        "ErrImagePull": "image can't be pulled",
+        "ImagePullBackOff": "trying and failing to pull image",
+        "InvalidImageName": "image name is invalid",
+    }.get(reason, reason)
+    return f"waiting to start: {what}"
+
+
+# --- following ---
+
+
+def _follow(reader: LogReader, pod: RunningPod, container: str, attempt: int) -> Iterator[LogItem]:
+    """All there is and will be, until the instance, or the pod, is over."""
+    with _StatusWatch(pod.record.paths.run) as watch:
+        poll = select.poll()
+        poll.register(reader, select.POLLIN)
+        poll.register(watch, select.POLLIN)
+        over = watch.over(container, attempt)
+        while True:
+            items = reader.read()
+            yield from items
+            if items:
+                continue
+            if over:
+                break
+            sys.stdout.flush()
+            ready = [fd for fd, _ in poll.poll()]
+            if watch.fileno() in ready:
+                over = watch.over(container, attempt)
+    yield from reader.finish()
+
+
+class _StatusWatch:
+    """Tells from the status that the pod's owner publishes whether an instance is over."""
+
+    def __init__(self, run_dir: str) -> None:
+        from ..sandbox.inotify import MOVED_TO, Inotify
+
+        self._run_dir = run_dir
+        self._notify = Inotify(run_dir, MOVED_TO)
+
+    def fileno(self) -> int:
+        """Readable when the status is another, or gone."""
+        return self._notify.fileno()
+
+    def over(self, container: str, attempt: int) -> bool:
+        from ..sandbox.published import published
+
+        for _ in self._notify.changes():
+            pass
+        pod = published(self._run_dir)
+        if pod is None:  # the pod is gone
+            return True
+        status = pod.get("status") or {}
+        for group in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+            for item in status.get(group) or ():
+                if item.get("name") == container:
+                    running = (item.get("state") or {}).get("running") is not None
+                    return not running or int(item.get("restartCount") or 0) != attempt
+        return False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._notify.close()
