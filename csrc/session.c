@@ -197,35 +197,41 @@ static void on_no_hello(struct nsr_timer *timer)
 	nsr_container_of(timer, struct nsr_session, hello)->broken = true;
 }
 
+int nsr_session_open(struct nsr_shim *shim, int fd, int pidfd)
+{
+	struct nsr_session *session;
+	uint32_t count = 0;
+
+	for (session = shim->sessions; session; session = session->next)
+		count++;
+	session = count < SESSIONS_MAX ? calloc(1, sizeof(*session)) : NULL;
+	if (!session)
+		return -ENOBUFS;
+	if (nsr_watch_add(&shim->loop, &session->watch, fd, EPOLLIN, on_ready) < 0) {
+		free(session);
+		return -ENOSPC;
+	}
+	session->shim = shim;
+	session->serial = ++shim->last_serial;
+	session->fd = fd;
+	session->pidfd = pidfd;
+	session->next = shim->sessions;
+	shim->sessions = session;
+	nsr_timer_arm(&shim->loop, &session->hello, NSR_HELLO_MS, on_no_hello);
+	return 0;
+}
+
 void nsr_session_accept(struct nsr_watch *watch, uint32_t events)
 {
 	struct nsr_shim *shim = nsr_container_of(watch, struct nsr_shim, listener_watch);
 	cleanup_fd int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	cleanup_fd int pidfd = -1;
-	struct nsr_session *session;
-	uint32_t count = 0;
 
 	(void)events;
-	if (fd < 0 || !nsr_peer_is_trusted(fd, &pidfd))
-		return;
-	for (session = shim->sessions; session; session = session->next)
-		count++;
-	if (count >= SESSIONS_MAX)
-		return;
-	session = calloc(1, sizeof(*session));
-	if (!session)
-		return;
-	if (nsr_watch_add(&shim->loop, &session->watch, fd, EPOLLIN, on_ready) < 0) {
-		free(session);
-		return;
-	}
-	session->shim = shim;
-	session->serial = ++shim->last_serial;
-	session->fd = steal_fd(&fd);
-	session->pidfd = steal_fd(&pidfd);
-	session->next = shim->sessions;
-	shim->sessions = session;
-	nsr_timer_arm(&shim->loop, &session->hello, NSR_HELLO_MS, on_no_hello);
+	if (fd < 0 || !nsr_peer_is_trusted(fd, &pidfd) || nsr_session_open(shim, fd, pidfd) < 0)
+		return; /* closed, without a word to a stranger */
+	(void)steal_fd(&fd);
+	(void)steal_fd(&pidfd);
 }
 
 static void close_session(struct nsr_session *session)

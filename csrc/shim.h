@@ -71,6 +71,7 @@ int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 void nsr_spawning_kill(struct nsr_spawning *spawning);
 /* Reaps every child that has ended and tells whom it belonged to. */
 void nsr_reap(struct nsr_shim *shim);
+void nsr_process_ended(struct nsr_shim *shim, pid_t pid, uint32_t exit_code); /* one that is reaped: whose was it? */
 /* SIGKILL to every child: strays that came to the shim as their reaper. */
 void nsr_kill_children(void);
 void nsr_kill(int pidfd, pid_t pid, int signal);
@@ -93,6 +94,7 @@ struct nsr_session {
 };
 
 void nsr_session_accept(struct nsr_watch *watch, uint32_t events);
+int nsr_session_open(struct nsr_shim *shim, int fd, int pidfd); /* takes both, unless it fails */
 struct nsr_session *nsr_session_find(struct nsr_shim *shim, uint32_t serial);
 /* Queues what the socket does not take; a session whose queue is full is dropped. The descriptor stays the caller's; -1: none. */
 void nsr_session_send(struct nsr_session *session, const void *message, size_t length, int fd);

@@ -118,11 +118,10 @@ static void poll_all(struct nsr_shim *shim)
 	}
 }
 
-/* A process of ours that has ended: who knows it? Pause last, so that its containers' exits, when both are reaped at once, are
- * not taken for its doing. */
-static bool deliver(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
+void nsr_process_ended(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 {
-	return nsr_instance_exited(shim, pid, exit_code) || nsr_exec_exited(shim, pid, exit_code) || nsr_sandbox_exited(shim, pid);
+	if (!nsr_instance_exited(shim, pid, exit_code) && !nsr_exec_exited(shim, pid, exit_code))
+		(void)nsr_sandbox_exited(shim, pid); /* nobody's: an intermediate one, or an orphan of the pod's */
 }
 
 void nsr_reap(struct nsr_shim *shim)
@@ -137,8 +136,8 @@ void nsr_reap(struct nsr_shim *shim)
 			break;
 		poll_all(shim); /* usually there is none */
 		(void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG | __WALL); /* it is a zombie: cannot fail */
-		(void)deliver(shim, info.si_pid,
-			      (uint32_t)(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status));
+		nsr_process_ended(shim, info.si_pid,
+				  (uint32_t)(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status));
 	}
 	if (shim->ending && shim->pause_killed)
 		nsr_kill_children(); /* those that the dead have left to us */

@@ -16,6 +16,7 @@
 #include "util.h"
 
 bool fake_runtime_dry;
+pid_t fake_runtime_last_pid = FAKE_RUNTIME_FIRST_PID;
 
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e)
 {
@@ -34,9 +35,8 @@ static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
 	*ret = (struct nsr_spawned){.channel = ends[0], .pidfd = -1, .console = -1, .cgroup_fd = -1};
-	if (!fake_runtime_dry)
-		ret->pid = fork();
-	if (ret->pid == 0 && !fake_runtime_dry) {
+	ret->pid = fake_runtime_dry ? ++fake_runtime_last_pid : fork();
+	if (ret->pid == 0) {
 		struct nsr_error error = {0};
 
 		(void)setsid();
@@ -51,7 +51,7 @@ static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned
 		_exit(127);
 	}
 	(void)close(ends[1]);
-	if (ret->pid > 0)
+	if (ret->pid > 0 && !fake_runtime_dry)
 		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
 	return 0;
 }
@@ -86,7 +86,7 @@ enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
 
 	if (length < 0)
 		return NSR_PENDING;
-	if (fake_runtime_dry && length == 0) {
+	if (fake_runtime_dry && s->pid % 5 == 3) {
 		(void)nsr_fail(e, NSR_STEP_EXEC, ENOENT, "dry");
 		return NSR_FAILED;
 	}

@@ -6,7 +6,9 @@
 
 #include "runtime.h"
 
-/* Nothing is forked: every start fails on its way to execve, as with a missing program. */
+/* Nothing is forked: starts get pids that no process can have (above the kernel's 4,194,304), every fifth fails at its execve. */
 extern bool fake_runtime_dry;
+#define FAKE_RUNTIME_FIRST_PID 0x40000000
+extern pid_t fake_runtime_last_pid;
 
 #endif
