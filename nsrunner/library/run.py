@@ -77,24 +77,23 @@ class Runner:
 
     async def output(self) -> AsyncGenerator[Item, None]:
         """Everything that happens, in its order for each container. Raises what kept a pod from being started."""
-        ended = asyncio.gather(*self._tasks)
-        ended.add_done_callback(lambda _: self._there_are_items.set())
-        try:
-            while True:
-                while self._items:
-                    item = self._items.popleft()
-                    if isinstance(item, LogLine):
-                        self._lines -= 1
-                        if self._lines < _LINES:
-                            self._there_is_room.set()
-                    yield item
-                if ended.done():
-                    break
-                self._there_are_items.clear()
-                await self._there_are_items.wait()
-            await ended
-        finally:
-            ended.cancel()
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._there_are_items.set())
+        while True:
+            while self._items:
+                item = self._items.popleft()
+                if isinstance(item, LogLine):
+                    self._lines -= 1
+                    if self._lines < _LINES:
+                        self._there_is_room.set()
+                yield item
+            done = [task for task in self._tasks if task.done()]
+            for task in done:
+                task.result()
+            if len(done) == len(self._tasks):
+                return
+            self._there_are_items.clear()
+            await self._there_are_items.wait()
 
     @property
     def result(self) -> RunResult:

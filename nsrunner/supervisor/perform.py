@@ -6,7 +6,6 @@ event of that command. Nothing here decides what happens next.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import logging
 import os
@@ -28,14 +27,12 @@ from nsrunner.lifecycle.commands import (
     StopSandbox,
 )
 from nsrunner.lifecycle.events import (
-    ContainerExited,
     ContainerFailed,
     ContainerRemoved,
     ContainerStarted,
     Event,
     ImageFailed,
     ImageReady,
-    Now,
     PodRemoved,
     SandboxDied,
     SandboxFailed,
@@ -44,8 +41,7 @@ from nsrunner.lifecycle.events import (
     SignalSent,
 )
 from nsrunner.model.types import Container, Pod
-from nsrunner.sandbox.logs import tail
-from nsrunner.sandbox.records import ContainerExit, SandboxDeath, Stamp
+from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
@@ -60,7 +56,7 @@ from nsrunner.supervisor.plan import (
 )
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.references import referenced
-from nsrunner.supervisor.termination import termination_message
+from nsrunner.supervisor.termination import as_now, container_exited
 
 __all__ = ["Performer", "RunningContainer"]
 
@@ -279,7 +275,7 @@ class Performer:
             container=command.container,
             attempt=command.attempt,
             container_id=plan.spec.id,
-            started=_now(running.started),
+            started=as_now(running.started),
         )
 
     async def _signal_container(self, command: SignalContainer) -> Event:
@@ -377,29 +373,5 @@ class Performer:
         if live is not None and live.id == record.container_id:
             del self._running[record.name]
         self._instances[record.name, record.attempt] = False
-        container = self._specs[record.name]
-        policy = container.termination_message_policy
-        directory = os.path.join(self._registered.paths.logs, record.name)
-
-        def message() -> str:
-            return termination_message(
-                record.termination_message,
-                policy=policy,
-                exit_code=record.exit_code,
-                log_tail=lambda lines, size: tail(directory, record.attempt, lines=lines, size=size),
-            )
-
-        reads_log = policy == "FallbackToLogsOnError" and record.exit_code != 0 and not record.termination_message
-        return ContainerExited(
-            container=record.name,
-            attempt=record.attempt,
-            exit_code=record.exit_code,
-            oom_killed=record.oom_killed,
-            message=await asyncio.to_thread(message) if reads_log else message(),
-            started=_now(record.started),
-            finished=_now(record.finished),
-        )
-
-
-def _now(stamp: Stamp) -> Now:
-    return Now(mono=stamp.boottime, wall=stamp.realtime)
+        policy = self._specs[record.name].termination_message_policy
+        return await container_exited(record, policy, os.path.join(self._registered.paths.logs, record.name))

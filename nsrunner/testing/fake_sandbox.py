@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import os
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Run:
     lasts: float | None = None
     """Seconds until it ends by itself; None: never."""
     exit_code: int = 0
+    output: tuple[str, ...] = ()
+    """Lines that it writes at its start; they are in its log file."""
     message: bytes = b""
     """The end of its termination log."""
     oom_killed: bool = False
@@ -237,6 +240,7 @@ class FakeSandbox:
             if run.fails is not None:
                 raise run.fails
             instance = self._instances[spec.id] = _Instance(spec, run, _stamp())
+            _write_log(spec, run.output)
             if run.lasts is not None:
                 loop = asyncio.get_running_loop()
                 instance.timer = loop.call_later(run.lasts, self._end, instance, run.exit_code)
@@ -335,6 +339,15 @@ class FakeProcess:
 
     async def kill(self) -> None:
         self.killed = True
+
+
+def _write_log(spec: ContainerSpec, output: tuple[str, ...]) -> None:
+    if spec.log is None or not output:
+        return
+    os.makedirs(spec.log.directory, exist_ok=True)
+    with open(f"{spec.log.directory}/{spec.log.file}", "w", encoding="utf-8") as file:
+        for line in output:
+            file.write(f"2023-11-14T22:13:20.000000000Z stdout F {line}\n")
 
 
 def _stamp() -> Stamp:
