@@ -7,12 +7,12 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import WIRE_H, tables
 
 from nsrunner.sandbox import wire
 from nsrunner.sandbox.records import ContainerExit, Snapshot, Stamp
 from nsrunner.sandbox.wire import Kind, Message, Payload, Tag, WireError, decode, encode
 from nsrunner.sandbox.wire_specs import SpecTag
+from unit.sandbox.specs import WIRE_H, tables
 
 KINDS, TAGS = tables()
 

@@ -1,17 +1,17 @@
-"""Specs in bytes: everything that is in a spec comes out again, by a decoder that was written from csrc/wire.h alone."""
+"""Specs in bytes: all that is in a spec comes out again, by a decoder that was written from csrc/wire.h alone."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-import specs
 from hypothesis import given
-from specs import decode_spec
 
 from nsrunner.sandbox import spec as s
 from nsrunner.sandbox.wire import MAX_SPEC, WireError
 from nsrunner.sandbox.wire_specs import encode_container, encode_exec, encode_sandbox
+from unit.sandbox import specs
+from unit.sandbox.specs import decode_spec
 
 Fields = list[tuple[str, Any]]
 
