@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from importlib import resources
 from pathlib import Path
 
@@ -58,7 +57,7 @@ def test_a_helper_may_be_executed_by_everybody(name: str) -> None:
 
 
 def test_pause_is_tiny() -> None:
-    assert helper("nsrunner-pause").stat().st_size < 1 << 20
+    assert helper("nsrunner-pause").stat().st_size < 20_000
 
 
 def test_the_extension_needs_libc_only() -> None:
@@ -73,12 +72,3 @@ def test_the_extension_has_stack_protectors_and_fortified_calls() -> None:
     imported = elf.read(extension()).imported
     assert "__stack_chk_fail" in imported
     assert [name for name in imported if name.endswith("_chk") and name != "__stack_chk_fail"]
-
-
-@pytest.mark.parametrize("name", HELPERS)
-def test_a_helper_run_by_hand_says_what_it_is(name: str) -> None:
-    done = subprocess.run(
-        [helper(name), "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False
-    )
-    assert done.returncode in (0, 2)
-    assert name in done.stdout + done.stderr
