@@ -194,12 +194,13 @@ def to_dict(value: PodValue, inflight: Mapping[int, AnsweredCommand]) -> dict[st
 def from_dict(saved: Mapping[str, Any]) -> tuple[PodValue, dict[int, AnsweredCommand]]:
     """The inverse of :func:`to_dict`. Raises BadValue."""
     try:
-        if saved["version"] != VERSION:
-            raise BadValue(f"version {saved['version']!r} is not {VERSION}")
-        value = msgspec.convert(saved["pod"], PodValue)
+        version = saved["version"]
+        value = msgspec.convert(saved["pod"], PodValue) if version == VERSION else None
         inflight = {command.id: command for command in map(_command, saved["inflight"])}
-    except (KeyError, TypeError, AttributeError, msgspec.ValidationError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadValue(f"damaged: {error!r}") from None
+    if value is None:
+        raise BadValue(f"version {version!r} is not {VERSION}")
     return value, inflight
 
 

@@ -155,8 +155,8 @@ class Play:
         return self.tell(ImageReady(id=self.pending(EnsureImage, name).id, container=name))
 
     def image_failed(self, name: str, reason: str = "ErrImagePull", message: str = "no such host") -> list[str]:
-        id = self.pending(EnsureImage, name).id
-        return self.tell(ImageFailed(id=id, container=name, reason=reason, message=message))
+        command = self.pending(EnsureImage, name)
+        return self.tell(ImageFailed(id=command.id, container=name, reason=reason, message=message))
 
     def runs(self, name: str) -> list[str]:
         """The start in flight succeeded."""

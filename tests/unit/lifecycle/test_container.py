@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from unit.lifecycle.play import Play, instant, make_pod
 
 from nsrunner.lifecycle import container
 from nsrunner.lifecycle.container import INPUTS, TABLE, Step, step
@@ -12,6 +11,7 @@ from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.table import BUG, IGNORE, IllegalEvent, Row, missing
 from nsrunner.lifecycle.value import ContainerState, ContainerValue
+from unit.lifecycle.play import Play, instant, make_pod
 
 
 def test_the_table_is_total() -> None:

@@ -24,7 +24,6 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from unit.lifecycle.play import instant, make_pod
 
 from nsrunner.lifecycle import PodMachine
 from nsrunner.lifecycle.commands import (
@@ -58,6 +57,7 @@ from nsrunner.lifecycle.events import (
     Tick,
 )
 from nsrunner.model.types import Pod
+from unit.lifecycle.play import instant, make_pod
 
 CONTAINER_IDS = "0123456789abcdef"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from unit.lifecycle.play import Play, instant, make_pod
 
 from nsrunner.lifecycle import IllegalEvent
 from nsrunner.lifecycle.commands import AnsweredCommand
@@ -26,6 +25,7 @@ from nsrunner.lifecycle.events import (
 from nsrunner.lifecycle.pod_table import ANSWERS, TABLE
 from nsrunner.lifecycle.table import BUG, IGNORE, Row, missing
 from nsrunner.lifecycle.value import PodState
+from unit.lifecycle.play import Play, instant, make_pod
 
 EVENTS = get_args(Event)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from unit.lifecycle.play import Play, make_pod
 
 from nsrunner.lifecycle.termination import kill_time, shrunk
+from unit.lifecycle.play import Play, make_pod
 
 
 @pytest.mark.parametrize(

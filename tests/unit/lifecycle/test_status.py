@@ -1,0 +1,181 @@
+"""Container statuses and the status around them (kubelet-semantics 11, 25)."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from nsrunner.lifecycle import Settings
+from nsrunner.lifecycle.status import cut
+from nsrunner.model.quantity import Quantity
+from nsrunner.model.types import Container, EphemeralContainer, ResourceRequirements, VolumeMount
+from unit.lifecycle.play import Play, make_pod
+
+
+def test_11_before_anything_ran() -> None:
+    play = Play(make_pod("c"))
+    play.add()
+    status = play.status_of("c")
+    assert (play.state_of("c"), status.last_state, status.container_id) == ("waiting ContainerCreating", None, None)
+    assert (status.ready, status.started, status.restart_count) == (False, False, 0)
+    assert (status.image, status.image_id) == ("busybox", "")
+
+
+def test_11_statuses_are_sorted_by_name_but_init_containers_keep_their_order() -> None:
+    status = Play(make_pod("b", "c", "a", init=["z", "y"])).machine.status()
+    assert [container.name for container in status.container_statuses] == ["a", "b", "c"]
+    assert [container.name for container in status.init_container_statuses] == ["z", "y"]
+
+
+def test_11_a_running_container() -> None:
+    play = Play(make_pod("c")).begin()
+    play.time = 4.75
+    play.run("c")
+    status = play.status_of("c")
+    assert status.state is not None and status.state.running is not None
+    assert status.state.running.started_at == "2023-11-14T22:13:24Z"
+    assert status.container_id == f"nsrunner://{3:064x}"
+    assert (status.ready, status.started) == (True, True)
+
+
+def test_11_a_dead_container() -> None:
+    play = Play(make_pod("c", policy="Never")).begin()
+    play.run("c")
+    play.time = 9.9
+    play.exit("c", 3, text="gone fishing")
+    state = play.status_of("c").state
+    assert state is not None and state.terminated is not None
+    dead = state.terminated
+    assert (dead.exit_code, dead.reason, dead.message, dead.signal) == (3, "Error", "gone fishing", None)
+    assert (dead.started_at, dead.finished_at) == ("2023-11-14T22:13:20Z", "2023-11-14T22:13:29Z")
+    assert dead.container_id == f"nsrunner://{3:064x}"
+    assert (play.status_of("c").ready, play.status_of("c").started) == (False, False)
+
+
+def test_25_messages_share_12_kib() -> None:
+    pod = make_pod("c", "d", "e", init=["i"], policy="Never")
+    ephemeral = (EphemeralContainer(name="debug", image="busybox"),)
+    play = Play(structs.replace(pod, spec=structs.replace(pod.spec, ephemeral_containers=ephemeral))).begin()
+    play.run("i")
+    play.exit("i", 0, text="a" * 4096)
+    state = play.status_of("i").state
+    assert state is not None and state.terminated is not None
+    assert state.terminated.message == "a" * (12288 // 5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_25_up_to_three_containers_are_not_cut(count: int) -> None:
+    play = Play(make_pod(*"abc"[:count])).begin()
+    play.run("a")
+    play.exit("a", 1, text="x" * 4096)
+    state = play.status_of("a").state
+    assert state is not None and state.terminated is not None
+    assert state.terminated.message == "x" * 4096
+
+
+def test_25_a_cut_keeps_the_first_bytes_and_no_half_character() -> None:
+    assert cut("abcdef", 4) == "abcd"
+    assert cut("aéé", 4) == "aé"
+    assert cut("", 4) == ""
+
+
+def test_11_what_the_spec_says_of_mounts_and_resources() -> None:
+    resources = ResourceRequirements(requests={"cpu": Quantity("1")}, limits={"cpu": Quantity("2")})
+    mounts = (
+        VolumeMount(name="a", mount_path="/a"),
+        VolumeMount(name="b", mount_path="/b", read_only=True),
+        VolumeMount(name="c", mount_path="/c", read_only=True, recursive_read_only="IfPossible"),
+    )
+    play = Play(make_pod(Container(name="c", image="busybox", resources=resources, volume_mounts=mounts)))
+    status = play.status_of("c")
+    assert status.resources == resources
+    assert status.allocated_resources == resources.requests
+    assert [(mount.name, mount.mount_path, mount.read_only) for mount in status.volume_mounts] == [
+        ("a", "/a", False),
+        ("b", "/b", True),
+        ("c", "/c", True),
+    ]
+    assert [mount.recursive_read_only for mount in status.volume_mounts] == [None, "Disabled", "Enabled"]
+
+
+def test_11_addresses_of_a_pod_of_its_own() -> None:
+    play = Play(make_pod("c"), Settings(host_ips=("10.0.0.9", "fd00::9")))
+    play.add()
+    status = play.machine.status()
+    assert (status.host_ip, [ip.ip for ip in status.host_ips]) == ("10.0.0.9", ["10.0.0.9", "fd00::9"])
+    assert (status.pod_ip, status.pod_ips) == (None, ())
+    play.sandbox("192.0.2.7")
+    assert play.machine.status().pod_ip == "192.0.2.7"
+    play.run("c")
+    play.delete()
+    play.exit("c", 0)
+    play.sandbox_stopped()
+    assert play.machine.status().pod_ip == "192.0.2.7"
+
+
+def test_11_addresses_of_a_pod_on_the_hosts_network() -> None:
+    play = Play(make_pod("c", host_network=True), Settings(host_ips=("10.0.0.9", "fd00::9"))).begin()
+    status = play.machine.status()
+    assert (status.pod_ip, [ip.ip for ip in status.pod_ips]) == ("10.0.0.9", ["10.0.0.9", "fd00::9"])
+
+
+def test_13_start_time_generation_and_class() -> None:
+    play = Play(make_pod("c"))
+    play.time = 2
+    play.add()
+    play.time = 9
+    play.sandbox()
+    status = play.machine.status()
+    assert status.start_time == "2023-11-14T22:13:22Z"
+    assert (status.observed_generation, status.qos_class, status.phase) == (3, "BestEffort", "Pending")
+    assert (status.reason, status.message, status.host_ip) == (None, None, None)
+
+
+# Section 10.3: what a finished pod says of containers that never ran.
+
+
+def test_10_3_init_containers_that_never_began_stay_as_they_are() -> None:
+    play = Play(make_pod("c", init=["i", "j"])).begin()
+    play.run("i")
+    play.delete()
+    play.exit("i", 143)
+    play.sandbox_stopped()
+    assert play.state_of("i") == "terminated 143 Error"
+    assert (play.state_of("j"), play.state_of("c")) == ("waiting PodInitializing", "waiting PodInitializing")
+    assert play.phase == "Failed"
+
+
+def test_10_3_an_initialized_pod_whose_containers_never_began() -> None:
+    play = Play(make_pod("c", init=["i"])).begin()
+    play.run("i")
+    play.exit("i", 0)
+    play.delete()
+    play.sandbox_stopped()
+    assert (play.state_of("i"), play.state_of("c")) == (
+        "terminated 0 Completed",
+        "terminated 137 ContainerStatusUnknown",
+    )
+    state = play.status_of("c").state
+    assert state is not None and state.terminated is not None
+    assert state.terminated.message == "The container could not be located when the pod was terminated"
+    assert not play.status_of("c").ready
+
+
+def test_10_3_a_static_pod_is_not_forced_to_an_end() -> None:
+    play = Play(make_pod("c", annotations={"kubernetes.io/config.source": "file"})).begin()
+    play.run("c")
+    play.delete()
+    play.exit("c", 143)
+    play.sandbox_stopped()
+    assert (play.phase, play.machine.finished) == ("Running", True)
+
+
+def test_11_a_restart_that_does_not_come_to_running_shows_the_last_end() -> None:
+    play = Play(make_pod("c")).begin()
+    play.run("c")
+    play.exit("c", 5)
+    play.image("c")
+    play.start_failed("c", "CreateContainerError", "busy")
+    status = play.status_of("c")
+    assert (play.state_of("c"), play.last_state_of("c")) == ("waiting CreateContainerError", "5 Error")
+    assert (status.restart_count, play.phase) == (0, "Running")

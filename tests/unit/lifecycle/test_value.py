@@ -1,0 +1,139 @@
+"""Saving and restoring: identical, or refused. The property over all interleavings is in test_interleavings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsrunner.lifecycle import BadValue, PodMachine
+from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
+from nsrunner.lifecycle.commands import AnsweredCommand
+from nsrunner.lifecycle.events import Now
+from nsrunner.lifecycle.value import (
+    Condition,
+    ContainerState,
+    ContainerValue,
+    Instance,
+    PodState,
+    PodValue,
+    from_dict,
+    to_dict,
+)
+from unit.lifecycle.play import Play, make_pod
+
+times = st.floats(0, 1e12)
+texts = st.text(max_size=10)
+counts = st.integers(0, 2**40)
+instants = st.builds(Now, mono=times, wall=times)
+instances = st.builds(
+    Instance,
+    attempt=counts,
+    container_id=texts,
+    started=instants,
+    finished=st.none() | instants,
+    exit_code=st.integers(0, 255),
+    reason=texts,
+    message=texts,
+    image_id=texts,
+    unseen=st.booleans(),
+    removed=st.booleans(),
+)
+containers = st.builds(
+    ContainerValue,
+    state=st.sampled_from(ContainerState),
+    next_attempt=counts,
+    current=st.none() | instances,
+    previous=st.none() | instances,
+    early=st.none() | instances,
+    backoff=st.none() | st.builds(CrashBackOff, key=texts, delay=times, updated=times),
+    reason=texts,
+    message=texts,
+    due=st.none() | times,
+    retry_at=st.none() | times,
+    kill_at=st.none() | times,
+    image_id=texts,
+)
+values = st.builds(
+    PodValue,
+    state=st.sampled_from(PodState),
+    containers=st.dictionaries(texts, containers, max_size=3),
+    queue=st.lists(texts, max_size=3).map(tuple),
+    sandbox=st.integers(-1, 9),
+    sandbox_died=st.none() | times,
+    pod_ip=texts,
+    due=st.none() | times,
+    added=st.none() | instants,
+    grace=st.none() | counts,
+    deleted=st.booleans(),
+    rejected=st.booleans(),
+    phase=texts,
+    reason=texts,
+    message=texts,
+    conditions=st.lists(
+        st.builds(Condition, type=texts, status=texts, since=times, reason=texts, message=texts), max_size=3
+    ).map(tuple),
+    pulls=st.dictionaries(texts, st.builds(PullBackOff, delay=times, failed=times, error=texts), max_size=2),
+    next_id=counts,
+)
+commands = st.lists(st.from_type(AnsweredCommand), max_size=5).map(
+    lambda found: {command.id: command for command in found}
+)
+
+
+@given(value=values, inflight=commands)
+def test_a_value_survives_json(value: PodValue, inflight: dict[int, AnsweredCommand]) -> None:
+    saved = json.loads(json.dumps(to_dict(value, inflight)))
+    assert from_dict(saved) == (value, inflight)
+
+
+def saved_machine() -> tuple[PodMachine, dict[str, Any]]:
+    play = Play(make_pod("c", init=["i"])).begin()
+    play.run("i")
+    return play.machine, json.loads(json.dumps(play.machine.save()))
+
+
+def test_a_restored_machine_is_identical_and_goes_on() -> None:
+    machine, saved = saved_machine()
+    play = Play(machine.pod)
+    play.machine = PodMachine.restore(machine.pod, saved)
+    assert play.machine.value == machine.value
+    assert play.machine.unanswered == machine.unanswered
+    assert play.exit("i", 0) == ["image c"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda saved: saved.update(version=2),
+        lambda saved: saved.pop("version"),
+        lambda saved: saved.pop("pod"),
+        lambda saved: saved.pop("inflight"),
+        lambda saved: saved.update(inflight=7),
+        lambda saved: saved.update(inflight=["x"]),
+        lambda saved: saved.update(inflight=[{"command": "Unheard", "id": 1}]),
+        lambda saved: saved.update(inflight=[{"command": "RemovePod"}]),
+        lambda saved: saved.update(inflight=[{"id": 1}]),
+        lambda saved: saved["pod"].update(state="Sideways"),
+        lambda saved: saved["pod"].update(next_id="one"),
+        lambda saved: saved["pod"]["containers"].pop("c"),
+        lambda saved: saved.update(uid="u2"),
+        lambda saved: saved.pop("uid"),
+    ],
+)
+def test_what_is_damaged_or_of_another_pod_is_refused(damage: Any) -> None:
+    machine, saved = saved_machine()
+    damage(saved)
+    with pytest.raises(BadValue) as caught:
+        PodMachine.restore(machine.pod, saved)
+    assert str(caught.value)
+
+
+def test_not_a_mapping() -> None:
+    machine, _ = saved_machine()
+    saved: Any = []
+    with pytest.raises(BadValue):
+        PodMachine.restore(machine.pod, saved)
