@@ -22,7 +22,7 @@ def as_now(stamp: Stamp) -> Now:
 
 
 async def container_exited(record: ContainerExit, policy: str | None, log_directory: str) -> ContainerExited:
-    """The event. ``log_directory`` is the container's; its log is read in a thread, and only when the policy wants it."""
+    """The event. ``log_directory`` is the container's; its log is read, in a thread, only when the policy wants it."""
 
     def message() -> str:
         return termination_message(

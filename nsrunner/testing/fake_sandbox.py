@@ -346,8 +346,7 @@ def _write_log(spec: ContainerSpec, output: tuple[str, ...]) -> None:
         return
     os.makedirs(spec.log.directory, exist_ok=True)
     with open(f"{spec.log.directory}/{spec.log.file}", "w", encoding="utf-8") as file:
-        for line in output:
-            file.write(f"2023-11-14T22:13:20.000000000Z stdout F {line}\n")
+        file.writelines(f"2023-11-14T22:13:20.000000000Z stdout F {line}\n" for line in output)
 
 
 def _stamp() -> Stamp:
