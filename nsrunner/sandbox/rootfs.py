@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from nsrunner.errors import UsageError
+from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.host import HostFacts
 from nsrunner.sandbox.mountinfo import PRIVATE
 from nsrunner.sandbox.spec import RootSpec
 from nsrunner.sandbox.state import Roots
 from nsrunner.sandbox.users import UserError, Users, read_users
 
-__all__ = ["ImageRoot", "resolve"]
+__all__ = ["ImageRoot", "private_directories", "resolve"]
 
 HOST = "host"
 ROOTFS = "rootfs:"
@@ -39,8 +40,8 @@ class ImageRoot:
 def resolve(image: str, facts: HostFacts, roots: Roots, *, fallback_host: bool = False) -> ImageRoot | None:
     """The root of ``host`` and ``rootfs:DIR``; of any other reference with ``fallback_host``. None: not present.
 
-    Raises UsageError when ``rootfs:`` names no directory, or one whose user files cannot be read. Quick, but looks at
-    the disk.
+    Raises UsageError when ``rootfs:`` names no directory, or one whose user files cannot be read. SandboxError
+    when nsrunner's own directories cannot be made. Quick, but looks at the disk.
     """
     if image.startswith(ROOTFS):
         return _rootfs(image, image.removeprefix(ROOTFS))
@@ -68,10 +69,13 @@ def _users(image: str, path: str) -> Users:
 
 
 def _host(facts: HostFacts, roots: Roots) -> ImageRoot:
-    own = {os.path.realpath(path) for path in (roots.run, roots.state, roots.logs, roots.log_links)}
+    own = [os.path.realpath(path) for path in (roots.run, roots.state, roots.logs, roots.log_links)]
     for path in own:  # so that there is something to mask, also before the first pod has written there
-        os.makedirs(path, 0o700 if path in (roots.run, roots.state) else 0o755, exist_ok=True)
-    private = (*PRIVATE, *sorted(path for path in own if not _below(path, PRIVATE)))
+        try:
+            os.makedirs(path, 0o700 if path in own[:2] else 0o755, exist_ok=True)
+        except OSError as error:
+            raise SandboxError("make directory", error.errno or 0, path) from None
+    private = private_directories(own)
     submounts = tuple(mount for mount in facts.submounts if not _below(mount.path, private))
     return ImageRoot(
         image=HOST,
@@ -79,6 +83,11 @@ def _host(facts: HostFacts, roots: Roots) -> ImageRoot:
         image_id=HOST,
         users=_users(HOST, "/"),
     )
+
+
+def private_directories(own: Iterable[str]) -> tuple[str, ...]:
+    """What is empty in a container of the host's root; ``own`` are the directories of nsrunner."""
+    return (*PRIVATE, *sorted({path for path in own if not _below(path, PRIVATE)}))
 
 
 def _below(path: str, directories: tuple[str, ...]) -> bool:

@@ -97,15 +97,19 @@ def _orphans(roots: Roots) -> list[str]:
         names = os.listdir(directory)
     except FileNotFoundError:
         return []
-    return [
-        name
-        for name in names
-        if not os.path.exists(f"{roots.run}/pods/{name}") and not os.path.exists(f"{directory}/{name}/{state.NAME}")
-    ]
+    return [name for name in names if not os.path.exists(f"{roots.run}/pods/{name}") and not _is_daemons(roots, name)]
+
+
+def _is_daemons(roots: Roots, uid: str) -> bool:
+    """Whether a record on the disk says that the pod outlives a reboot."""
+    return os.path.exists(f"{roots.state}/pods/{uid}/{state.NAME}")
 
 
 def _leftover_paths(roots: Roots, uid: str) -> PodPaths:
-    """Directories of a pod whose record is lost."""
+    """Directories of a pod whose record is lost, or of an earlier boot."""
+    if _is_daemons(roots, uid):
+        run = f"{roots.run}/pods/{uid}"
+        return PodPaths(run=run, state=run, logs=run, log_links="")
     try:
         logs = next((name for name in os.listdir(roots.logs) if name.endswith(f"_{uid}")), "")
     except OSError:
