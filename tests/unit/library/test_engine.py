@@ -1,0 +1,54 @@
+"""One engine per loop and configuration, counted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from nsrunner.errors import PrivilegeError, UsageError
+from nsrunner.library.engine import Engine, require_root
+from nsrunner.library.options import RunOptions
+from nsrunner.testing import clock
+from unit.library.stage import stage
+
+
+@pytest.fixture(autouse=True)
+def staged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stage(monkeypatch, tmp_path)
+
+
+def test_the_same_options_share_an_engine() -> None:
+    async def script() -> None:
+        first = await Engine.acquire(RunOptions())
+        second = await Engine.acquire(RunOptions(image_fallback="host", namespace="x", grace_period=1))
+        other = await Engine.acquire(RunOptions(address="198.51.100.1/32"))
+        assert first is second and first is not other
+        assert other.node.pod_address == "198.51.100.1/32"
+        await first.release()
+        assert await Engine.acquire(RunOptions()) is first
+        for engine in (first, second, other):
+            await engine.release()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    clock.run(script())
+
+
+def test_the_root_moves_everything(tmp_path: Path) -> None:
+    async def script() -> None:
+        engine = await Engine.acquire(RunOptions(root=str(tmp_path / "x")))
+        roots = engine.node.roots
+        for path in (roots.run, roots.state, roots.logs, roots.log_links):
+            assert Path(path).is_relative_to(tmp_path / "x")
+        await engine.release()
+        with pytest.raises(UsageError, match="must be an absolute path"):
+            await Engine.acquire(RunOptions(root="relative"))
+
+    clock.run(script())
+
+
+def test_root_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(PrivilegeError, match="pods need root"):
+        require_root()
