@@ -76,14 +76,14 @@ static int check_cwd(const char *path, struct nsr_error *e)
 	return cwd[0] == '/' ? 0 : nsr_fail(e, NSR_STEP_CHDIR, ENOTDIR, path);
 }
 
-static int change_directory(const char *path, bool make, struct nsr_error *e)
+static int change_directory(const char *path, struct nsr_error *e)
 {
 	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int fd = -1;
 
 	if (root < 0)
 		return nsr_fail(e, NSR_STEP_CHDIR, errno, "/");
-	fd = make ? nsr_make_in(root, path, true, 0755, NULL) : nsr_open_in(root, path, O_DIRECTORY);
+	fd = nsr_open_in(root, path, O_DIRECTORY);
 	if (fd < 0)
 		return nsr_fail(e, NSR_STEP_CHDIR, -fd, path);
 	if (fchdir(fd) < 0)
@@ -221,7 +221,7 @@ _Noreturn void nsr_finish(const struct nsr_finish *f)
 	r = take_streams(f, &e); /* 14 */
 	if (r < 0)
 		nsr_die(channel, &e);
-	r = change_directory(f->spec->cwd, f->first, &e); /* 15 */
+	r = change_directory(f->spec->cwd, &e); /* 15 */
 	if (r == -EACCES) /* a file system that squashes root: the user may */
 		as_user = true;
 	else if (r < 0)
@@ -230,7 +230,7 @@ _Noreturn void nsr_finish(const struct nsr_finish *f)
 	    close_others(&channel, &e) < 0 || /* 17 */
 	    nsr_credentials_drop(who, &e) < 0) /* 18-22 */
 		nsr_die(channel, &e);
-	if (as_user && change_directory(f->spec->cwd, false, &e) < 0)
+	if (as_user && change_directory(f->spec->cwd, &e) < 0)
 		nsr_die(channel, &e);
 	/* The death signal goes here and not at 2: a program that lives on when the shim ends is what its pod's end is for. */
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)

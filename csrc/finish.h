@@ -16,7 +16,6 @@ struct nsr_finish {
 	bool tty;
 	unsigned rows, columns;
 	int stdio[3]; /* without tty */
-	bool first; /* of the container: a missing working directory is made */
 };
 
 /* First steps of every child (security.md 3b 1-4): not dumpable, dies with the shim, oom_score_adj, session, umask 0. */

@@ -106,42 +106,55 @@ static int make_layers(const struct nsr_world *w, struct nsr_error *e)
 	return fd < 0 ? nsr_fail(e, NSR_STEP_ROOT, errno, w->spec->id) : fd;
 }
 
-static int attach_root(struct nsr_world *w, int layers_fd, unsigned attr, struct nsr_error *e)
+/* Returns the directory of layers that was used. */
+static int attach_root(struct nsr_world *w, unsigned attr, struct nsr_error *e)
 {
 	const struct nsr_root *root = &w->spec->root;
-	cleanup_fd int lower = nsr_openat2(AT_FDCWD, root->lower, O_PATH | O_DIRECTORY, 0), at = -1, again = -1;
+	cleanup_fd int layers = make_layers(w, e), lower = -1, at = -1;
 	struct statfs fs;
 	int r, fd;
 
+	if (layers < 0)
+		return layers;
+	lower = nsr_openat2(AT_FDCWD, root->lower, O_PATH | O_DIRECTORY, 0);
 	if (lower < 0)
 		return nsr_fail(e, NSR_STEP_ROOT, -lower, root->lower);
-	if (fstatfs(layers_fd, &fs) < 0)
+	if (fstatfs(layers, &fs) < 0)
 		return nsr_fail(e, NSR_STEP_ROOT, errno, "");
 	/* A layer on an overlay is refused by the kernel: do not even try. */
-	fd = fs.f_type == OVERLAYFS_SUPER_MAGIC ? -EINVAL : overlay_of(layers_fd, "root", lower, attr);
+	fd = fs.f_type == OVERLAYFS_SUPER_MAGIC ? -EINVAL : overlay_of(layers, "root", lower, attr);
 	if (fd == -EINVAL) {
-		again = tmpfs_layers(layers_fd, e);
-		if (again < 0)
-			return again;
-		layers_fd = again;
-		fd = overlay_of(layers_fd, "root", lower, attr);
+		int memory = tmpfs_layers(layers, e);
+
+		if (memory < 0)
+			return memory;
+		nsr_close(&layers);
+		layers = memory;
+		fd = overlay_of(layers, "root", lower, attr);
 	}
 	if (fd < 0)
 		return nsr_fail(e, NSR_STEP_ROOT, -fd, root->lower);
-	if (mkdirat(layers_fd, "merged", 0700) < 0)
-		r = -errno;
-	else {
-		at = openat(layers_fd, "merged", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = at < 0 ? -errno : nsr_mount_attach(fd, at);
-	}
 	w->root = fd;
+	if (mkdirat(layers, "merged", 0700) < 0)
+		return nsr_fail(e, NSR_STEP_ROOT, errno, "merged");
+	at = openat(layers, "merged", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = at < 0 ? -errno : nsr_mount_attach(fd, at);
 	if (r < 0)
 		return nsr_fail(e, NSR_STEP_ROOT, -r, "merged");
+	return steal_fd(&layers);
+}
+
+static int attach_submounts(struct nsr_world *w, int layers_fd, unsigned attr, struct nsr_error *e)
+{
+	const struct nsr_root *root = &w->spec->root;
+
 	for (uint32_t i = 0; i < root->submounts_count; i++) {
 		const struct nsr_submount *sub = &root->submounts[i];
 		char name[32] = "sub-";
 		cleanup_fd int source = nsr_openat2(AT_FDCWD, sub->path, O_PATH, 0), target = -1, tree = -1;
+		int r;
 
+		w->submounts[i] = -1;
 		/* Unmounted on the host since it was planned: then its mount point is what there is. */
 		if (source < 0)
 			continue;
@@ -159,6 +172,7 @@ static int attach_root(struct nsr_world *w, int layers_fd, unsigned attr, struct
 		}
 		if (r < 0)
 			return nsr_fail(e, NSR_STEP_SUBMOUNT, -r, sub->path);
+		w->submounts[i] = steal_fd(&tree);
 	}
 	return 0;
 }
@@ -191,11 +205,28 @@ int nsr_world_root(struct nsr_world *w, struct nsr_error *e)
 {
 	/* Device nodes that a container makes in its root work as far as a device filter lets them. */
 	unsigned attr = w->spec->privileged || w->filtered ? 0 : MOUNT_ATTR_NODEV;
-	cleanup_fd int layers = make_layers(w, e);
+	cleanup_fd int layers = attach_root(w, attr, e);
 	int r;
 
 	if (layers < 0)
 		return layers;
-	r = attach_root(w, layers, attr, e);
+	r = attach_submounts(w, layers, attr, e);
 	return r < 0 ? r : attach_privates(w, e);
+}
+
+int nsr_world_seal_root(struct nsr_world *w, struct nsr_error *e)
+{
+	int r;
+
+	if (!w->spec->root.read_only)
+		return 0;
+	for (uint32_t i = 0; i < w->spec->root.submounts_count; i++) {
+		if (w->submounts[i] < 0)
+			continue;
+		r = nsr_mount_restrict(w->submounts[i], MOUNT_ATTR_RDONLY, false);
+		if (r < 0)
+			return nsr_fail(e, NSR_STEP_READONLY_ROOT, -r, w->spec->root.submounts[i].path);
+	}
+	r = nsr_mount_restrict(w->root, MOUNT_ATTR_RDONLY, false);
+	return r < 0 ? nsr_fail(e, NSR_STEP_READONLY_ROOT, -r, "/") : 0;
 }

@@ -13,6 +13,7 @@ struct nsr_world {
 	const struct nsr_pod *pod;
 	const struct nsr_container_spec *spec;
 	int *sources; /* detached copies, one for each spec->mounts[i], -1 for a tmpfs */
+	int *submounts; /* mounts, one for each spec->root.submounts[i], -1 where there was none */
 	int root; /* mounts: the container's root, its /proc, /sys and /dev; -1: not ours, or not yet */
 	int proc, sys, dev;
 	bool filtered; /* its cgroup has a device filter */
@@ -33,11 +34,13 @@ int nsr_world_files(struct nsr_world *w, struct nsr_error *e);
 /* Is something of the spec mounted right at this path? */
 bool nsr_world_has_mount_at(const struct nsr_world *w, const char *path);
 
-/* filesystems.c: /proc, /sys and cgroup2; masks and read-only paths; pivot_root and a read-only root. */
+/* root.c: readOnlyRootFilesystem, when all else is in place: the root and the host's file systems in it, not the volumes. */
+int nsr_world_seal_root(struct nsr_world *w, struct nsr_error *e);
+
+/* filesystems.c: /proc, /sys and cgroup2; masks and read-only paths. */
 int nsr_world_proc(struct nsr_world *w, struct nsr_error *e);
 int nsr_world_sys(struct nsr_world *w, struct nsr_error *e);
 int nsr_world_restrict(struct nsr_world *w, struct nsr_error *e);
-int nsr_world_enter(struct nsr_world *w, struct nsr_error *e);
 
 /* dev.c: /dev with pts, shm, mqueue. */
 int nsr_world_dev(struct nsr_world *w, struct nsr_error *e);

@@ -1,0 +1,189 @@
+/* container.c - one instance of a container, from its cgroup to the common tail before execve.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "channel.h"
+#include "clone.h"
+#include "device_filter.h"
+#include "finish.h"
+#include "path.h"
+#include "pivot.h"
+#include "pod.h"
+#include "util.h"
+#include "world.h"
+
+struct container_job {
+	struct nsr_pod *pod;
+	const struct nsr_container_spec *spec;
+	struct nsr_clone clone;
+	struct nsr_world world;
+	int channel;
+	int stdio[3];
+};
+
+static int join_pod(const struct nsr_pod *pod, struct nsr_error *e)
+{
+	int flags = (pod->spec->network == NSR_NS_HOST ? 0 : CLONE_NEWNET | CLONE_NEWUTS) | (pod->spec->ipc == NSR_NS_HOST ? 0 : CLONE_NEWIPC);
+
+	/* One call (5.8): no moment with half of the namespaces. */
+	if (flags && setns(pod->pause_pidfd, flags) < 0)
+		return nsr_fail(e, errno == ESRCH ? NSR_STEP_GONE : NSR_STEP_SETNS, errno, "pause");
+	return 0;
+}
+
+/* The sources of masks, as this mount namespace's copy of the pod's files has them. */
+static int open_masks(struct nsr_world *w, struct nsr_error *e)
+{
+	cleanup_fd int run = open(w->pod->spec->run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC), files = -1;
+
+	files = run < 0 ? -1 : openat(run, NSR_POD_FILES, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (files < 0)
+		return nsr_fail(e, NSR_STEP_MASK, errno, NSR_POD_FILES);
+	w->null = openat(files, NSR_FILES_NULL, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	w->empty = openat(files, NSR_FILES_EMPTY, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return w->null < 0 || w->empty < 0 ? nsr_fail(e, NSR_STEP_MASK, errno, NSR_POD_FILES) : 0;
+}
+
+/* Steps 9-13 of security.md 3b. */
+static int build_world(struct nsr_world *w, struct nsr_error *e)
+{
+	int r = nsr_world_sources(w, e), cwd;
+
+	if (r < 0)
+		return r;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) /* nothing after it reaches the host */
+		return nsr_fail(e, NSR_STEP_PROPAGATION, errno, "/");
+	if ((r = open_masks(w, e)) < 0 || (r = nsr_world_root(w, e)) < 0 || (r = nsr_world_volumes(w, false, e)) < 0 ||
+	    (r = nsr_world_files(w, e)) < 0 || (r = nsr_world_proc(w, e)) < 0 || (r = nsr_world_sys(w, e)) < 0 ||
+	    (r = nsr_world_dev(w, e)) < 0 || (r = nsr_world_volumes(w, true, e)) < 0 || (r = nsr_world_restrict(w, e)) < 0)
+		return r;
+	/* A missing working directory is made, as containerd does, while the root can be written. */
+	cwd = nsr_make_in(w->root, w->spec->cwd, true, 0755, NULL);
+	if (cwd < 0 && cwd != -EACCES)
+		return nsr_fail(e, NSR_STEP_CHDIR, -cwd, w->spec->cwd);
+	nsr_close(&cwd);
+	r = nsr_world_seal_root(w, e);
+	return r < 0 ? r : nsr_pivot(w->root, e);
+}
+
+static void container_child(void *arg)
+{
+	static const char *const no_env[] = {NULL};
+	struct container_job *job = arg;
+	const struct nsr_container_spec *spec = job->spec;
+	struct nsr_finish finish = {
+		.channel = job->channel, .spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0,
+		.stdio = {job->stdio[0], job->stdio[1], job->stdio[2]},
+	};
+	struct nsr_error e;
+	int r = nsr_clone_join_cgroup(&job->clone, &e);
+
+	if (r == 0)
+		r = nsr_begin(job->channel, spec->oom_score_adj, &e); /* 1-4 */
+	if (r == 0)
+		r = join_pod(job->pod, &e); /* 5; 6 was the clone */
+	/* 7: after the process is in its cgroup, which becomes the root that it sees */
+	if (r == 0 && !spec->privileged && job->clone.cgroup_fd >= 0 && unshare(CLONE_NEWCGROUP) < 0)
+		r = nsr_fail(&e, NSR_STEP_CGROUP_NS, errno, "");
+	if (r == 0)
+		r = nsr_join_keyring(&e); /* 8 */
+	if (r == 0)
+		r = build_world(&job->world, &e); /* 9-13 */
+	if (r < 0)
+		nsr_die(job->channel, &e);
+	nsr_finish(&finish); /* 14-26 */
+}
+
+/* The instance's cgroup <name>.<attempt> with main in it, and its device filter. */
+static int make_cgroup(struct container_job *job, int *ret_container, int *ret_main, struct nsr_error *e)
+{
+	char name[NAME_MAX + 1];
+	bool may_mknod = job->spec->credentials.bounding >> CAP_MKNOD & 1;
+	cleanup_fd int container = -1;
+	int r = -ENOTSUP, main_fd;
+
+	if (job->pod->cgroup_fd < 0) {
+		/* Fail closed: without a filter a node made in the container opens any device. */
+		return may_mknod && !job->spec->privileged ? nsr_fail(e, NSR_STEP_DEVICE_FILTER, ENOTSUP, "no cgroup") : 0;
+	}
+	container = nsr_cgroup_make(job->pod->cgroup_fd, nsr_pod_cgroup_name(name, job->spec), e);
+	if (container < 0)
+		return container;
+	if (!job->spec->privileged) {
+		r = nsr_device_filter_attach(container, e);
+		if (r < 0 && may_mknod)
+			return r;
+	}
+	job->world.filtered = r == 0;
+	main_fd = nsr_cgroup_make(container, "main", e);
+	if (main_fd < 0)
+		return main_fd;
+	*ret_container = steal_fd(&container);
+	*ret_main = main_fd;
+	return 0;
+}
+
+/* Where the first process is born: its own pid namespace below pause's, pause's, or the host's. */
+static void choose_pid_ns(struct nsr_clone *clone, const struct nsr_pod *pod)
+{
+	clone->flags = pod->spec->pid_mode == NSR_NS_OWN ? CLONE_NEWPID : 0;
+	clone->pid_ns_of = pod->spec->pid_mode == NSR_NS_HOST ? -1 : pod->pause_pidfd;
+}
+
+static int start(struct container_job *job, struct nsr_spawned *ret, struct nsr_error *e)
+{
+	cleanup_fd int container = -1, main_fd = -1, ours = -1, theirs = -1;
+	int pair[2];
+	int r = make_cgroup(job, &container, &main_fd, e);
+
+	if (r == 0 && *job->spec->termination_path)
+		r = nsr_pod_make_termination(job->pod, job->spec, e);
+	if (r == 0)
+		r = nsr_channel_open(pair, e);
+	if (r < 0)
+		return r;
+	ours = pair[0];
+	theirs = pair[1];
+	job->channel = theirs;
+	job->clone.cgroup_fd = main_fd;
+	choose_pid_ns(&job->clone, job->pod);
+	r = nsr_clone(&job->clone, container_child, job, e);
+	if (r < 0)
+		return r;
+	*ret = (struct nsr_spawned){
+		.channel = steal_fd(&ours), .pid = job->clone.pid, .pidfd = job->clone.pidfd, .console = -1, .cgroup_fd = steal_fd(&container),
+	};
+	return 0;
+}
+
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], struct nsr_spawned *ret,
+			struct nsr_error *e)
+{
+	size_t count = (size_t)spec->mounts_count + spec->root.submounts_count;
+	cleanup_free int *table = calloc(count + 1, sizeof(*table)); /* for the child, which must not allocate */
+	struct container_job job = {
+		.pod = pod, .spec = spec,
+		.world = {
+			.pod = pod, .spec = spec, .sources = table, .submounts = table + spec->mounts_count,
+			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1,
+		},
+	};
+
+	if (!table)
+		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
+	for (size_t i = 0; i < count; i++)
+		table[i] = -1;
+	for (int i = 0; i < 3; i++)
+		job.stdio[i] = spec->tty ? -1 : stdio[i];
+	return start(&job, ret, e);
+}

@@ -1,0 +1,122 @@
+/* exec.c - one more process in a running container: its namespaces, user, filter and limits, another program.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "channel.h"
+#include "clone.h"
+#include "finish.h"
+#include "runtime.h"
+#include "util.h"
+
+struct exec_job {
+	const struct nsr_container *target;
+	struct nsr_clone clone;
+	struct nsr_finish finish;
+};
+
+static void exec_child(void *arg)
+{
+	struct exec_job *job = arg;
+	const struct nsr_container_spec *spec = job->target->spec;
+	struct nsr_error e;
+	int r = nsr_clone_join_cgroup(&job->clone, &e);
+
+	if (r == 0)
+		r = nsr_begin(job->finish.channel, spec->oom_score_adj, &e);
+	/* All but user (there is none of its own) and pid (the clone); what is the host's anyway is joined to no effect. */
+	if (r == 0 && setns(job->target->pidfd, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0)
+		r = nsr_fail(&e, errno == ESRCH ? NSR_STEP_GONE : NSR_STEP_SETNS, errno, "container");
+	if (r == 0)
+		r = nsr_join_keyring(&e);
+	if (r < 0)
+		nsr_die(job->finish.channel, &e);
+	nsr_finish(&job->finish);
+}
+
+static const char *exec_cgroup_name(char buffer[32], uint64_t number)
+{
+	memcpy(buffer, "exec-", 5);
+	nsr_format_u64(buffer + 5, number);
+	return buffer;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=");
+
+	return strncmp(a, b, length) == 0 && b[length] == '=';
+}
+
+/* The container's environment with the exec's entries added or put in the place of theirs. NULL: no memory. */
+static const char **merge_env(const struct nsr_container_spec *spec, const struct nsr_exec_spec *exec)
+{
+	const char **env = calloc((size_t)spec->env_count + exec->env_count + 1, sizeof(*env));
+	size_t count = 0;
+
+	if (!env)
+		return NULL;
+	for (uint32_t i = 0; i < spec->env_count; i++)
+		env[count++] = spec->env[i];
+	for (uint32_t i = 0; i < exec->env_count; i++) {
+		size_t at = 0;
+
+		while (at < count && !same_name(exec->env[i], env[at]))
+			at++;
+		env[at] = exec->env[i];
+		count += at == count;
+	}
+	return env;
+}
+
+int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
+		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
+{
+	char name[32];
+	cleanup_free const char **env = merge_env(target->spec, spec);
+	cleanup_fd int cgroup = -1, ours = -1, theirs = -1;
+	struct exec_job job = {.target = target};
+	int pair[2], r;
+
+	if (!env)
+		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
+	if (target->cgroup_fd >= 0) {
+		cgroup = nsr_cgroup_make(target->cgroup_fd, exec_cgroup_name(name, number), e);
+		if (cgroup < 0)
+			return cgroup;
+	}
+	r = nsr_channel_open(pair, e);
+	if (r < 0)
+		return r;
+	ours = pair[0];
+	theirs = pair[1];
+	job.finish = (struct nsr_finish){
+		.channel = theirs, .spec = target->spec, .args = spec->args, .env = env, .tty = spec->tty != 0,
+		.rows = spec->rows, .columns = spec->columns,
+	};
+	for (int i = 0; i < 3; i++)
+		job.finish.stdio[i] = spec->tty ? -1 : stdio[i];
+	job.clone = (struct nsr_clone){
+		.cgroup_fd = cgroup, .pid_ns_of = pod->spec->pid_mode == NSR_NS_HOST ? -1 : target->pidfd,
+	};
+	r = nsr_clone(&job.clone, exec_child, &job, e);
+	if (r < 0)
+		return r;
+	*ret = (struct nsr_spawned){
+		.channel = steal_fd(&ours), .pid = job.clone.pid, .pidfd = job.clone.pidfd, .console = -1, .cgroup_fd = steal_fd(&cgroup),
+	};
+	return 0;
+}
+
+int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e)
+{
+	char name[32];
+
+	return target->cgroup_fd < 0 ? 0 : nsr_cgroup_remove(target->cgroup_fd, exec_cgroup_name(name, number), e);
+}
