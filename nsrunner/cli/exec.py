@@ -88,8 +88,6 @@ def _container_id(client: Client, pod: RunningPod, container: str) -> str:
         if info.name == container:
             return info.container_id
     state = pod.status_of(container).get("state") or {}
-    kind = next(iter(state), "waiting")
-    reason = (state.get(kind) or {}).get("reason") or ""
-    raise UsageError(
-        f'container "{container}" in pod "{pod.name}" is not running' + (f": {kind}, {reason}" if reason else "")
-    )
+    kind = next((kind for kind in ("terminated", "waiting") if state.get(kind) is not None), "")
+    why = ", ".join(filter(None, (kind, (state.get(kind) or {}).get("reason"))))
+    raise UsageError(f'container "{container}" in pod "{pod.name}" is not running' + (f": {why}" if why else ""))

@@ -1,4 +1,4 @@
-"""The exit codes: part of the interface, see ``nsrunner help exit-codes`` and each verb's ``--help``."""
+"""The exit codes: part of the interface; each verb's ``--help`` lists its own."""
 
 from __future__ import annotations
 
