@@ -117,12 +117,6 @@ def _container(
     yield from _user(pod, container, path)
     yield from _capabilities(container, path / "securityContext" / "capabilities")
     yield from _strings(container, path)
-    for field, text in (
-        ("workingDir", container.working_dir),
-        ("terminationMessagePath", container.termination_message_path),
-    ):
-        if text and not text.startswith("/"):
-            yield WouldFail(str(path / field), _CREATE, f"{quoted(text)} must be an absolute path")
     yield from _mounts(container, path / "volumeMounts")
     yield from _environment(pod, container, path, context)
 

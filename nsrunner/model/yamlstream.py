@@ -237,9 +237,9 @@ def _mergeable(value: Any, event: yaml.Event) -> list[dict[str, Any]]:
 
 def _scalar_value(event: yaml.ScalarEvent) -> scalars.Scalar:
     text: str = event.value
-    if event.tag in (None, "!") and not event.implicit[0]:
+    if event.tag == "!" or (event.tag is None and not event.implicit[0]):
         return text  # quoted, or a block
-    value = scalars.resolve(text) if event.implicit[0] or event.style is None else text
+    value = scalars.resolve(text)
     if isinstance(value, float) and not math.isfinite(value):
         raise _at(event, f"{text} has no equivalent in JSON")
     if event.tag is None:
