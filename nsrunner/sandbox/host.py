@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsrunner.errors import HostError
-from nsrunner.sandbox import cgroups, security
+from nsrunner.sandbox import cgroups, native, security
 from nsrunner.sandbox.mountinfo import host_submounts
 from nsrunner.sandbox.spec import Submount
 
@@ -107,21 +107,18 @@ def gather() -> HostFacts:
     if not mountinfo:
         raise HostError("/proc is not mounted: processes and their namespaces cannot be reached without it")
     system = os.uname()
-    kernel = parse_kernel(system.release)
-    capabilities = parse_capabilities(_read("/proc/self/status"))
     cgroup = cgroups.parent(cgroups.mount_point(mountinfo), cgroups.own_path(_read("/proc/self/cgroup")))
-    bpf = security.mask(("BPF", "SYS_ADMIN")) if kernel >= (5, 8) else security.mask(("SYS_ADMIN",))
     limits = range(resource.RLIM_NLIMITS) if hasattr(resource, "RLIM_NLIMITS") else range(16)
     return HostFacts(
         hostname=system.nodename,
         ips=tuple(filter(None, (_source_address(*probe) for probe in _PROBES))) or ("127.0.0.1",),
-        kernel=kernel,
+        kernel=parse_kernel(system.release),
         machine=system.machine,
-        capabilities=capabilities,
+        capabilities=parse_capabilities(_read("/proc/self/status")),
         uid=os.geteuid(),
         cgroup=cgroup,
         controllers=cgroups.controllers(cgroup) if cgroup else (),
-        device_filter=bool(cgroup) and capabilities & bpf != 0,
+        device_filter=bool(cgroup) and native.device_filter_works(cgroup),
         submounts=host_submounts(mountinfo, is_directory=os.path.isdir),
         masked_paths=(*security.MASKED_PATHS, *_thermal_throttle()),
         cpus=os.cpu_count() or 1,

@@ -15,6 +15,7 @@ from nsrunner.sandbox.transport import SEALS
 
 __all__ = [
     "check_spec",
+    "device_filter_works",
     "executable",
     "load",
     "raised",
@@ -130,6 +131,19 @@ def _checked(result: int) -> int:
     if result < 0:
         raise OSError(-result, os.strerror(-result))
     return result
+
+
+def device_filter_works(cgroup: str) -> bool:
+    """Whether a BPF device filter can be attached to a cgroup below this directory. False without the extension."""
+    try:
+        _, lib = load()
+        fd = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (HostError, OSError):
+        return False
+    try:
+        return bool(lib.nsr_probe_device_filter(fd) == 1)
+    finally:
+        os.close(fd)
 
 
 def check_spec(kind: int, spec: bytes) -> None:

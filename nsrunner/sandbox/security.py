@@ -121,7 +121,8 @@ def capability_sets(
     """The sets of a program that runs as ``uid``; ``held`` is what the starting process can give away.
 
     ``drop: [ALL]`` empties the default set first, ``add: [ALL]`` fills it; then single names are added, then dropped
-    (as containerd does). CAP_MKNOD is in the default set only where a device filter stands behind it. A program
+    (as containerd does). CAP_MKNOD is among them only where a device filter stands behind it, or when
+    it is named (then the start fails where there is none). A program
     that is not uid 0 has them in its bounding set only, because the ambient set stays empty.
     Raises UnknownCapability.
     """
@@ -132,7 +133,7 @@ def capability_sets(
     else:
         bits = DEFAULT if device_filter else DEFAULT & ~mask(("MKNOD",))
         if any(parse(name) == ALL for name in add):
-            bits = ALL
+            bits = ALL if device_filter else ALL & ~mask(("MKNOD",))
         if any(parse(name) == ALL for name in drop):
             bits = 0
         wanted = mask(added)

@@ -172,7 +172,7 @@ def read(run_dir: str) -> RegisteredPod | None:
     boot."""
     try:
         with open(f"{run_dir}/{NAME}", encoding="utf-8") as file:
-            data: dict[str, Any] = json.load(file)
+            data: Any = json.load(file)
         if not isinstance(data, dict) or data.pop("boot_id") != _boot_id():
             return None
         owner, paths = Owner(**data.pop("owner")), PodPaths(**data.pop("paths"))

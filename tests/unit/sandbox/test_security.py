@@ -68,6 +68,7 @@ def test_rules() -> None:
     assert bounding(drop=("ALL",)) == 0
     assert bounding(drop=("ALL",), add=("CHOWN",)) == 1
     assert bounding(add=("ALL",)) == ALL
+    assert bounding(add=("ALL",), device_filter=False) == ALL & ~MKNOD
     assert bounding(add=("ALL",), drop=("CHOWN",)) == ALL & ~1
     assert bounding(add=("CHOWN",), drop=("CHOWN",)) == DEFAULT & ~1
     assert bounding(drop=("MKNOD",)) == DEFAULT & ~MKNOD
