@@ -120,11 +120,13 @@ class Peers:
         config = json.loads((self.bundle / "config.json").read_text())
         config["process"]["args"] = ["/bin/lines", str(size), *(["each"] if each else [])]
         (self.bundle / "config.json").write_text(json.dumps(config))
-        exits, log = self.directory / "exits", self.directory / "conmon.log"
+        exits, persist, log = (self.directory / name for name in ("exits", "persist", "conmon.log"))
         exits.mkdir(exist_ok=True)
+        persist.mkdir(exist_ok=True)
         (exits / "bench-log").unlink(missing_ok=True)
         identity = ["--cid", "bench-log", "--cuuid", "bench-log", "--name", "bench-log", "--runtime", "/usr/sbin/runc"]
         where = ["--bundle", str(self.bundle), "--exit-dir", str(exits), "--log-path", f"k8s-file:{log}"]
+        where += ["--persist-dir", str(persist), "--socket-dir-path", str(persist)]
         created = self.directory / "conmon.pid"
         created.unlink(missing_ok=True)
         _quietly("conmon", *identity, *where, "--container-pidfile", str(created))
