@@ -53,6 +53,13 @@ types: $(ENV)/.extras ## mypy --strict
 test-c: $(ENV)/.extras ## C unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/python tools/cbuild.py sanitize --test
 
+fuzz: $(ENV)/.extras ## fuzz the shim's protocol for SECONDS (60), under sanitizers
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/python tools/cbuild.py sanitize
+	build/sanitize/tests/c/fuzz_shim $(or $(SECONDS),60)
+
+bench: $(WHEEL)/.wheel ## measure against crun, runc and podman in one run; results go to bench/README.md
+	$(WHEEL)/bin/python -m bench
+
 vm-test: $(WHEEL)/.wheel $(WHEEL)/.extras ## C tests and a pod on Linux 5.10, 6.1 and 6.12, in QEMU
 	$(WHEEL)/bin/pytest $(PYTEST_ARGS) tests/vm
 

@@ -307,7 +307,7 @@ static void release(void *spec, const struct nsr_spec_memory *memory)
 	int nsr_##name##_spec_open(int memfd, struct nsr_##name##_spec **ret, struct nsr_error *e) \
 	{ \
 		struct nsr_spec_memory memory; \
-		void *spec = NULL; \
+		void *spec; \
 		int r = map_and_decode(&name##_kind, memfd, &spec, &memory, e); \
 		if (r < 0) \
 			return r; \
@@ -317,7 +317,7 @@ static void release(void *spec, const struct nsr_spec_memory *memory)
 	} \
 	int nsr_##name##_spec_decode(const void *data, size_t size, struct nsr_##name##_spec **ret, struct nsr_error *e) \
 	{ \
-		void *spec = NULL; \
+		void *spec; \
 		int r = decode(&name##_kind, data, size, &spec, e); \
 		if (r < 0) \
 			return r; \
