@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,17 +69,21 @@ static int intermediate(void *arg)
 
 static int clone_below(struct job *job)
 {
-	_Alignas(16) char stack[STACK_SIZE];
-	int status;
+	/* Not on the caller's stack: the shim would keep 128 KiB of touched pages for each pod. */
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	int status, r = 0;
 	/* CLONE_FILES: the pidfd arrives in the caller's table. */
-	pid_t pid = clone(intermediate, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, job);
+	pid_t pid = stack == MAP_FAILED ? -1 :
+		clone(intermediate, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, job);
 
 	if (pid < 0)
-		return -errno;
-	while (waitpid(pid, &status, __WALL) < 0)
+		r = -errno;
+	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && r == 0)
 		if (errno != EINTR)
-			return -errno;
-	return job->error ? -job->error : 0;
+			r = -errno;
+	if (stack != MAP_FAILED)
+		(void)munmap(stack, STACK_SIZE); /* the child goes on in its own copy */
+	return r < 0 ? r : job->error ? -job->error : 0;
 }
 
 static int clone_here(struct job *job)

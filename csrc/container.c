@@ -64,8 +64,9 @@ static int build_world(struct nsr_world *w, struct nsr_error *e)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) /* nothing after it reaches the host */
 		return nsr_fail(e, NSR_STEP_PROPAGATION, errno, "/");
 	if ((r = open_masks(w, e)) < 0 || (r = nsr_world_root(w, e)) < 0 || (r = nsr_world_volumes(w, false, e)) < 0 ||
-	    (r = nsr_world_files(w, e)) < 0 || (r = nsr_world_proc(w, e)) < 0 || (r = nsr_world_sys(w, e)) < 0 ||
-	    (r = nsr_world_dev(w, e)) < 0 || (r = nsr_world_volumes(w, true, e)) < 0 || (r = nsr_world_restrict(w, e)) < 0)
+	    (r = nsr_world_proc(w, e)) < 0 || (r = nsr_world_sys(w, e)) < 0 || (r = nsr_world_dev(w, e)) < 0 ||
+	    (r = nsr_world_files(w, e)) < 0 /* the default termination log lies below /dev */ ||
+	    (r = nsr_world_volumes(w, true, e)) < 0 || (r = nsr_world_restrict(w, e)) < 0)
 		return r;
 	/* A missing working directory is made, as containerd does, while the root can be written. */
 	cwd = nsr_make_in(w->root, w->spec->cwd, true, 0755, NULL);
