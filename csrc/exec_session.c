@@ -57,12 +57,10 @@ static void free_exec(struct nsr_exec *exec)
 /* Its cgroup, when nobody was left behind in it: otherwise it goes with the container's. */
 static void remove_cgroup(const struct nsr_exec *exec)
 {
-	char name[sizeof("exec-") + 21] = "exec-";
+	struct nsr_error ignored; /* it goes with the container's, then */
 
-	if (!exec->target || exec->cgroup_fd < 0 || exec->target->container.cgroup_fd < 0)
-		return;
-	(void)nsr_format_u64(name + strlen(name), exec->number);
-	(void)unlinkat(exec->target->container.cgroup_fd, name, AT_REMOVEDIR);
+	if (exec->target && (exec->cgroup_fd < 0 || nsr_cgroup_empty(exec->cgroup_fd) != 0))
+		(void)nsr_exec_release(&exec->target->container, exec->number, &ignored);
 }
 
 /* One read of the collected output; what is over the limit is dropped. Length, 0 at the end, -EAGAIN. */
@@ -155,9 +153,8 @@ static void finished(struct nsr_exec *exec, uint32_t exit_code)
 		if (length > 0)
 			nsr_session_send(session, w->buffer, (size_t)length, exec->memfd);
 	}
-	if (!background)
-		remove_cgroup(exec);
-	else if (exec->output_fd >= 0)
+	remove_cgroup(exec);
+	if (background && exec->output_fd >= 0)
 		leave_to_sink(exec);
 	free_exec(exec);
 	nsr_sandbox_advance(shim);
