@@ -114,6 +114,8 @@ def _describe(error: OSError) -> str:
 def _report(error: Exception, *, failed: int, misused: int) -> int:
     from ..errors import ManifestError, NsrunnerError, UsageError
 
+    while isinstance(error, ExceptionGroup):  # several tasks failed: the first one's reason
+        error = error.exceptions[0]
     if isinstance(error, NsrunnerError):
         say(f"nsrunner: {error}")
         if isinstance(error, ManifestError):

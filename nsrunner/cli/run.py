@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import signal
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from . import exits
 from .durations import duration
 from .parser import Parser
 
-if TYPE_CHECKING:
-    from ..library.items import RunResult
-    from ..library.run import Runner
-    from .pump import Pump
-    from .view import Logs, Talk
-
-__all__ = ["Session", "parser", "run"]
+__all__ = ["parser", "run"]
 
 _USAGE: Final = "nsrunner run FILE... [options]"
 
@@ -50,9 +40,6 @@ exit codes:
   130, 143  deleted after Ctrl-C, or after TERM or a hang-up
   141       the reader of standard output went away; the pods were deleted
 """
-
-_DRAIN_SECONDS: Final = 2.0
-"""After a signal a reader that takes nothing for so long (a paused terminal) may not keep us from ending."""
 
 
 def parser() -> Parser:
@@ -98,152 +85,10 @@ def _seconds(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    import asyncio
+
     from .manifest import chosen_objects
+    from .run_session import run_objects
 
     objects = chosen_objects(options.files, namespace=options.namespace, pods=options.pod)
-    return asyncio.run(_run(objects, options))
-
-
-async def _run(objects: Sequence[Any], options: argparse.Namespace) -> int:
-    from ..library.options import RunOptions
-    from ..library.run import Runner
-    from .pump import Pump
-
-    pump = Pump()
-    try:
-        runner = Runner(objects, RunOptions(namespace=options.namespace, image_fallback=options.image_fallback))
-        session = Session(runner, pump, objects, options)
-        return await session.run()
-    finally:
-        pump.close()
-
-
-class Session:
-    """One run at a terminal: output to the pump, signals and the timeout to the runner, the result to an exit code."""
-
-    def __init__(self, runner: Runner, pump: Pump, objects: Sequence[Any], options: argparse.Namespace) -> None:
-        from .pump import ERR, OUT
-
-        self._runner = runner
-        self._pump = pump
-        self._options = options
-        self._log_stream = ERR if options.output == "json" else OUT
-        self._logs, self._talk = _views(objects, options)
-        self._ended_by: int | None = None
-        """The exit code of what made us delete the pods, when something did."""
-        self._stops = 0
-
-    async def run(self) -> int:
-        loop = asyncio.get_running_loop()
-        signals = [
-            (signal.SIGINT, exits.INTERRUPTED),
-            (signal.SIGTERM, exits.TERMINATED),
-            (signal.SIGHUP, exits.TERMINATED),
-        ]
-        for number, code in signals:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1) means it
-                loop.add_signal_handler(number, self._signalled, number, code)
-        timer = None
-        if self._options.timeout is not None:
-            timer = loop.call_later(self._options.timeout, self._timed_out)
-        watch = loop.create_task(self._watch_output())  # ends with this method
-        try:
-            async with self._runner as runner:
-                await self._show(runner)
-            return await self._finish(runner.result)
-        finally:
-            watch.cancel()
-            if timer is not None:
-                timer.cancel()
-            for number, _ in signals:
-                loop.remove_signal_handler(number)
-
-    # --- what ends it early ---
-
-    def _signalled(self, number: signal.Signals, code: int) -> None:
-        what = "Ctrl-C" if number == signal.SIGINT else number.name
-        again = "; again: at once" if not self._stops and self._options.grace_period != 0 else ""
-        self._stop(f"{what}: deleting {'at once' if self._stops else 'gracefully'}{again}", code)
-
-    def _timed_out(self) -> None:
-        self._stop(f"the timeout of {self._options.timeout:g} s has passed: deleting gracefully", exits.TIMEOUT)
-
-    async def _watch_output(self) -> None:
-        """The reader of standard output is gone, or the disk full: nobody would see the rest."""
-        await self._pump.failed.wait()
-        broken = isinstance(self._pump.error, BrokenPipeError)
-        reason = "" if self._pump.error is None else self._pump.error.strerror
-        self._stop(
-            f"standard output cannot be written to ({reason}): deleting gracefully",
-            exits.BROKEN_PIPE if broken else exits.INTERNAL,
-        )
-
-    def _stop(self, message: str, code: int) -> None:
-        if self._ended_by is None:
-            self._ended_by = code
-        self._stops += 1
-        self._pump.hurry(_DRAIN_SECONDS)
-        self._pump.put_now(2, self._talk.note(message, "bold"))
-        self._runner.stop(self._options.grace_period if self._stops == 1 else 0)
-
-    # --- output ---
-
-    async def _show(self, runner: Runner) -> None:
-        from ..library.items import LogLine, SkippedBytes, StatusChanged
-        from .pump import ERR
-
-        async for item in runner.output():
-            match item:
-                case LogLine():
-                    await self._pump.put(self._log_stream, self._logs.line(item))
-                case SkippedBytes():
-                    await self._pump.put(ERR, self._talk.skipped(item))
-                case StatusChanged():
-                    await self._pump.put(ERR, self._talk.changed(item.pod))
-                case _:
-                    await self._pump.put(ERR, self._talk.event(item))
-
-    async def _finish(self, result: RunResult) -> int:
-        from .pump import OUT
-
-        if self._pump.error is None:
-            await self._pump.put(self._log_stream, self._logs.end())
-            if self._options.output == "json":
-                await self._pump.put(OUT, _final_json(result))
-        await self._pump.drain()
-        if self._pump.error is not None and self._ended_by is None:
-            return exits.BROKEN_PIPE if isinstance(self._pump.error, BrokenPipeError) else exits.INTERNAL
-        return result.exit_code if self._ended_by is None else self._ended_by
-
-
-def _views(objects: Sequence[Any], options: argparse.Namespace) -> tuple[Logs, Talk]:
-    import sys
-
-    from ..model.types import Pod
-    from .output import Palette, colour_wanted
-    from .view import Logs, Talk
-
-    containers = [
-        (pod.metadata.name or "", container.name)
-        for pod in objects
-        if isinstance(pod, Pod)
-        for container in (*pod.spec.init_containers, *pod.spec.containers)
-    ]
-    lines = sys.stderr if options.output == "json" else sys.stdout
-    logs = Logs(
-        containers,
-        palette=Palette(colour_wanted(lines)),
-        prefix=not options.no_prefix,
-        timestamps=options.timestamps,
-    )
-    return logs, Talk(palette=Palette(colour_wanted(sys.stderr)), quiet=options.quiet)
-
-
-def _final_json(result: RunResult) -> bytes:
-    import json
-
-    from ..model import encode
-
-    pods = [encode(pod) for pod in result.pods]
-    shown = pods[0] if len(pods) == 1 else {"apiVersion": "v1", "kind": "List", "metadata": {}, "items": pods}
-    return (json.dumps(shown, indent=4, ensure_ascii=False) + "\n").encode(errors="backslashreplace")
+    return asyncio.run(run_objects(objects, options))

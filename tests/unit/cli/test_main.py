@@ -83,6 +83,7 @@ class _Verb:
     ("error", "code", "run_code", "message"),
     [
         (KeyboardInterrupt(), 130, 130, ""),
+        (ExceptionGroup("x", [HostError("no room")]), 1, 125, "nsrunner: no room\n"),
         (BrokenPipeError(), 141, 141, ""),
         (OSError(28, "No space left on device"), 1, 125, "nsrunner: No space left on device\n"),
         (PermissionError(13, "Permission denied", "a\x1b"), 1, 125, "nsrunner: a\\x1b: Permission denied\n"),
