@@ -8,6 +8,7 @@
 #include <linux/veth.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +16,6 @@
 #include "util.h"
 
 #define LO_INDEX 1 /* in every network namespace */
-#define ETH0_INDEX 2
 #define REQUEST_MAX 512
 
 struct request {
@@ -99,7 +99,6 @@ static int add_device(int fd, const char *kind)
 	struct ifinfomsg *info = begin(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*info));
 	size_t link;
 
-	info->ifi_index = ETH0_INDEX;
 	info->ifi_flags = IFF_UP;
 	info->ifi_change = IFF_UP;
 	put(&r, IFLA_IFNAME, "eth0", sizeof("eth0"));
@@ -157,6 +156,15 @@ static int parse_address(const char *text, struct target *ret)
 	return 0;
 }
 
+/* The kernel may have put tunnels (sit0, tunl0) into the new namespace: no index can be taken for granted. */
+static int find_index(int fd, const char *name)
+{
+	struct ifreq request = {0};
+
+	memcpy(request.ifr_name, name, strlen(name) + 1);
+	return ioctl(fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+}
+
 /* Index of the device that is to carry the address. */
 static int make_eth0(int fd)
 {
@@ -167,7 +175,7 @@ static int make_eth0(int fd)
 		int r = add_device(fd, kinds[i]);
 
 		if (r == 0)
-			return ETH0_INDEX;
+			return find_index(fd, "eth0");
 		if (r != -EOPNOTSUPP && r != -ENOENT)
 			return r;
 	}

@@ -42,6 +42,8 @@ _Noreturn void _start(void)
 {
 	unsigned long all = ~0ul, child = 1ul << (SIGCHLD - 1);
 
+	/* Run from a memfd, it would be called by its descriptor's number. */
+	(void)call(SYS_prctl, PR_SET_NAME, (long)"pause", 0, 0);
 	/* execve made us dumpable; members of a shared pid namespace shall not look into us. */
 	(void)call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0);
 	/* Blocked, SIGCHLD waits for us to ask; the others find a first process that does not listen. */

@@ -1,0 +1,307 @@
+/* test_sandbox.c - pods, containers and execs from end to end on the host's root: what a program sees, who it is, how it fails,
+ * and that nothing is left. Needs root. Arguments: [pause executable [cgroup2 directory]].
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "sandbox.h"
+#include "util.h"
+
+static const char *pause_path = "csrc/nsrunner-pause";
+static char cgroup[128];
+static const char *lower = "/";
+static uint8_t bytes[SPEC_SIZE];
+static char output[65536];
+
+static struct nsr_container_spec *shell(const char *name, unsigned attempt, const char *script, void (*more)(struct nsr_writer *w))
+{
+	struct nsr_writer w;
+	size_t mark;
+
+	test_container_begin(&w, bytes, name, attempt);
+	mark = nsr_write_block_begin(&w, NSR_TAG_ROOT);
+	nsr_write_string(&w, NSR_TAG_LOWER, lower);
+	nsr_write_string(&w, NSR_TAG_PRIVATE, "/tmp");
+	nsr_write_string(&w, NSR_TAG_PRIVATE, "/run");
+	nsr_write_block_end(&w, mark);
+	nsr_write_string(&w, NSR_TAG_CWD, "/");
+	nsr_write_string(&w, NSR_TAG_ARG, "sh");
+	nsr_write_string(&w, NSR_TAG_ARG, "-c");
+	nsr_write_string(&w, NSR_TAG_ARG, script);
+	if (more)
+		more(&w);
+	else {
+		mark = nsr_write_block_begin(&w, NSR_TAG_CREDENTIALS);
+		nsr_write_u64(&w, NSR_TAG_BOUNDING, 0xa00425fbu & ~(1u << 27)); /* containerd's, without mknod */
+		nsr_write_u64(&w, NSR_TAG_PERMITTED, 0xa00425fbu & ~(1u << 27));
+		nsr_write_u32(&w, NSR_TAG_NO_NEW_PRIVS, 1);
+		nsr_write_block_end(&w, mark);
+	}
+	return test_container_end(&w);
+}
+
+/* Runs a shell script in a container of its own and checks what it wrote. */
+static void expect(struct test_pod *t, const char *script, void (*more)(struct nsr_writer *w), const char *wanted)
+{
+	static unsigned attempt;
+	struct nsr_container_spec *spec = shell("a", attempt++, script, more);
+	struct nsr_error e = {0};
+	int status = test_run(t, spec, output, sizeof(output), &e);
+
+	if (status != 0 || strcmp(output, wanted) != 0) {
+		(void)fprintf(stderr, "%s: status %d, step %s: %s: %s\ngot:\n%swanted:\n%s", script, status, nsr_step_name(e.step),
+			      strerror(e.err), e.path, output, wanted);
+		exit(1);
+	}
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	nsr_container_spec_free(spec);
+}
+
+static void as_user(struct nsr_writer *w)
+{
+	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
+
+	nsr_write_u32(w, NSR_TAG_USER, 1000);
+	nsr_write_u32(w, NSR_TAG_GROUP, 1001);
+	nsr_write_u32(w, NSR_TAG_SUPPLEMENTARY, 1001);
+	nsr_write_u32(w, NSR_TAG_SUPPLEMENTARY, 2000);
+	nsr_write_u64(w, NSR_TAG_BOUNDING, 0xfb);
+	nsr_write_block_end(w, mark);
+}
+
+static void with_volumes(struct nsr_writer *w)
+{
+	static char path[128];
+	size_t mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
+
+	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_BIND);
+	nsr_write_string(w, NSR_TAG_SOURCE, "/tmp/nsr-test-sandbox/state/volumes/kubernetes.io~empty-dir/disk");
+	nsr_write_string(w, NSR_TAG_TARGET, "/new/place");
+	nsr_write_block_end(w, mark);
+	mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
+	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_BIND);
+	(void)snprintf(path, sizeof(path), "/tmp/nsr-test-sandbox/state/volumes/kubernetes.io~empty-dir/memory");
+	nsr_write_string(w, NSR_TAG_SOURCE, path);
+	nsr_write_string(w, NSR_TAG_TARGET, "/memory");
+	nsr_write_u32(w, NSR_TAG_READ_ONLY, 1);
+	nsr_write_block_end(w, mark);
+	mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
+	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_BIND);
+	nsr_write_string(w, NSR_TAG_SOURCE, "/tmp/nsr-test-sandbox/state/volumes/kubernetes.io~empty-dir/disk");
+	nsr_write_string(w, NSR_TAG_TARGET, "/dev/sub");
+	nsr_write_string(w, NSR_TAG_SUB_PATH, "deep/down");
+	nsr_write_block_end(w, mark);
+}
+
+static void test_world(struct test_pod *t)
+{
+	expect(t, "echo $$ $(cat /proc/sys/kernel/hostname) $A", NULL, "1 nsr-test 1\n");
+	expect(t, "ls /dev", NULL, "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n");
+	expect(t, "cd /sys/class/net && ls -d eth0 lo; cat /etc/hosts; cat /proc/sys/net/ipv4/ip_unprivileged_port_start", NULL,
+	       "eth0\nlo\n127.0.0.1 localhost\n0\n");
+	expect(t, "ls /tmp /run; touch /tmp/x /x; echo $?; umask; cat /proc/self/oom_score_adj", NULL,
+	       "/run:\n\n/tmp:\n0\n0022\n500\n");
+	CHECK(access("/x", F_OK) < 0);
+	expect(t, "cat /proc/keys /proc/timer_list 2>/dev/null; ls /sys/firmware; echo 1 2>/dev/null >/proc/sys/kernel/core_pattern || echo ro", NULL, "ro\n");
+	expect(t, "ls -l /proc/self/fd | grep -c '[0-9] -> '", NULL, "4\n"); /* and the one of ls itself */
+	expect(t, "cat /proc/1/cgroup | grep ^0:", NULL, "0::/\n");
+	expect(t, "grep -E '^(NoNewPrivs|CapEff|CapBnd|CapInh|CapAmb)' /proc/self/status", NULL,
+	       "CapInh:\t0000000000000000\nCapEff:\t00000000a00425fb\nCapBnd:\t00000000a00425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
+	expect(t, "id -u; id -g; id -G; grep CapEff /proc/self/status; echo via > /dev/stdout", as_user,
+	       "1000\n1001\n1001 2000\nCapEff:\t0000000000000000\nvia\n");
+}
+
+static void test_volumes(struct test_pod *t)
+{
+	expect(t, "echo 1 > /new/place/f; touch /memory/f 2>/dev/null || echo ro; touch /dev/sub/g; echo s > /dev/shm/s", with_volumes, "ro\n");
+	expect(t, "cat /new/place/f; find /new/place -type f | sort; cat /dev/shm/s", with_volumes, "1\n/new/place/deep/down/g\n/new/place/f\ns\n");
+}
+
+static void expect_failure(struct test_pod *t, const char *argument, const char *cwd, int step, int err)
+{
+	struct nsr_container_spec *spec;
+	struct nsr_writer w;
+	struct nsr_error e = {0};
+	size_t mark;
+
+	test_container_begin(&w, bytes, "fails", 0);
+	mark = nsr_write_block_begin(&w, NSR_TAG_ROOT);
+	nsr_write_string(&w, NSR_TAG_LOWER, lower);
+	nsr_write_block_end(&w, mark);
+	nsr_write_string(&w, NSR_TAG_CWD, cwd);
+	nsr_write_string(&w, NSR_TAG_ARG, argument);
+	spec = test_container_end(&w);
+	CHECK_EQUAL(test_run(t, spec, output, sizeof(output), &e), -1);
+	CHECK_EQUAL(e.step, step);
+	CHECK_EQUAL(e.err, err);
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	nsr_container_spec_free(spec);
+}
+
+static void test_failures(struct test_pod *t)
+{
+	expect_failure(t, "no-such-program", "/", NSR_STEP_EXEC_LOOKUP, ENOENT);
+	expect_failure(t, "/no/such", "/", NSR_STEP_EXEC, ENOENT);
+	expect_failure(t, "/etc/hosts", "/", NSR_STEP_EXEC, EACCES);
+	expect_failure(t, "sh", "/etc/hosts/x", NSR_STEP_CHDIR, ENOTDIR);
+	expect_failure(t, "sh", "/proc/self/fd/3", NSR_STEP_CHDIR, EXDEV);
+}
+
+static void test_exec(struct test_pod *t)
+{
+	struct nsr_container_spec *spec = shell("x", 0, "echo up; exec sleep 1000", NULL);
+	struct nsr_error e = {0};
+	struct nsr_spawned s, x;
+	struct nsr_container target;
+	struct nsr_exec_spec *exec;
+	struct nsr_writer w;
+	uint8_t exec_bytes[1024];
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], status;
+	int stdio[3] = {null, null, null};
+	ssize_t n;
+
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, stdio, &s, &e), 0);
+	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
+	target = (struct nsr_container){.spec = spec, .pid = s.pid, .pidfd = s.pidfd, .cgroup_fd = s.cgroup_fd};
+	nsr_writer_begin(&w, exec_bytes, sizeof(exec_bytes), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "x");
+	nsr_write_string(&w, NSR_TAG_ARG, "sh");
+	nsr_write_string(&w, NSR_TAG_ARG, "-c");
+	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; cat /proc/1/comm /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; tty; exit 3");
+	nsr_write_string(&w, NSR_TAG_ENV, "A=2");
+	nsr_write_string(&w, NSR_TAG_ENV, "B=3");
+	n = nsr_writer_end(&w);
+	CHECK(n > 0);
+	CHECK_EQUAL(nsr_exec_spec_decode(exec_bytes, (size_t)n, &exec, &e), 0);
+	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
+	stdio[1] = stdio[2] = out[1];
+	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 7, stdio, &x, &e), 0);
+	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
+	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
+	CHECK_EQUAL(WEXITSTATUS(status), 3);
+	n = read(out[0], output, sizeof(output) - 1);
+	CHECK(n > 0);
+	output[n] = '\0';
+	CHECK(strcmp(output, "2 3\nsleep\nnsr-test\nCapBnd:\t00000000a00425fb\nnot a tty\n") == 0);
+	nsr_spawned_close(&x);
+	CHECK_EQUAL(nsr_exec_release(&target, 7, &e), 0);
+	/* with a terminal */
+	exec->tty = 1;
+	exec->rows = 33;
+	exec->columns = 77;
+	exec->args[2] = "stty size; tty";
+	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 8, stdio, &x, &e), 0);
+	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
+	CHECK(x.console >= 0);
+	for (size_t length = 0;; length += (size_t)n) {
+		n = read(x.console, output + length, sizeof(output) - 1 - length);
+		if (n <= 0) {
+			output[length] = '\0';
+			break;
+		}
+	}
+	CHECK(strcmp(output, "33 77\r\n/dev/pts/0\r\n") == 0);
+	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
+	nsr_spawned_close(&x);
+	CHECK_EQUAL(nsr_exec_release(&target, 8, &e), 0);
+	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
+	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
+	/* too late */
+	CHECK(nsr_exec_spawn(&t->pod, &target, exec, 9, stdio, &x, &e) < 0);
+	CHECK_EQUAL(e.step, NSR_STEP_GONE);
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	nsr_spawned_close(&s);
+	nsr_exec_spec_free(exec);
+	nsr_container_spec_free(spec);
+	nsr_close(&out[0]);
+	nsr_close(&out[1]);
+	nsr_close(&null);
+}
+
+static void test_one(unsigned bits, void (*test)(struct test_pod *t))
+{
+	struct test_pod *t = malloc(sizeof(*t));
+	pid_t pid;
+	int status;
+
+	CHECK(t != NULL);
+	/* The pod's mount namespace is this process's: one process a pod, as it is with the shim. */
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		test_pod_start(t, "/tmp/nsr-test-sandbox", pause_path, cgroup, bits);
+		test(t);
+		test_pod_stop(t);
+		exit(0);
+	}
+	CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+	CHECK_EQUAL(status, 0);
+	if (*cgroup)
+		CHECK(access(cgroup, F_OK) < 0);
+	free(t);
+}
+
+static void test_shared(struct test_pod *t)
+{
+	expect(t, "cat /proc/1/comm; readlink /proc/1/root || echo hidden; [ $$ -gt 1 ] && echo shared", NULL, "pause\nhidden\nshared\n");
+}
+
+static void test_host(struct test_pod *t)
+{
+	char wanted[80], link[64];
+	ssize_t n = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
+
+	CHECK(n > 0);
+	link[n] = '\0';
+	(void)snprintf(wanted, sizeof(wanted), "%s\n", link);
+	expect(t, "readlink /proc/self/ns/pid", NULL, wanted);
+	n = readlink("/proc/self/ns/net", link, sizeof(link) - 1);
+	CHECK(n > 0);
+	link[n] = '\0';
+	(void)snprintf(wanted, sizeof(wanted), "%s\n", link);
+	expect(t, "readlink /proc/self/ns/net", NULL, wanted);
+}
+
+static void find_cgroup(void)
+{
+	static const char *const places[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct statfs fs;
+
+		if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+			(void)snprintf(cgroup, sizeof(cgroup), "%s/nsr-test-sandbox", places[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (geteuid() != 0)
+		return 77;
+	if (argc > 1)
+		pause_path = argv[1];
+	find_cgroup();
+	if (argc > 2)
+		(void)snprintf(cgroup, sizeof(cgroup), "%s", argv[2]);
+	test_one(0, test_world);
+	test_one(0, test_volumes);
+	test_one(0, test_failures);
+	test_one(0, test_exec);
+	test_one(TEST_SHARED_PID, test_shared);
+	test_one(TEST_HOST_PID | TEST_HOST_NET | TEST_HOST_IPC, test_host);
+	nsr_force_fallback = NSR_FALLBACK_MOUNT_SETATTR | NSR_FALLBACK_CGROUP_KILL | NSR_FALLBACK_INTO_CGROUP | NSR_FALLBACK_DUMMY;
+	test_one(0, test_world);
+	test_one(0, test_volumes);
+	test_one(0, test_exec);
+	return 0;
+}
