@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-HEADER = (Path(__file__).parents[2] / "csrc" / "wire.h").read_text()
+HEADER = (Path(__file__).parents[1] / "csrc" / "wire.h").read_text()
 KINDS = {name: int(number) for name, number in re.findall(r"X\((\w+), (\d+)\)", HEADER)}
 KIND_NAMES = {number: name for name, number in KINDS.items()}
 TAGS = {name: (int(number), payload) for name, number, payload in re.findall(r"X\((\w+), (\d+), (\w+)\)", HEADER)}
