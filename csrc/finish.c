@@ -22,6 +22,7 @@
 #include "credentials.h"
 #include "finish.h"
 #include "path.h"
+#include "program.h"
 #include "util.h"
 
 _Noreturn void nsr_die(int channel, const struct nsr_error *e)
@@ -123,71 +124,6 @@ static int close_others(int *channel, struct nsr_error *e)
 	return syscall(SYS_close_range, 4u, ~0u, 0u) < 0 ? nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "") : 0;
 }
 
-static int reset_signals(struct nsr_error *e)
-{
-	/* What the kernel takes: libc refuses the two signals that it uses itself. */
-	struct {
-		void *handler;
-		unsigned long flags;
-		void *restorer;
-		uint64_t mask;
-	} action = {NULL, 0, NULL, 0};
-	uint64_t empty = 0;
-
-	for (int number = 1; number <= 64; number++)
-		if (number != SIGKILL && number != SIGSTOP && syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(empty)) < 0)
-			return nsr_fail(e, NSR_STEP_SIGNALS, errno, "");
-	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &empty, NULL, sizeof(empty)) < 0)
-		return nsr_fail(e, NSR_STEP_SIGNALS, errno, "");
-	return 0;
-}
-
-static const char *find_path(const char *const *env)
-{
-	const char *path = NULL;
-
-	for (; env && *env; env++)
-		if (strncmp(*env, "PATH=", 5) == 0)
-			path = *env + 5;
-	return path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-}
-
-/* Tries every directory of PATH inside the root, as the user that the program will be. Returns only on failure. */
-static int exec_lookup(const struct nsr_finish *f, struct nsr_error *e)
-{
-	const char *name = f->args[0], *path = find_path(f->env);
-	size_t name_length = strlen(name);
-	char file[PATH_MAX];
-	int err = ENOENT;
-
-	for (;;) {
-		size_t length = strcspn(path, ":");
-
-		/* An empty entry would mean the working directory: not looked at. */
-		if (length > 0 && length + 1 + name_length < sizeof(file)) {
-			memcpy(file, path, length);
-			file[length] = '/';
-			memcpy(file + length + 1, name, name_length + 1);
-			execve(file, (char *const *)(uintptr_t)f->args, (char *const *)(uintptr_t)f->env);
-			if (errno == ENOEXEC || errno == E2BIG || errno == ENOMEM || errno == ETXTBSY)
-				return nsr_fail(e, NSR_STEP_EXEC, errno, file);
-			if (errno == EACCES)
-				err = EACCES;
-		}
-		if (path[length] == '\0')
-			return nsr_fail(e, NSR_STEP_EXEC_LOOKUP, err, name);
-		path += length + 1;
-	}
-}
-
-static int run(const struct nsr_finish *f, struct nsr_error *e)
-{
-	if (!strchr(f->args[0], '/'))
-		return exec_lookup(f, e);
-	execve(f->args[0], (char *const *)(uintptr_t)f->args, (char *const *)(uintptr_t)f->env);
-	return nsr_fail(e, NSR_STEP_EXEC, errno, f->args[0]);
-}
-
 static int take_streams(const struct nsr_finish *f, struct nsr_error *e)
 {
 	struct nsr_console console;
@@ -236,11 +172,11 @@ _Noreturn void nsr_finish(const struct nsr_finish *f)
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		nsr_die(channel, (nsr_fail(&e, NSR_STEP_PDEATHSIG, errno, ""), &e));
 	umask(022);
-	if (reset_signals(&e) < 0) /* 23 */
+	if (nsr_reset_signals(&e) < 0) /* 23 */
 		nsr_die(channel, &e);
 	(void)nsr_channel_send(channel, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
 	if (nsr_credentials_seal(who, &e) < 0) /* 24, 25 */
 		nsr_die(channel, &e);
-	(void)run(f, &e); /* 26: returns with the reason only */
+	(void)nsr_run_program(f->args, f->env, &e); /* 26: returns with the reason only */
 	nsr_die(channel, &e);
 }
