@@ -160,7 +160,7 @@ def test_fields_that_the_manifest_gives() -> None:
     text = b"""
 apiVersion: v1
 kind: Pod
-metadata: {name: web, labels: {app: l}, annotations: {a.b/c: n}}
+metadata: {name: web, labels: {app: l}, annotations: {a.b/c: note}}
 spec:
   nodeName: mine
   serviceAccountName: robot
@@ -176,7 +176,7 @@ spec:
 """
     pod = load(text)[0].object
     assert isinstance(pod, Pod)
-    expected = ("L=l", "M=n", "O=mine", "S=robot", "P=")
+    expected = ("L=l", "M=note", "O=mine", "S=robot", "P=")
     assert environment(pod, pod.spec.containers[0], EnvironmentContext()) == expected
 
 

@@ -16,6 +16,7 @@ from nsrunner.model.types import ConfigMap, Pod, Secret, Struct
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: a, image: x}]}\n"
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {a: b}\n"
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: b}\n"
+KNOWN_KINDS = 'kind: Unsupported value: "{}": supported values: "ConfigMap", "List", "Pod", "Secret"'
 
 
 def errors(text: str) -> list[str]:
@@ -97,12 +98,11 @@ def test_decoding_and_validation_report_together() -> None:
         ),
         (
             "apiVersion: apps/v1\nkind: Deployment\n",
-            'kind: Unsupported value: "Deployment": supported values: "ConfigMap", "List", "Pod", "Secret"',
+            KNOWN_KINDS.format("Deployment"),
         ),
         (
             "apiVersion: v1\nkind: pod\n",
-            'kind: Unsupported value: "pod": supported values: "ConfigMap", "List", "Pod", "Secret" '
-            '(did you mean "Pod"?)',
+            KNOWN_KINDS.format("pod") + ' (did you mean "Pod"?)',
         ),
         ("- a\n", "Invalid value: expected object, got array"),
         ("hello\n", "Invalid value: expected object, got string"),

@@ -137,7 +137,8 @@ def test_canonical_form_reads_back_as_the_same_value(nanos: int, form: Format) -
     quantity = Quantity.from_nanos(nanos, form)
     again = Quantity(str(quantity))
     assert again == quantity
-    assert str(again) == str(quantity)
+    if form is not Format.BINARY_SI:  # 25000 of bytes has no binary suffix, and without one it reads as decimal
+        assert str(again) == str(quantity)
 
 
 def test_compares_adds_and_hashes_by_value() -> None:

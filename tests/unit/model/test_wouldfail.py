@@ -10,6 +10,7 @@ from nsrunner.model.environment import EnvironmentContext
 from nsrunner.model.types import ConfigMap, ObjectMeta, Pod
 
 MakePod = Callable[..., Pod]
+BAD = '"Busybox"'
 VOLUME = {"name": "v", "emptyDir": {}}
 
 
@@ -114,8 +115,7 @@ def test_an_ordinary_pod_is_fine(make_pod: MakePod) -> None:
             {},
             "spec.containers[0].image",
             "InvalidImageName",
-            'Failed to apply default image tag "Busybox": couldn\'t parse image name "Busybox": '
-            "invalid reference format",
+            f"Failed to apply default image tag {BAD}: couldn't parse image name {BAD}: invalid reference format",
         ),
         ({"image": "host"}, {}, "spec.containers[0].command", "CreateContainerError", "no command specified"),
         (
