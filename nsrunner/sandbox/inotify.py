@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
@@ -35,6 +34,8 @@ class Inotify:
 
     def __init__(self, directory: str, mask: int) -> None:
         """Raises FileNotFoundError, NotADirectoryError; HostError when the user's instances or watches are used up."""
+        import ctypes  # late: it takes as long to import as all else that reads a log
+
         libc = ctypes.CDLL(None, use_errno=True)
         self._fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:

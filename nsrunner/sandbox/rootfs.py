@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.host import HostFacts
@@ -69,12 +70,13 @@ def _users(image: str, path: str) -> Users:
 
 
 def _host(facts: HostFacts, roots: Roots) -> ImageRoot:
-    own = [os.path.realpath(path) for path in (roots.run, roots.state, roots.logs, roots.log_links)]
+    own = _own_directories(roots)
     for path in own:  # so that there is something to mask, also before the first pod has written there
-        try:
-            os.makedirs(path, 0o700 if path in own[:2] else 0o755, exist_ok=True)
-        except OSError as error:
-            raise SandboxError("make directory", error.errno or 0, path) from None
+        if not os.path.isdir(path):
+            try:
+                os.makedirs(path, 0o700 if path in own[:2] else 0o755, exist_ok=True)
+            except OSError as error:
+                raise SandboxError("make directory", error.errno or 0, path) from None
     private = private_directories(own)
     submounts = tuple(mount for mount in facts.submounts if not _below(mount.path, private))
     return ImageRoot(
@@ -83,6 +85,11 @@ def _host(facts: HostFacts, roots: Roots) -> ImageRoot:
         image_id=HOST,
         users=_users(HOST, "/"),
     )
+
+
+@lru_cache(maxsize=8)
+def _own_directories(roots: Roots) -> tuple[str, ...]:
+    return tuple(os.path.realpath(path) for path in (roots.run, roots.state, roots.logs, roots.log_links))
 
 
 def private_directories(own: Iterable[str]) -> tuple[str, ...]:

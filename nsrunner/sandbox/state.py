@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -159,11 +159,20 @@ def register(roots: Roots, pod: RegisteredPod) -> None:
 
 
 def _write(path: str, pod: RegisteredPod) -> None:
-    text = json.dumps({**asdict(pod), "boot_id": _boot_id()})
+    owner, paths = pod.owner, pod.paths
+    record = {
+        "uid": pod.uid,
+        "namespace": pod.namespace,
+        "name": pod.name,
+        "owner": {"kind": owner.kind, "pid": owner.pid, "start_time": owner.start_time},
+        "paths": {"run": paths.run, "state": paths.state, "logs": paths.logs, "log_links": paths.log_links},
+        "cgroup": pod.cgroup,
+        "boot_id": _boot_id(),
+    }
     fresh = f"{path}.new"
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
-        file.write(text)
+        json.dump(record, file)
     os.rename(fresh, path)
 
 

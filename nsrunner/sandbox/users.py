@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["MAX_ID", "ImageUser", "UserError", "Users", "lookup", "read_users"]
@@ -43,7 +44,21 @@ class ImageUser:
 
 
 def read_users(root: str) -> Users:
-    """Raises UserError when a file is there, but is not what it should be."""
+    """Raises UserError when a file is there, but is not what it should be. Read again when the files have changed."""
+    return _read_users(root, _signature(f"{root}/etc/passwd"), _signature(f"{root}/etc/group"))
+
+
+def _signature(path: str) -> tuple[int, ...]:
+    """Only to know whether something is new; what a link leads to is decided when it is read."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return ()
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+
+
+@lru_cache(maxsize=64)
+def _read_users(root: str, passwd: tuple[int, ...], group: tuple[int, ...]) -> Users:
     return Users(passwd=_read(root, "etc/passwd"), group=_read(root, "etc/group"))
 
 
@@ -136,6 +151,7 @@ def _id(text: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def lookup(users: Users, user: str, *, run_as_group: int | None = None) -> ImageUser:
     """``user`` is an image's ``USER[:GROUP]`` or a number; empty: 0. Raises UserError.
 

@@ -64,7 +64,7 @@ def plan_container(
             readonly_paths=security.readonly_paths,
             credentials=security.credentials,
             privileged=security.privileged,
-            rlimits=rlimits(node.facts),
+            rlimits=rlimits(node.facts.rlimits),
             oom_score_adj=clamped_oom_score(oom_score_adj(pod, container, node.facts.memory), node.facts),
             tty=container.tty,
             stdin=container.stdin,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import resource
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from nsrunner.errors import HostError
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import AnyContainer, Capabilities, Container, Pod, SeccompProfile
 from nsrunner.sandbox import security
-from nsrunner.sandbox.host import HostFacts
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.seccomp_error import ProfileError
 from nsrunner.sandbox.seccomp_store import Program
@@ -192,10 +192,12 @@ def _burstable(request: int, memory: int) -> int:
     return min(max(score, 3), 999)
 
 
-def rlimits(facts: HostFacts) -> tuple[Rlimit, ...]:
-    """All of them, so that none depends on the shell that nsrunner was started from by accident; only ever lower."""
+@lru_cache(maxsize=8)
+def rlimits(own: tuple[tuple[int, int, int], ...]) -> tuple[Rlimit, ...]:
+    """All of them, so that none depends on the shell that nsrunner was started from by accident; only ever lower.
+    ``own`` are this process's (resource, soft, hard)."""
     limits = []
-    for number, soft, hard in facts.rlimits:
+    for number, soft, hard in own:
         if number == resource.RLIMIT_NOFILE:
             hard = _NOFILE[1] if hard < 0 else min(hard, _NOFILE[1])
             soft = min(_NOFILE[0], hard)
