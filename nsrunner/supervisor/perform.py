@@ -7,6 +7,7 @@ event of that command. Nothing here decides what happens next.
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import os
 import signal
@@ -63,8 +64,8 @@ __all__ = ["Performer", "RunningContainer"]
 log = logging.getLogger(__name__)
 
 _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
-_LAST_COMMAND = (1 << 62) - 1
-"""Id of the removal that no machine asked for: above all ids that machines choose, below those of the client itself."""
+_OWN_IDS = 1 << 62
+"""Of commands that no machine asked for: above all ids that machines choose, below those of the client itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Performer:
         self._running: dict[str, RunningContainer] = {}
         self._instances: dict[tuple[str, int], bool] = {}
         self._warned: set[PlanWarning] = set()
+        self._own_ids = itertools.count(_OWN_IDS)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
 
@@ -144,9 +146,20 @@ class Performer:
         spec = replace(plan_exec(live.id, argv), env=env)
         return await self._sandbox.exec(spec, stdin=stdin, stdout=stdout, stderr=stderr)
 
+    async def kill(self) -> None:
+        """KILL to all that runs, now. The ends arrive as events, like any others."""
+        sandbox = self._sandbox
+        for live in tuple(self._running.values()):
+            if sandbox is None:
+                return
+            try:
+                await sandbox.signal(next(self._own_ids), live.id, signal.SIGKILL, whole=True)
+            except SandboxError as error:
+                log.warning("pod %s: %s", self._registered.uid, error)
+
     async def destroy(self) -> None:
         """Ends and removes everything, whatever the machine thinks. Raises SandboxError when something stays."""
-        await self._remove_pod(_LAST_COMMAND)
+        await self._remove_pod(next(self._own_ids))
 
     async def detach(self) -> None:
         """Lets go of the shim, which decides by the pod's owner what becomes of the pod."""
