@@ -107,6 +107,19 @@ def test_a_spurious_tick_does_nothing() -> None:
         assert play.machine.value == before
 
 
+def test_an_exit_that_is_told_again_is_old_news() -> None:
+    play = Play(make_pod("c")).begin()
+    play.run("c")
+    assert play.exit("c", 1) == ["image c"]
+    assert play.exit("c", 2, attempt=0) == []
+    play.run("c")
+    assert play.exit("c", 3, attempt=0) == []
+    assert (play.state_of("c"), play.last_state_of("c")) == ("running", "1 Error")
+    play.delete()
+    assert play.exit("c", 3, attempt=0) == []
+    assert (play.state_of("c"), play.machine.next_deadline()) == ("running", 30)
+
+
 # Whole lives, state by state.
 
 
