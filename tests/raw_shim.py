@@ -96,18 +96,25 @@ class Message:
 class Peer:
     """One connection. What comes is kept in order until somebody asks for it."""
 
-    def __init__(self, path: str, role: int | None = CONTROLLER) -> None:
+    def __init__(self, path: str, role: int = CONTROLLER) -> None:
+        self.path = path
+        self.next_id = time.monotonic_ns()
+        self.greet(role)
+
+    def greet(self, role: int = CONTROLLER) -> None:
+        """Connects anew."""
+        self.waiting: list[Message] = []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(10)
-        self.socket.connect(path)
-        self.waiting: list[Message] = []
-        self.running: list[Message] = []
-        self.next_id = int(time.monotonic_ns())
-        if role is not None:
+        try:
+            self.socket.connect(self.path)
             self.send("HELLO", [("ROLE", role)])
             self.welcome = self.until(lambda m: m.kind == "WELCOME")
-            self.running = [m for m in self.waiting if m.kind == "CONTAINER_INFO"]
-            self.waiting = [m for m in self.waiting if m.kind != "CONTAINER_INFO"]
+        except BaseException:
+            self.socket.close()
+            raise
+        self.running = [m for m in self.waiting if m.kind == "CONTAINER_INFO"]
+        self.waiting = [m for m in self.waiting if m.kind != "CONTAINER_INFO"]
 
     def send(self, kind: str, fields: Fields = (), fds: Sequence[int] = (), id: int | None = None) -> int:
         if id is None:

@@ -12,7 +12,8 @@ from typing import Any
 import nsrunner
 from raw_shim import Fields, Peer, Shim, envelope, running_shim
 
-LIBEXEC = Path(nsrunner.__file__).parent / "libexec"
+LIBEXEC = Path(os.environ.get("NSRUNNER_TEST_LIBEXEC") or Path(nsrunner.__file__).parent / "libexec")
+"""Where the helpers are: another build's, such as the sanitized one, with NSRUNNER_TEST_LIBEXEC."""
 CAPABILITIES = 0xA80425FB  # containerd's fourteen
 
 
