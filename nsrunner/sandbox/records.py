@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 __all__ = [
     "ContainerExit",
@@ -18,23 +19,20 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """One instant on both clocks, in seconds, taken by the shim."""
 
     boottime: float
     realtime: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxCreated:
+class SandboxCreated(Struct, frozen=True, kw_only=True):
     attempt: int
     pause_pid: int
     """In the host's PID namespace."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerRunning:
+class ContainerRunning(Struct, frozen=True, kw_only=True):
     container_id: str
     pid: int
     """Of the first process, in the host's PID namespace."""
@@ -42,8 +40,7 @@ class ContainerRunning:
     """Taken when execve was seen to have succeeded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerExit:
+class ContainerExit(Struct, frozen=True, kw_only=True):
     record: int
     """Number to acknowledge."""
     container_id: str
@@ -58,8 +55,7 @@ class ContainerExit:
     """The last 4096 bytes of the termination log; empty when there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecResult:
+class ExecResult(Struct, frozen=True, kw_only=True):
     record: int
     exit_code: int
     """126/127 when the program could not be run (error says why), 137 after the time limit."""
@@ -69,16 +65,14 @@ class ExecResult:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxDeath:
+class SandboxDeath(Struct, frozen=True, kw_only=True):
     """Pause died (its record), or the shim itself did (record 0: noticed by the closed socket)."""
 
     record: int
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerInfo:
+class ContainerInfo(Struct, frozen=True, kw_only=True):
     container_id: str
     name: str
     attempt: int
@@ -86,8 +80,7 @@ class ContainerInfo:
     started: Stamp
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """What a shim holds, for whoever connects to it anew."""
 
     uid: str

@@ -3,13 +3,15 @@
 ``supervisor/plan.py`` makes these from a Pod and the host's facts, ``sandbox/wire_specs.py`` turns them into the bytes
 that the shim reads (``csrc/spec.h``). They are plain, frozen and printable, so that a plan can be compared and tested
 without privileges. No value in them is looked up again later: users, groups and capabilities are numbers, paths are
-final.
+final. (msgspec Structs, because two dozen dataclasses would take longer to import than asyncio; change one with
+``msgspec.structs.replace``.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 __all__ = [
     "BindMount",
@@ -40,8 +42,7 @@ Propagation: TypeAlias = Literal["None", "HostToContainer", "Bidirectional"]
 # --- the pod ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class Owner(Struct, frozen=True, kw_only=True):
     """Whom the pod belongs to. The shim ends the pod when a process owner goes away; a daemon's pods stay."""
 
     kind: Literal["daemon", "process"]
@@ -50,8 +51,7 @@ class Owner:
     """Field 22 of /proc/PID/stat, in clock ticks since boot (proc(5)): with the pid it names one process for ever."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPaths:
+class PodPaths(Struct, frozen=True, kw_only=True):
     """Absolute directories of one pod, each made (0700; logs 0755 below a 0750 root) and removed by its shim."""
 
     run: str
@@ -64,23 +64,20 @@ class PodPaths:
     """``/var/log/containers``; empty: no compatibility links."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Namespaces:
+class Namespaces(Struct, frozen=True, kw_only=True):
     network: Literal["pod", "host"] = "pod"
     """With ``host`` the UTS namespace is the host's too (kubelet-semantics 5)."""
     ipc: Literal["pod", "host"] = "pod"
     pid: Literal["container", "pod", "host"] = "container"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmptyDir:
+class EmptyDir(Struct, frozen=True, kw_only=True):
     """A directory on disk: ``<state>/volumes/kubernetes.io~empty-dir/<name>``, 0777 whatever the umask."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryDir:
+class MemoryDir(Struct, frozen=True, kw_only=True):
     """A tmpfs that only the shim's mount namespace holds, at the same path as an EmptyDir."""
 
     name: str
@@ -88,8 +85,7 @@ class MemoryDir:
     """Bytes; 0: the kernel's default (half of the memory)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostPath:
+class HostPath(Struct, frozen=True, kw_only=True):
     """A path of the host, checked or created when the sandbox is made."""
 
     name: str
@@ -102,8 +98,7 @@ class HostPath:
 Volume: TypeAlias = EmptyDir | MemoryDir | HostPath
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratedFile:
+class GeneratedFile(Struct, frozen=True, kw_only=True):
     """A file that nsrunner writes and containers see at ``target``: /etc/hosts, /etc/hostname, /etc/resolv.conf.
 
     All of a pod's lie on one small tmpfs of the shim's mount namespace (1 MiB), so that no container can fill a disk
@@ -117,8 +112,7 @@ class GeneratedFile:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxSpec:
+class SandboxSpec(Struct, frozen=True, kw_only=True):
     uid: str
     attempt: int
     paths: PodPaths
@@ -143,8 +137,7 @@ class SandboxSpec:
 # --- a container ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submount:
+class Submount(Struct, frozen=True, kw_only=True):
     """A host file system below ``/`` that the host root shows again at the same place."""
 
     path: str
@@ -152,8 +145,7 @@ class Submount:
     """True: overlaid with a private upper layer of its own. False: bound read-only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootSpec:
+class RootSpec(Struct, frozen=True, kw_only=True):
     """The container's root: an overlay of ``lower`` with a fresh private upper layer for each instance."""
 
     lower: str
@@ -167,8 +159,7 @@ class RootSpec:
     own state, which is masked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindMount:
+class BindMount(Struct, frozen=True, kw_only=True):
     """A volume, seen at ``target``."""
 
     source: str
@@ -186,8 +177,7 @@ class BindMount:
     """hostPath type "": a missing source becomes a directory 0755."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TmpfsMount:
+class TmpfsMount(Struct, frozen=True, kw_only=True):
     target: str
     size: int = 0
     mode: int = 0o755
@@ -196,16 +186,14 @@ class TmpfsMount:
 Mount: TypeAlias = BindMount | TmpfsMount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rlimit:
+class Rlimit(Struct, frozen=True, kw_only=True):
     resource: int
     """RLIMIT_* of setrlimit(2)."""
     soft: int
     hard: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Struct, frozen=True, kw_only=True):
     """Who the program is. Capability sets are bit masks (capabilities(7)); inheritable is always empty."""
 
     uid: int = 0
@@ -222,8 +210,7 @@ class Credentials:
     seccomp_flags: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSpec:
+class LogSpec(Struct, frozen=True, kw_only=True):
     directory: str
     """``<pod logs>/<container>``, made 0755 by the shim."""
     file: str
@@ -235,8 +222,7 @@ class LogSpec:
     max_files: int = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSpec:
+class ContainerSpec(Struct, frozen=True, kw_only=True):
     name: str
     attempt: int
     id: str
@@ -251,7 +237,7 @@ class ContainerSpec:
     """In mount order: sorted by number of components of the target."""
     masked_paths: tuple[str, ...] = ()
     readonly_paths: tuple[str, ...] = ()
-    credentials: Credentials = field(default_factory=Credentials)
+    credentials: Credentials = Credentials()
     privileged: bool = False
     """All devices of the host in /dev, /sys and /sys/fs/cgroup writable, no device filter, host cgroup namespace."""
     rlimits: tuple[Rlimit, ...] = ()
@@ -266,8 +252,7 @@ class ContainerSpec:
     """Absolute; a fresh empty file 0666 of the pod's generated-files tmpfs is bound there. Empty: none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecSpec:
+class ExecSpec(Struct, frozen=True, kw_only=True):
     """One more process in a running container, with its user, groups, capabilities, seccomp filter, environment,
     working directory and namespaces."""
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from nsrunner.sandbox.records import (
     ContainerExit,
@@ -198,8 +197,7 @@ Value: TypeAlias = "int | str | bytes | Fields"
 Fields: TypeAlias = Mapping[int, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     kind: Kind
     command: int
     """Id of the command that it is or answers; 0 in records."""

@@ -6,11 +6,10 @@ about 30 microseconds for a usual one.
 
 from __future__ import annotations
 
-import enum
 import struct
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import assert_never
+from typing import Final, assert_never
 
 from nsrunner.sandbox.spec import (
     BindMount,
@@ -33,75 +32,77 @@ from nsrunner.sandbox.wire import HEADER, I64, MAX_SPEC, U32, U64, Kind, Tag, Wi
 __all__ = ["SpecTag", "encode_container", "encode_exec", "encode_sandbox"]
 
 
-class SpecTag(enum.IntEnum):
-    RUN_DIR = 32
-    STATE_DIR = 33
-    LOGS_DIR = 34
-    LINKS_DIR = 35
-    OWNER_PID = 36
-    OWNER_START = 37
-    NETWORK = 38
-    IPC = 39
-    PID_MODE = 40
-    HOSTNAME = 41
-    ADDRESS = 42
-    SYSCTL = 43
-    VALUE = 44
-    VOLUME = 45
-    KIND = 46
-    TYPE = 47
-    SIZE = 48
-    FILE = 49
-    TARGET = 50
-    CONTENT = 51
-    MODE = 52
-    SHM_SIZE = 53
-    CGROUP = 54
-    OOM_SCORE_ADJ = 55
-    ROOT = 64
-    LOWER = 65
-    READ_ONLY = 66
-    SUBMOUNT = 67
-    OVERLAY = 68
-    PRIVATE = 69
-    ARG = 70
-    ENV = 71
-    CWD = 72
-    MOUNT = 73
-    SOURCE = 74
-    SUB_PATH = 75
-    RECURSIVE = 76
-    PROPAGATION = 77
-    CREATE = 78
-    MASKED = 79
-    READONLY = 80
-    CREDENTIALS = 81
-    USER = 82
-    GROUP = 83
-    SUPPLEMENTARY = 84
-    BOUNDING = 85
-    PERMITTED = 86
-    AMBIENT = 87
-    NO_NEW_PRIVS = 88
-    SECCOMP = 89
-    SECCOMP_FLAGS = 90
-    PRIVILEGED = 91
-    RLIMIT = 92
-    RESOURCE = 93
-    SOFT = 94
-    HARD = 95
-    TTY = 96
-    STDIN = 97
-    STDIN_ONCE = 98
-    LOG = 99
-    DIRECTORY = 100
-    FILE_NAME = 101
-    LINK = 102
-    MAX_SIZE = 103
-    MAX_FILES = 104
-    TERMINATION_PATH = 105
-    TIMEOUT_MS = 112
-    OUTPUT_LIMIT = 113
+class SpecTag:
+    """Tags of specs. Plain numbers: an enum of so many is slow to import."""
+
+    RUN_DIR: Final = 32
+    STATE_DIR: Final = 33
+    LOGS_DIR: Final = 34
+    LINKS_DIR: Final = 35
+    OWNER_PID: Final = 36
+    OWNER_START: Final = 37
+    NETWORK: Final = 38
+    IPC: Final = 39
+    PID_MODE: Final = 40
+    HOSTNAME: Final = 41
+    ADDRESS: Final = 42
+    SYSCTL: Final = 43
+    VALUE: Final = 44
+    VOLUME: Final = 45
+    KIND: Final = 46
+    TYPE: Final = 47
+    SIZE: Final = 48
+    FILE: Final = 49
+    TARGET: Final = 50
+    CONTENT: Final = 51
+    MODE: Final = 52
+    SHM_SIZE: Final = 53
+    CGROUP: Final = 54
+    OOM_SCORE_ADJ: Final = 55
+    ROOT: Final = 64
+    LOWER: Final = 65
+    READ_ONLY: Final = 66
+    SUBMOUNT: Final = 67
+    OVERLAY: Final = 68
+    PRIVATE: Final = 69
+    ARG: Final = 70
+    ENV: Final = 71
+    CWD: Final = 72
+    MOUNT: Final = 73
+    SOURCE: Final = 74
+    SUB_PATH: Final = 75
+    RECURSIVE: Final = 76
+    PROPAGATION: Final = 77
+    CREATE: Final = 78
+    MASKED: Final = 79
+    READONLY: Final = 80
+    CREDENTIALS: Final = 81
+    USER: Final = 82
+    GROUP: Final = 83
+    SUPPLEMENTARY: Final = 84
+    BOUNDING: Final = 85
+    PERMITTED: Final = 86
+    AMBIENT: Final = 87
+    NO_NEW_PRIVS: Final = 88
+    SECCOMP: Final = 89
+    SECCOMP_FLAGS: Final = 90
+    PRIVILEGED: Final = 91
+    RLIMIT: Final = 92
+    RESOURCE: Final = 93
+    SOFT: Final = 94
+    HARD: Final = 95
+    TTY: Final = 96
+    STDIN: Final = 97
+    STDIN_ONCE: Final = 98
+    LOG: Final = 99
+    DIRECTORY: Final = 100
+    FILE_NAME: Final = 101
+    LINK: Final = 102
+    MAX_SIZE: Final = 103
+    MAX_FILES: Final = 104
+    TERMINATION_PATH: Final = 105
+    TIMEOUT_MS: Final = 112
+    OUTPUT_LIMIT: Final = 113
 
 
 NETWORK_MODES = {"pod": 0, "host": 2}

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from nsrunner.errors import SandboxError, UsageError
@@ -143,7 +143,7 @@ class Performer:
             if container not in self._specs:
                 raise UsageError(f"container {container} is not valid for pod {name}: it has {', '.join(self._specs)}")
             raise UsageError(f'container "{container}" in pod "{name}" is not running')
-        spec = replace(plan_exec(live.id, argv), env=env)
+        spec = plan_exec(live.id, argv, env=env)
         return await self._sandbox.exec(spec, stdin=stdin, stdout=stdout, stderr=stderr)
 
     async def kill(self) -> None:

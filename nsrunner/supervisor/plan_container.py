@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from nsrunner.model.environment import EnvironmentContext, ValueFromError, environment
 from nsrunner.model.expansion import expand
@@ -83,17 +84,18 @@ def plan_exec(
     tty: bool = False,
     rows: int = 0,
     columns: int = 0,
+    env: tuple[str, ...] = (),
     timeout_ms: int = 0,
     output_limit: int = 0,
 ) -> ExecSpec:
-    """One more process in the container with this id."""
+    """One more process in the container with this id; ``env`` is added to the container's."""
     return ExecSpec(
         container_id=identity,
         argv=argv,
         tty=tty,
         rows=rows,
         columns=columns,
-        env=("TERM=xterm",) if tty else (),
+        env=("TERM=xterm", *env) if tty else env,
         timeout_ms=timeout_ms,
         output_limit=output_limit,
     )

@@ -11,12 +11,12 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace as replaced
+from msgspec.structs import replace
 
 from nsrunner.errors import SandboxError
 from nsrunner.model import load
@@ -68,9 +68,9 @@ def parse(spec: dict[str, Any]) -> Pod:
     data = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": spec}
     (document,) = load(json.dumps(data).encode(), "test")
     assert isinstance(document.object, Pod), document.errors
-    return replaced(
+    return replace(
         document.object,
-        metadata=replaced(document.object.metadata, uid=str(uuid.uuid4()), namespace="default"),
+        metadata=replace(document.object.metadata, uid=str(uuid.uuid4()), namespace="default"),
     )
 
 
