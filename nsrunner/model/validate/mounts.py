@@ -6,7 +6,7 @@ from typing import Final
 
 from nsrunner.model.path import Path
 from nsrunner.model.report import Report
-from nsrunner.model.types import AnyContainer, EphemeralContainer, Volume, VolumeMount
+from nsrunner.model.types import AnyContainer, Volume, VolumeMount
 
 __all__ = ["check_mounts", "check_relative_path"]
 
@@ -34,9 +34,6 @@ def check_mounts(container: AnyContainer, volumes: tuple[Volume, ...], path: Pat
         if any(device.device_path == mount.mount_path for device in container.volume_devices):
             report.invalid(here / "mountPath", mount.mount_path, "must not already exist as a path in volumeDevices")
         _check_sub_path(mount, here, report)
-        if isinstance(container, EphemeralContainer) and (mount.sub_path or mount.sub_path_expr):
-            field = "subPath" if mount.sub_path else "subPathExpr"
-            report.forbidden(here / field, "cannot be set for an Ephemeral Container")
         _check_propagation(mount, container, here, report)
         _check_recursive_read_only(mount, here, report)
     _check_devices(container, by_name, path / "volumeDevices", report)

@@ -143,8 +143,6 @@ def _check_handler(handler: Probe | LifecycleHandler, path: Path, report: Report
 
 
 def _check_http_get(action: HTTPGetAction, path: Path, report: Report) -> None:
-    if not action.path:
-        report.required(path / "path")
     _check_port(action.port, path / "port", report)
     if action.scheme not in ("HTTP", "HTTPS"):
         report.unsupported_value(path / "scheme", action.scheme, ("HTTP", "HTTPS"))

@@ -7,7 +7,7 @@ import pytest
 
 from nsrunner.model import would_fail
 from nsrunner.model.environment import EnvironmentContext
-from nsrunner.model.types import ConfigMap, ObjectMeta, Pod
+from nsrunner.model.types import ConfigMap, Container, ObjectMeta, Pod, PodSpec, SecurityContext
 
 MakePod = Callable[..., Pod]
 BAD = '"Busybox"'
@@ -307,3 +307,10 @@ def test_a_user_that_only_the_image_knows(make_pod: MakePod) -> None:
         )
         == ()
     )
+
+
+def test_a_pod_that_never_met_defaults() -> None:
+    context = SecurityContext(run_as_non_root=True, run_as_user=0)
+    pod = Pod(spec=PodSpec(containers=(Container(name="a", image="x", security_context=context),)))
+    (found,) = would_fail(pod)
+    assert found.reason == "CreateContainerConfigError"

@@ -28,6 +28,10 @@ RULE = {"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}
         ),
         ({"ports": [{"containerPort": 0}]}, [".ports[0].containerPort: Required value"]),
         (
+            {"ports": [{"containerPort": 65536}]},
+            [".ports[0].containerPort: Invalid value: 65536: must be between 1 and 65535, inclusive"],
+        ),
+        (
             {"ports": [{"containerPort": 1, "hostPort": -1}]},
             [".ports[0].hostPort: Invalid value: -1: must be between 1 and 65535, inclusive"],
         ),

@@ -50,6 +50,7 @@ def expression(operator: str, *values: str, key: str = "a") -> dict[str, Any]:
             ]
         },
         {"topologySpreadConstraints": [{**SPREAD, "minDomains": 1, "nodeTaintsPolicy": "Honor", "labelSelector": {}}]},
+        pods({"topologyKey": "zone", "namespaceSelector": {"matchExpressions": [expression("DoesNotExist")]}}),
         {"overhead": {"cpu": "100m"}},
         {"schedulingGates": [{"name": "a.b/c"}]},
     ],
