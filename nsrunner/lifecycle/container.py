@@ -10,8 +10,10 @@ Not modelled yet, each with its place: probes (an input that ends RUNNING with a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from nsrunner.lifecycle import records
 from nsrunner.lifecycle.backoff import try_restart

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, Now
 from nsrunner.lifecycle.outbox import Outbox

@@ -6,7 +6,6 @@ The place where probes will say what ``started`` and ``ready`` are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from msgspec import structs
@@ -50,7 +49,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
     A terminal phase is sticky, and withheld until nothing can be running any more.
     """
     if value.rejected:
-        return replace(value, phase=FAILED)
+        return structs.replace(value, phase=FAILED)
     statuses = _statuses(pod, plan, value)
     finished = value.state in FINISHED
     phase = value.phase
@@ -68,7 +67,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
         before=value.conditions,
         wall=wall,
     )
-    return replace(value, phase=phase, conditions=conditions)
+    return structs.replace(value, phase=phase, conditions=conditions)
 
 
 def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> PodStatus:

@@ -8,7 +8,6 @@ id beside it. Everything derived (statuses, most of the conditions) is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, get_args
 
@@ -90,8 +89,7 @@ class PodState(Enum):
     REMOVED = "Removed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a container."""
 
     attempt: int
@@ -110,8 +108,7 @@ class Instance:
     """Record and log are gone; only the status still tells of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerValue:
+class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one container of the spec."""
 
     state: ContainerState = ContainerState.IDLE
@@ -136,8 +133,7 @@ class ContainerValue:
     image_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a published pod condition."""
 
     type: str
@@ -149,10 +145,9 @@ class Condition:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodValue:
+class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     state: PodState = PodState.NEW
-    containers: dict[str, ContainerValue] = field(default_factory=dict)
+    containers: dict[str, ContainerValue] = {}
     """By name: init containers and regular containers in spec order."""
     queue: tuple[str, ...] = ()
     """Containers in QUEUED, in the order of their turn."""
@@ -174,7 +169,7 @@ class PodValue:
     """Of the status; with a reason the pod ends as Failed."""
     message: str = ""
     conditions: tuple[Condition, ...] = ()
-    pulls: dict[str, PullBackOff] = field(default_factory=dict)
+    pulls: dict[str, PullBackOff] = {}
     """Failed images, by name of the image."""
     next_id: int = 1
     """Of the next command."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from nsrunner.lifecycle import records
 from nsrunner.lifecycle.events import ContainerExited, ContainerFailed
