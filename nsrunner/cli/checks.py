@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from ..sandbox import probe
+from ..errors import HostError
+from ..sandbox import native, probe
 
 __all__ = ["Check", "examine"]
 
@@ -35,8 +36,9 @@ def examine() -> list[Check]:
     Without root most of them could only say that root is needed: then they are left out.
     """
     if os.geteuid() != 0:
-        return [_kernel(), _root(), *_tools()]
+        return [_installation(), _kernel(), _root(), *_tools()]
     return [
+        _installation(),
         _kernel(),
         _root(),
         *_namespaces(),
@@ -65,6 +67,24 @@ def _kernel() -> Check:
         problem=f"Linux {release} is older than {OLDEST_KERNEL[0]}.{OLDEST_KERNEL[1]}" if too_old else None,
         lost="pods need pidfds, clone3 and close_range",
         remedy="install a newer kernel; Debian 11 and later have one",
+    )
+
+
+def _installation() -> Check:
+    problem = None
+    try:
+        native.load()
+        for helper in ("nsrunner-shim", "nsrunner-pause"):
+            native.executable(helper)
+    except (HostError, OSError) as error:
+        problem = str(error)
+    return Check(
+        name="nsrunner",
+        needed=True,
+        found="its C extension and its two helpers are in place",
+        problem=problem,
+        lost="nothing can be run",
+        remedy="install the package again: pip install --force-reinstall nsrunner",
     )
 
 

@@ -9,8 +9,6 @@ __all__ = [
     "FAILED",
     "INTERNAL",
     "INTERRUPTED",
-    "NOT_EXECUTABLE",
-    "NOT_FOUND",
     "OK",
     "TERMINATED",
     "TIMEOUT",
@@ -26,8 +24,6 @@ TIMEOUT: Final = 124
 """``run --timeout`` (the number of timeout(1))."""
 INTERNAL: Final = 125
 """nsrunner itself, or the host, failed; not the pod (the number of podman and env(1))."""
-NOT_EXECUTABLE: Final = 126
-NOT_FOUND: Final = 127
 INTERRUPTED: Final = 130
 """128 + SIGINT."""
 BROKEN_PIPE: Final = 141

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from nsrunner.cli import checks
+from nsrunner.errors import HostError
 from nsrunner.sandbox import probe
 
 
@@ -20,8 +21,12 @@ def test_every_check_says_what_to_do() -> None:
 def test_without_root_only_what_can_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     found = {check.name: check for check in checks.examine()}
-    assert list(found) == ["kernel", "root", "nft", "skopeo", "umoci"]
+    assert list(found) == ["nsrunner", "kernel", "root", "nft", "skopeo", "umoci"]
     assert found["root"].problem == "uid 1000"
+
+
+def _broken() -> None:
+    raise HostError("the extension cannot be loaded")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +46,9 @@ def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(checks, "_cgroup2_mounts", list)
     monkeypatch.setattr(checks, "_effective", lambda: 0)
     monkeypatch.setattr(checks.shutil, "which", lambda program, path: None)
+    monkeypatch.setattr(checks.native, "load", _broken)
     found = {check.name: check for check in checks.examine()}
+    assert found["nsrunner"].problem == "the extension cannot be loaded"
     assert {name for name, check in found.items() if check.problem is None} <= {"kernel", "root"}
     assert found["namespaces"].problem == "; ".join(
         f"{name}: unshare: Operation not permitted" for name in ("mount", "cgroup", "uts", "ipc", "pid", "net")

@@ -7,41 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nsrunner.cli.complete import candidates
 from nsrunner.cli.completion import SCRIPTS
-from nsrunner.cli.main import VERBS, main
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        ([""], list(VERBS)),
-        (["v"], ["validate", "version"]),
-        (["--v"], ["--version"]),
-        (["help", "r"], ["run"]),
-        (["help", "run", ""], []),
-        (["frob", ""], []),
-        (["completion", ""], ["bash", "fish", "zsh"]),
-        (["completion", "bash", ""], []),
-        (["run", ""], [":files"]),
-        (["run", "a.yaml", ""], [":files"]),
-        (["run", "--timeout", ""], []),
-        (["run", "--image-fallback", ""], ["host"]),
-        (["run", "-o", ""], ["json"]),
-        (["run", "--ti"], ["--timeout", "--timestamps"]),
-        (["run", "--timeout", "5", "--ti"], ["--timestamps"]),
-        (["exec", "web", "--", ""], []),
-    ],
-)
-def test_candidates(words: list[str], offered: list[str]) -> None:
-    assert candidates(words) == offered
-
-
-def test_the_hidden_verb(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["__complete", "--", "completion", "f"]) == 0
-    assert capsys.readouterr().out == "fish\n"
-    assert main(["__complete"]) == 0
-    assert capsys.readouterr().out.split() == list(VERBS)
+from nsrunner.cli.main import main
 
 
 @pytest.mark.parametrize("shell", sorted(SCRIPTS))

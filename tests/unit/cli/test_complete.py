@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nsrunner.cli.complete import candidates
+from nsrunner.cli.main import VERBS, main
+from unit.cli.published_pods import RUNNING, PublishedPod, container
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ([""], list(VERBS)),
+        (["v"], ["validate", "version"]),
+        (["--v"], ["--version"]),
+        (["help", "r"], ["run"]),
+        (["help", "run", ""], []),
+        (["frob", ""], []),
+        (["completion", ""], ["bash", "fish", "zsh"]),
+        (["completion", "bash", ""], []),
+        (["run", ""], [":files"]),
+        (["run", "a.yaml", ""], [":files"]),
+        (["run", "-", ""], [":files"]),
+        (["run", "--timeout", ""], []),
+        (["run", "--image-fallback", ""], ["host"]),
+        (["run", "-o", ""], ["json"]),
+        (["run", "--ti"], ["--timeout", "--timestamps"]),
+        (["run", "--timeout", "5", "--ti"], ["--timestamps"]),
+        (["exec", "web", "--", ""], []),
+        (["doctor", ""], []),
+    ],
+)
+def test_words(words: list[str], offered: list[str]) -> None:
+    assert candidates(words) == offered
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["logs", ""], ["db", "web"]),
+        (["exec", "w"], ["web"]),
+        (["exec", "-it", "web", "-c", ""], ["a", "b"]),
+        (["logs", "-c", ""], []),
+        (["logs", "web", ""], []),
+        (["ps", "-n", ""], ["default", "test"]),
+    ],
+)
+def test_running_pods(words: list[str], offered: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NSRUNNER_ROOT", str(tmp_path))
+    PublishedPod("web", "u1").publish(container("a", RUNNING), container("b", RUNNING))
+    PublishedPod("db", "u2", namespace="test").publish(container("d", RUNNING))
+    assert candidates(words) == offered
+
+
+def test_when_they_may_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NSRUNNER_ROOT", "relative")
+    assert candidates(["logs", ""]) == []
+
+
+def test_the_hidden_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["__complete", "--", "completion", "f"]) == 0
+    assert capsys.readouterr().out == "fish\n"
+    assert main(["__complete"]) == 0
+    assert capsys.readouterr().out.split() == list(VERBS)
