@@ -134,11 +134,7 @@ void nsr_owner_controller_went(struct nsr_shim *shim)
 
 void nsr_owner_begin(struct nsr_shim *shim)
 {
-	pid_t parent = getppid();
-
 	shim->owner = (struct nsr_owner){.owner_fd = -1, .peer_fd = -1, .owner.fd = -1, .peer.fd = -1};
-	/* Until a controller comes, whoever started the shim stands for it. */
-	if (parent > 1)
-		watch_peer(shim, (int)syscall(SYS_pidfd_open, parent, 0));
+	/* Nobody stands for the pod yet: the parent is a passing one (nsr_shim_spawn), and its end means nothing. */
 	nsr_timer_arm(&shim->loop, &shim->owner.lonely, NSR_LONELY_MS, on_lonely);
 }
