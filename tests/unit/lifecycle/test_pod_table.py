@@ -272,6 +272,16 @@ def test_5_never_what_ran_once_is_not_run_again() -> None:
     )
 
 
+def test_27_the_records_of_init_containers_stay_when_no_sandbox_follows() -> None:
+    play = Play(make_pod("c", init=["i"], policy="Never")).begin()
+    play.run("i")
+    play.exit("i", 0)
+    play.run("c")
+    assert play.sandbox_died() == ["stop sandbox 0"]
+    play.sandbox_stopped()
+    assert play.state_of("i") == "terminated 0 Completed"
+
+
 def test_5_never_but_nothing_ran_yet() -> None:
     play = Play(make_pod("c", policy="Never")).begin()
     assert play.sandbox_died() == ["stop sandbox 0"]
@@ -326,6 +336,28 @@ def test_an_exit_seen_after_the_sandbox_died_corrects_the_record() -> None:
     assert play.phase == "Succeeded"
     assert play.exit("c", 9) == []
     assert play.phase == "Succeeded"
+
+
+def test_12_an_exit_seen_after_the_end_no_longer_changes_the_phase() -> None:
+    play = Play(make_pod("c", policy="Never")).begin()
+    play.run("c")
+    play.sandbox_died()
+    play.sandbox_stopped()
+    assert play.phase == "Failed"
+    assert play.exit("c", 0) == []
+    assert (play.state_of("c"), play.phase) == ("terminated 0 Completed", "Failed")
+
+
+def test_11_a_restart_count_survives_the_purge_of_init_containers() -> None:
+    play = Play(make_pod("c", init=["i"])).begin()
+    play.run("i")
+    play.exit("i", 1)
+    play.run("i")
+    assert play.sandbox_died() == ["remove i/0", "remove i/1", "stop sandbox 0"]
+    assert (play.status_of("i").restart_count, play.state_of("i")) == (1, "terminated 137 ContainerStatusUnknown")
+    play.sandbox_stopped()
+    play.sandbox()
+    assert play.image("i") == ["start i/2"]
 
 
 @pytest.mark.parametrize("stage", ["pull", "pull wait", "create wait", "back off"])
