@@ -30,7 +30,7 @@ def test_every_state_is_reached_and_left() -> None:
 @pytest.mark.parametrize("pair", [pair for pair, entry in TABLE.items() if entry is BUG], ids=str)
 def test_what_cannot_happen_raises_and_says_what(pair: tuple[ContainerState, type]) -> None:
     state, kind = pair
-    event = object.__new__(kind)
+    event: object = object.__new__(kind)
     out = Outbox(1, {})
     at = Step(plan_of(make_pod("c")).containers["c"], instant(0), out)
     with pytest.raises(IllegalEvent) as caught:

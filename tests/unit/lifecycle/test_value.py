@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -79,7 +79,7 @@ values = st.builds(
     pulls=st.dictionaries(texts, st.builds(PullBackOff, delay=times, failed=times, error=texts), max_size=2),
     next_id=counts,
 )
-commands = st.lists(st.from_type(AnsweredCommand), max_size=5).map(
+commands = st.lists(st.one_of([st.from_type(kind) for kind in get_args(AnsweredCommand)]), max_size=5).map(
     lambda found: {command.id: command for command in found}
 )
 
