@@ -12,8 +12,10 @@ from typing import Any
 
 from nsrunner.errors import HostError, SandboxError
 from nsrunner.sandbox.transport import SEALS
+from nsrunner.sandbox.wire import VERSION
 
 __all__ = [
+    "check_helpers",
     "check_spec",
     "device_filter_works",
     "executable",
@@ -91,6 +93,21 @@ def executable(name: str) -> int:
     finally:
         os.close(source)
     return fd
+
+
+def check_helpers() -> None:
+    """Whether the shim can be run and speaks this version's protocol: to be asked when one that was started is silent.
+    Raises HostError with what is wrong; takes some milliseconds."""
+    import subprocess
+
+    path = _find("nsrunner-shim")
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise HostError(f"{path} cannot be run: {error}") from None
+    words = done.stdout.split()
+    if words[-2:] != ["protocol", str(VERSION)]:
+        raise HostError(f"{path} is of another version ({done.stdout.strip()}): install nsrunner again")
 
 
 def spawn_shim(listener: int) -> int:

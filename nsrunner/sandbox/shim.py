@@ -61,9 +61,10 @@ class Shim(Connection):
             pid = native.spawn_shim(listener.fileno())
             try:
                 return await cls(run_dir, transport.dial(run_dir, blocking=False))._greet(Role.CONTROLLER, within)
-            except BaseException:
-                # Nobody would ever speak to it.
-                os.kill(pid, signals.SIGKILL)
+            except BaseException as error:
+                _end_speechless(pid)
+                if isinstance(error, SandboxError):
+                    await asyncio.to_thread(native.check_helpers)
                 raise
 
     @classmethod
@@ -189,6 +190,14 @@ class Shim(Connection):
         while (record := await self._records.get()) is not None:
             yield record
         self._records.put_nowait(None)  # for whoever iterates again
+
+
+def _end_speechless(pid: int) -> None:
+    """A shim that nobody would ever speak to; it may have ended by itself."""
+    try:
+        os.kill(pid, signals.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 class Shims:

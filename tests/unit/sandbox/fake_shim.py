@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from nsrunner.sandbox import transport, wire
+from nsrunner.sandbox.shim import Shim
 from nsrunner.sandbox.wire import Kind, Message, Tag
 
 
@@ -80,3 +83,20 @@ class FakeShim:
         self._listener.close()
         if self._error is not None and error is None:
             raise self._error
+
+
+def play(run_dir: Path, script: Callable[[Peer], None], test: Callable[[Shim], Coroutine[None, None, None]]) -> None:
+    """Runs ``test`` with a connected client; no descriptor may stay open."""
+
+    async def main() -> None:
+        async with asyncio.timeout(10):
+            shim = await Shim.connect(str(run_dir), controller=True)
+            try:
+                await test(shim)
+            finally:
+                await shim.close()
+
+    before = set(os.listdir("/proc/self/fd"))
+    with FakeShim(str(run_dir), script):
+        asyncio.run(main())
+    assert set(os.listdir("/proc/self/fd")) == before
