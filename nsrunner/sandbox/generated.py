@@ -7,8 +7,9 @@ Values that reach these files come from a manifest: whatever could start a new l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = [
     "ControlCharacter",
@@ -88,8 +89,7 @@ def hosts_file(
 # --- /etc/resolv.conf -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolver:
+class Resolver(Struct, frozen=True, kw_only=True):
     """What a resolv.conf says."""
 
     nameservers: tuple[str, ...] = ()
@@ -97,10 +97,9 @@ class Resolver:
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvConf:
+class ResolvConf(Struct, frozen=True, kw_only=True):
     content: bytes
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
     """Messages of DNSConfigForming events: what was left out."""
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import socket
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.errors import HostError
 from nsrunner.sandbox import cgroups, native, security
@@ -22,8 +23,7 @@ _PROBES: Final = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"
 """Documentation addresses: they lie behind the default route. Nothing is sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostFacts:
+class HostFacts(Struct, frozen=True, kw_only=True):
     hostname: str
     ips: tuple[str, ...]
     """Source addresses of the default routes, IPv4 first; 127.0.0.1 when there is none."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.host import HostFacts
@@ -20,8 +22,7 @@ HOST = "host"
 ROOTFS = "rootfs:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRoot:
+class ImageRoot(Struct, frozen=True, kw_only=True):
     """An image that is present, with what its configuration says."""
 
     image: str
@@ -34,7 +35,7 @@ class ImageRoot:
     working_dir: str = ""
     image_id: str = ""
     """For status.containerStatuses[].imageID."""
-    users: Users = field(default_factory=Users)
+    users: Users = Users()
     """What its /etc/passwd and /etc/group say."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.model import capabilities
 
@@ -99,8 +100,7 @@ DEFAULT: Final = mask(
 """What containerd gives."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilitySets:
+class CapabilitySets(Struct, frozen=True, kw_only=True):
     bounding: int
     permitted: int
     """Also the effective set."""

@@ -11,9 +11,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.spec import Owner, PodPaths
@@ -23,8 +24,7 @@ __all__ = ["RegisteredPod", "Roots", "alive", "locked", "register", "registered"
 NAME = "pod.json"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roots:
+class Roots(Struct, frozen=True, kw_only=True):
     """The directories of one installation. Two with different roots know nothing of each other."""
 
     run: str = "/run/nsrunner"
@@ -64,8 +64,7 @@ class Roots:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisteredPod:
+class RegisteredPod(Struct, frozen=True, kw_only=True):
     uid: str
     namespace: str
     name: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = ["MAX_ID", "ImageUser", "UserError", "Users", "lookup", "read_users"]
 
@@ -24,16 +25,14 @@ class UserError(ValueError):
     """An image's user that its root does not know, or that is no user."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Users:
+class Users(Struct, frozen=True, kw_only=True):
     """The text of both files; empty where there is none."""
 
     passwd: str = ""
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageUser:
+class ImageUser(Struct, frozen=True, kw_only=True):
     uid: int
     gid: int
     groups: tuple[int, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from nsrunner.model.types import Pod
 from nsrunner.sandbox import generated
@@ -16,8 +16,7 @@ _FQDN_MAX = 64
 """Of the kernel: __NEW_UTS_LEN."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(Struct, frozen=True, kw_only=True):
     hostname: str
     """Short."""
     domain: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import resource
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeVar
+
+from msgspec import Struct
 
 from nsrunner.errors import HostError
 from nsrunner.model.qos import qos_class
@@ -26,8 +27,7 @@ _NOFILE: Final = (1024, 524288)
 _UNCONFINED: Final = Program(b"", 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Security:
+class Security(Struct, frozen=True, kw_only=True):
     credentials: Credentials
     privileged: bool
     readonly_root: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from nsrunner.errors import NsrunnerError
 from nsrunner.sandbox.host import HostFacts
@@ -22,8 +22,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """What this machine and its configuration add to a pod's own words."""
 
     facts: HostFacts
@@ -52,8 +51,7 @@ class CreateError(NsrunnerError):
     """The container cannot be created: CreateContainerError. For a sandbox: FailedCreatePodSandBox."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanWarning:
+class PlanWarning(Struct, frozen=True, kw_only=True):
     """To be published as a Warning event."""
 
     reason: str
@@ -61,16 +59,14 @@ class PlanWarning:
     container: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class Rejection(Struct, frozen=True, kw_only=True):
     """The node refuses the pod: lifecycle.events.PodRejected."""
 
     reason: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxPlan:
+class SandboxPlan(Struct, frozen=True, kw_only=True):
     spec: SandboxSpec
     pod_ips: tuple[str, ...]
     """status.podIPs; the host's with hostNetwork."""
@@ -79,7 +75,6 @@ class SandboxPlan:
     warnings: tuple[PlanWarning, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerPlan:
+class ContainerPlan(Struct, frozen=True, kw_only=True):
     spec: ContainerSpec
     warnings: tuple[PlanWarning, ...] = ()
