@@ -76,19 +76,24 @@ static void lose(struct nsr_log *log, size_t length, int err)
 	log->lost_errno = err;
 }
 
-/* All of it or nothing, so that a full disk never leaves half a line for the next one to be glued to. */
+/* Whole lines only, so that a full disk never leaves half of one for the next to be glued to. */
 static bool append(struct nsr_log *log, const void *data, size_t length)
 {
 	ssize_t written = write(log->fd, data, length);
+	const uint8_t *last;
+	size_t kept;
 
 	if (written == (ssize_t)length) {
 		log->size += written;
 		return true;
 	}
-	/* A short write to a file says that the rest does not fit. Cutting what went in cannot need space. */
-	lose(log, length, written < 0 ? errno : ENOSPC);
+	last = written > 0 ? memrchr(data, '\n', (size_t)written) : NULL;
+	kept = last ? (size_t)(last - (const uint8_t *)data) + 1 : 0;
+	log->size += (int64_t)kept;
+	/* A short write to a file says that the rest does not fit. Cutting the begun line off cannot need space. */
 	if (written > 0)
 		(void)!ftruncate(log->fd, log->size);
+	lose(log, length - kept, written < 0 ? errno : ENOSPC);
 	return false;
 }
 

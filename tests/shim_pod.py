@@ -37,7 +37,7 @@ class Pod:
         self.logs = root / "log" / "pods" / uid
         self.links = root / "log" / "containers"
         top = cgroup2()
-        self.cgroup = top / f"nsrunner-test-{os.getpid()}" / uid if top else None
+        self.cgroup = top / f"nsrunner-test-{root.name}" / uid if top else None
 
     def sandbox(self, attempt: int = 1, owner: int = 0, extra: Fields = ()) -> bytes:
         return envelope(
