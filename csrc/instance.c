@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "shim.h"
@@ -33,22 +32,6 @@ bool nsr_instances_alive(const struct nsr_shim *shim)
 	return false;
 }
 
-void nsr_instance_close_stdin(struct nsr_instance *instance)
-{
-	nsr_watch_remove(&instance->shim->loop, &instance->stdin_watch);
-	nsr_close(&instance->stdin_fd);
-}
-
-static void close_streams(struct nsr_instance *instance)
-{
-	for (int i = 0; i < 3; i++)
-		nsr_close(&instance->stdio[i]);
-	nsr_output_finish(&instance->output[0]); /* with a tty, output[0].fd is the console */
-	nsr_output_finish(&instance->output[1]);
-	instance->console = -1;
-	nsr_instance_close_stdin(instance);
-}
-
 static void free_instance(struct nsr_instance *instance)
 {
 	struct nsr_shim *shim = instance->shim;
@@ -62,61 +45,6 @@ static void free_instance(struct nsr_instance *instance)
 	nsr_log_close(&instance->log);
 	nsr_container_spec_free(instance->spec);
 	free(instance);
-}
-
-static void on_stdin_writable(struct nsr_watch *watch, uint32_t events)
-{
-	struct nsr_instance *instance = nsr_container_of(watch, struct nsr_instance, stdin_watch);
-
-	nsr_watch_change(&instance->shim->loop, watch, 0);
-	if (events & EPOLLERR) /* every reader of the pipe is gone */
-		nsr_instance_close_stdin(instance);
-	nsr_attached_feed(instance);
-}
-
-static int open_stdin(struct nsr_instance *instance, int fd)
-{
-	int r = fd < 0 ? -errno : nsr_set_nonblocking(fd);
-
-	instance->stdin_fd = fd;
-	return r < 0 ? r : nsr_watch_add(&instance->shim->loop, &instance->stdin_watch, fd, 0, on_stdin_writable);
-}
-
-/* Pipes for what is not a tty: the container's ends into stdio, the shim's into output and stdin_fd. */
-static int open_pipes(struct nsr_instance *instance)
-{
-	int ends[2], r;
-
-	if (!instance->spec->stdin_open) {
-		instance->stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (instance->stdio[0] < 0)
-			return -errno;
-	} else {
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return -errno;
-		instance->stdio[0] = ends[0];
-		r = open_stdin(instance, ends[1]);
-		if (r < 0)
-			return r;
-	}
-	for (int i = 0; i < 2; i++) {
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return -errno;
-		instance->stdio[i + 1] = ends[1];
-		r = nsr_output_open(&instance->output[i], instance, ends[0], i == 0 ? NSR_STREAM_STDOUT : NSR_STREAM_STDERR);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int open_console(struct nsr_instance *instance, int console)
-{
-	int r = nsr_output_open(&instance->output[0], instance, console, NSR_STREAM_STDOUT);
-
-	instance->console = console;
-	/* A descriptor of its own for input: epoll keeps one entry a descriptor. */
-	return r < 0 || !instance->spec->stdin_open ? r : open_stdin(instance, fcntl(console, F_DUPFD_CLOEXEC, 0));
 }
 
 static void running(struct nsr_instance *instance)
@@ -142,7 +70,7 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 	instance->container.pid = process->pid;
 	instance->container.pidfd = steal_fd(&process->pidfd);
 	if (progress == NSR_RUNNING && process->console >= 0) {
-		int r = open_console(instance, steal_fd(&process->console));
+		int r = nsr_streams_open_console(instance, steal_fd(&process->console));
 
 		if (r < 0) {
 			(void)nsr_fail(&instance->error, NSR_STEP_CONSOLE, -r, "");
@@ -180,7 +108,7 @@ static void undo_start(struct nsr_instance *instance)
 {
 	struct nsr_error ignored; /* the first error is the one to tell; leftovers go with the pod */
 
-	close_streams(instance);
+	nsr_streams_close(instance);
 	nsr_log_close(&instance->log);
 	nsr_close(&instance->container.cgroup_fd);
 	nsr_close(&instance->container.pidfd);
@@ -225,7 +153,7 @@ int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply repl
 	shim->instances = instance;
 	r = nsr_log_open(&instance->log, shim->pod.logs_fd, shim->spec->logs_dir, &spec->log, e);
 	if (r == 0 && !spec->tty) {
-		r = open_pipes(instance);
+		r = nsr_streams_open_pipes(instance);
 		if (r < 0)
 			(void)nsr_fail(e, NSR_STEP_PIPE, -r, "");
 	}
@@ -294,7 +222,7 @@ static void ended(struct nsr_instance *instance)
 		undo_start(instance);
 		nsr_answer_error(shim, &reply, &error);
 	} else {
-		close_streams(instance);
+		nsr_streams_close(instance);
 		nsr_attached_instance_ended(instance);
 		record_exit(instance);
 		nsr_log_close(&instance->log);
@@ -409,13 +337,4 @@ int nsr_instance_remove(struct nsr_instance *instance, struct nsr_error *e)
 	if (r == 0)
 		free_instance(instance);
 	return r;
-}
-
-int nsr_console_resize(int console, uint32_t rows, uint32_t columns)
-{
-	struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
-
-	if (rows > UINT16_MAX || columns > UINT16_MAX)
-		return -EINVAL;
-	return ioctl(console, TIOCSWINSZ, &size) < 0 ? -errno : 0;
 }

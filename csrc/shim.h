@@ -4,7 +4,8 @@
  *   commands.c   a message becomes a call of one of the files below, and its answer
  *   answers.c    first answers, for repeated commands        records.c   exits and results, until acknowledged
  *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life
- *   output.c     a container's output: log and attached      attach.c    who is attached
+ *   streams.c    its standard streams                        output.c    what it writes: log and attached
+ *   attach.c     who is attached and feeds its stdin
  *   exec_session.c execs                                      spawning.c  a process on its way to execve; reaping
  *   owner.c      whose pod it is
  *
@@ -197,6 +198,14 @@ bool nsr_instance_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code); 
 bool nsr_instances_alive(const struct nsr_shim *shim);
 /* A dead one: logs, link, layers. */
 int nsr_instance_remove(struct nsr_instance *instance, struct nsr_error *e);
+
+/* --- streams.c --- */
+
+/* Without a tty: the container's ends into stdio, the shim's into output and stdin_fd. What is open on failure is the caller's. */
+int nsr_streams_open_pipes(struct nsr_instance *instance);
+int nsr_streams_open_console(struct nsr_instance *instance, int console);
+/* Takes what the container wrote last. */
+void nsr_streams_close(struct nsr_instance *instance);
 void nsr_instance_close_stdin(struct nsr_instance *instance);
 int nsr_console_resize(int console, uint32_t rows, uint32_t columns);
 
