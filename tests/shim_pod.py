@@ -114,7 +114,9 @@ class Pod:
         assert answer.kind == "OK", answer
         return int(answer.PID)
 
-    def execute(self, peer: Peer, name: str, *argv: str, extra: Fields = (("OUTPUT_LIMIT", 4096),)) -> tuple[int, bytes]:
+    def execute(
+        self, peer: Peer, name: str, *argv: str, extra: Fields = (("OUTPUT_LIMIT", 4096),)
+    ) -> tuple[int, bytes]:
         """Exit code and output of an exec that the shim collects from."""
         answer = peer.call_spec("EXEC", self.execution(name, *argv, extra=extra))
         assert answer.kind == "OK", answer

@@ -49,7 +49,10 @@ def contents(path: Path) -> bytes:
 
 
 def test_binary_output_comes_back_as_it_was(pod: Pod, peer: Peer) -> None:
-    script = "head -c 3000000 /dev/urandom | tr -d '\\r' | tee /dev/stderr 2>/tmp/copy; sha256sum < /tmp/copy > /dev/termination-log"
+    script = (
+        "head -c 3000000 /dev/urandom | tr -d '\\r' | tee /dev/stderr 2>/tmp/copy;"
+        " sha256sum < /tmp/copy > /dev/termination-log"
+    )
     pod.start(peer, "web", "/bin/sh", "-c", script, max_size=-1)
     digest = peer.record("CONTAINER_EXITED").MESSAGE.split()[0].decode()
     assert hashlib.sha256(contents(pod.logs / "web" / "0.log")).hexdigest() == digest
@@ -95,7 +98,7 @@ def test_a_full_disk_blocks_no_container(pod: Pod, shim: Shim, peer: Peer) -> No
 def test_a_flood_makes_the_shim_no_larger(pod: Pod, shim: Shim, peer: Peer) -> None:
     def resident() -> int:
         rollup = Path(f"/proc/{shim.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Rss:\s+(\d+)", rollup, re.M).group(1)) << 10  # type: ignore[union-attr] # always there
+        return int(re.search(r"^Rss:\s+(\d+)", rollup, re.MULTILINE).group(1)) << 10  # type: ignore[union-attr] # always there
 
     before = resident()
     script = "head -c 40000000 /dev/zero >&2 & yes | head -c 40000000; wait"

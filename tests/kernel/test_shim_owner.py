@@ -42,7 +42,10 @@ def owner() -> Iterator[subprocess.Popen[bytes]]:
 
 def populate(pod: Pod, peer: Peer) -> list[int]:
     """A pod with a bit of everything. Pidfds of its processes."""
-    pids = [pod.start(peer, name, "/bin/sh", "-c", "trap '' TERM HUP INT; sleep 1000 & while :; do sleep 1; done") for name in "ab"]
+    pids = [
+        pod.start(peer, name, "/bin/sh", "-c", "trap '' TERM HUP INT; sleep 1000 & while :; do sleep 1; done")
+        for name in "ab"
+    ]
     exec_spec = pod.execution("a", "/bin/sh", "-c", "setsid sleep 1000 & sleep 1000", extra=[("OUTPUT_LIMIT", 1)])
     pids.append(peer.call_spec("EXEC", exec_spec).PID)
     return [os.pidfd_open(pid) for pid in pids]
@@ -147,9 +150,19 @@ def test_a_daemons_pod_stays_without_its_daemon(pod: Pod, shim: Shim) -> None:
     assert pod.left() == []
 
 
+WAITING = """
+import sys, time
+sys.path[:0] = {path!r}
+from raw_shim import Peer
+peer = Peer({socket!r})
+print("up", flush=True)
+time.sleep(1000)
+"""
+
+
 def test_a_shim_whose_controller_died_before_there_was_a_sandbox_ends(pod: Pod, shim: Shim) -> None:
-    program = "import socket, struct, sys, time\nsys.path[:0] = {!r}\nfrom raw_shim import Peer\nPeer({!r})\nprint('up', flush=True)\ntime.sleep(1000)"
-    process = subprocess.Popen([sys.executable, "-c", program.format(sys.path, shim.path)], stdout=subprocess.PIPE)
+    program = WAITING.format(path=sys.path, socket=shim.path)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"up\n"
     began = time.monotonic()

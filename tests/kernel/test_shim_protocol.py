@@ -55,7 +55,7 @@ def test_a_container_runs_and_its_exit_is_recorded(pod: Pod, peer: Peer) -> None
     pid = pod.start(peer, "web", "/bin/sh", "-c", script)
     assert pid != pause
     record = peer.record("CONTAINER_EXITED")
-    assert (record.NAME, record.CONTAINER_ID, record.ATTEMPT) == ("web", pod.id("web"), 0)
+    assert ("web", pod.id("web"), 0) == (record.NAME, record.CONTAINER_ID, record.ATTEMPT)
     assert (record.EXIT_CODE, record.OOM_KILLED, record.MESSAGE) == (3, 0, b"bye")
     assert 0 < record.STARTED["BOOTTIME_NS"] <= record.FINISHED["BOOTTIME_NS"]
     assert abs(record.FINISHED["REALTIME_NS"] / 1e9 - os.stat(pod.logs / "web" / "0.log").st_mtime) < 5
@@ -66,7 +66,10 @@ def test_a_container_runs_and_its_exit_is_recorded(pod: Pod, peer: Peer) -> None
 
 def test_start_may_be_sent_before_the_sandbox_is_there(pod: Pod, peer: Peer) -> None:
     specs = [sealed(pod.sandbox()), sealed(pod.container("a", "/bin/true")), sealed(pod.container("b", "/bin/true"))]
-    ids = [peer.send(kind, (), [fd]) for kind, fd in zip(("CREATE_SANDBOX", "START_CONTAINER", "START_CONTAINER"), specs)]
+    ids = [
+        peer.send(kind, (), [fd])
+        for kind, fd in zip(("CREATE_SANDBOX", "START_CONTAINER", "START_CONTAINER"), specs, strict=True)
+    ]
     assert [peer.answer(id).kind for id in ids] == ["OK", "OK", "OK"]
     assert {peer.record("CONTAINER_EXITED").NAME for _ in "ab"} == {"a", "b"}
     for fd in specs:
@@ -210,7 +213,7 @@ def test_the_newer_controller_takes_over_and_gets_what_is_unacknowledged(pod: Po
     pod.start(peer, "c", "/bin/sleep", "1000")
     newer = Peer(shim.path)
     assert peer.closed()
-    assert newer.welcome.UID == pod.uid and newer.welcome.ATTEMPT == 1
+    assert pod.uid == newer.welcome.UID and newer.welcome.ATTEMPT == 1
     assert [m.NAME for m in newer.running] == ["c"]
     again = newer.record("CONTAINER_EXITED", acknowledge=False)
     assert (again.RECORD, again.NAME) == (first.RECORD, "a")

@@ -86,7 +86,9 @@ def test_exec_with_collected_output(pod: Pod, peer: Peer, client: Peer) -> None:
         code, output = pod.execute(who, "web", "/bin/sh", "-c", script)
         assert code == 4
         assert output == b"out\nerr\npod\n"
-    flood = pod.execute(peer, "web", "/bin/sh", "-c", "head -c 3000000 /dev/zero; exit 0", extra=[("OUTPUT_LIMIT", 1000)])
+    flood = pod.execute(
+        peer, "web", "/bin/sh", "-c", "head -c 3000000 /dev/zero; exit 0", extra=[("OUTPUT_LIMIT", 1000)]
+    )
     assert flood == (0, b"\0" * 1000)
     assert pod.execute(peer, "web", "/bin/sh", "-c", "kill -9 $$")[0] == 137
 
@@ -95,7 +97,9 @@ def test_exec_with_the_callers_streams(pod: Pod, client: Peer) -> None:
     stdin, write_in = os.pipe()
     read_out, stdout = os.pipe()
     read_err, stderr = os.pipe()
-    answer = client.call_spec("EXEC", pod.execution("web", "/bin/sh", "-c", "cat; echo done >&2"), [stdin, stdout, stderr])
+    answer = client.call_spec(
+        "EXEC", pod.execution("web", "/bin/sh", "-c", "cat; echo done >&2"), [stdin, stdout, stderr]
+    )
     assert answer.kind == "OK"
     for fd in (stdin, stdout, stderr):
         os.close(fd)
@@ -126,7 +130,7 @@ def test_a_time_limit_kills_the_whole_tree(pod: Pod, peer: Peer, client: Peer) -
     assert 0.15 < time.monotonic() - began < 5
     for fd in record.fds:
         os.close(fd)
-    code, output = pod.execute(peer, "web", "/bin/sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    _, output = pod.execute(peer, "web", "/bin/sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
     assert output.count(b"sleep") == 1  # the container's own
 
 
@@ -144,7 +148,9 @@ def test_a_background_child_delays_no_result_and_lives_on(pod: Pod, peer: Peer, 
 @pytest.mark.needs_cgroup2
 def test_a_clients_exec_ends_with_its_connection(pod: Pod, peer: Peer, client: Peer, shim: Shim) -> None:
     other = Peer(shim.path, CLIENT)
-    answer = other.call_spec("EXEC", pod.execution("web", "/bin/sh", "-c", "sleep 1001 & sleep 1002", extra=[("OUTPUT_LIMIT", 1)]))
+    answer = other.call_spec(
+        "EXEC", pod.execution("web", "/bin/sh", "-c", "sleep 1001 & sleep 1002", extra=[("OUTPUT_LIMIT", 1)])
+    )
     pidfd = os.pidfd_open(answer.PID)
     other.close()
     assert select.select([pidfd], [], [], 10)[0]
@@ -215,7 +221,9 @@ def attach(peer: Peer, pod: Pod, name: str, **ends: int) -> Message:
 
 
 def test_attach_sees_output_from_now_on_and_the_end(pod: Pod, peer: Peer, shim: Shim) -> None:
-    pod.start(peer, "web", "/bin/sh", "-c", "echo before; read line; echo $line; echo err >&2; exit 2", extra=[("STDIN", 1)])
+    pod.start(
+        peer, "web", "/bin/sh", "-c", "echo before; read line; echo $line; echo err >&2; exit 2", extra=[("STDIN", 1)]
+    )
     pod.wait_until_printed("web", "before")
     client = Peer(shim.path, CLIENT)
     stdin, write_in = os.pipe()
@@ -271,7 +279,8 @@ def test_stdin_once_ends_with_its_first_client(pod: Pod, peer: Peer, shim: Shim,
 
 
 def test_a_slow_client_is_dropped_and_nobody_waits(pod: Pod, peer: Peer, shim: Shim) -> None:
-    script = "read go; i=0; while [ $i -lt 60 ]; do head -c 100000 /dev/zero | tr '\\0' x; echo; i=$((i+1)); done; echo finished"
+    line = "head -c 100000 /dev/zero | tr '\\0' x; echo"
+    script = f"read go; i=0; while [ $i -lt 60 ]; do {line}; i=$((i+1)); done; echo finished"
     pod.start(peer, "web", "/bin/sh", "-c", script, extra=[("STDIN", 1)])
     slow = Peer(shim.path, CLIENT)
     quick = Peer(shim.path, CLIENT)
