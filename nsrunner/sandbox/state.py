@@ -114,10 +114,10 @@ def _boot_id() -> str:
 
 
 @contextmanager
-def locked(roots: Roots, *, wait: bool = True) -> Iterator[bool]:
-    """The installation's lock: whoever registers or sweeps holds it, for milliseconds. Yields False when somebody else
-    has it and ``wait`` is False. Raises SandboxError."""
-    path = f"{roots.run}/lock"
+def locked(roots: Roots, name: str = "lock", *, wait: bool = True) -> Iterator[bool]:
+    """A lock of the installation. ``lock`` guards the registry and is held for milliseconds, so that waiting for it is
+    no matter. Yields False when somebody else has it and ``wait`` is False. Raises SandboxError."""
+    path = f"{roots.run}/{name}"
     try:
         os.makedirs(f"{roots.run}/pods", 0o700, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -56,10 +56,14 @@ def _remove_directories(paths: PodPaths) -> None:
     """The record goes last: as long as it is there, somebody will try again."""
     _remove_links(paths, f"{paths.logs}/")
     for path in (paths.state, paths.logs, paths.run):
-        try:
-            remove_tree(path)
-        except OSError as error:
-            raise SandboxError("remove directory", error.errno or 0, path) from None
+        _remove_tree(path)
+
+
+def _remove_tree(path: str) -> None:
+    try:
+        remove_tree(path)
+    except OSError as error:
+        raise SandboxError("remove directory", error.errno or 0, path) from None
 
 
 def _remove_links(paths: PodPaths, target: str) -> None:
@@ -89,66 +93,57 @@ def _remove_by_shim(pod: RegisteredPod) -> bool:
     return True
 
 
-def _orphans(roots: Roots) -> list[str]:
-    """Uids of pods whose state is on the disk, but whose record is gone (a reboot empties /run). The daemon's pods have
-    a record on the disk, too."""
-    directory = f"{roots.state}/pods"
-    try:
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        return []
-    return [name for name in names if not os.path.exists(f"{roots.run}/pods/{name}") and not _is_daemons(roots, name)]
-
-
-def _is_daemons(roots: Roots, uid: str) -> bool:
-    """Whether a record on the disk says that the pod outlives a reboot."""
-    return os.path.exists(f"{roots.state}/pods/{uid}/{state.NAME}")
-
-
-def _leftover_paths(roots: Roots, uid: str) -> PodPaths:
-    """Directories of a pod whose record is lost, or of an earlier boot."""
-    if _is_daemons(roots, uid):
-        run = f"{roots.run}/pods/{uid}"
-        return PodPaths(run=run, state=run, logs=run, log_links="")
-    try:
-        logs = next((name for name in os.listdir(roots.logs) if name.endswith(f"_{uid}")), "")
-    except OSError:
-        logs = ""
-    return PodPaths(
-        run=f"{roots.run}/pods/{uid}",
-        state=f"{roots.state}/pods/{uid}",
-        logs=f"{roots.logs}/{logs}" if logs else f"{roots.run}/pods/{uid}",
-        log_links=roots.log_links if logs else "",
-    )
-
-
 def sweep(roots: Roots) -> list[str]:
     """Ends and removes the pods of dead owners. Returns their uids; those that could not be removed whole stay for the
     next sweep. Does nothing while another process sweeps. Raises SandboxError when the directories cannot be read."""
-    removed: list[str] = []
-    with state.locked(roots, wait=False) as ours:
+    with state.locked(roots, "sweep.lock", wait=False) as ours:
         if not ours:
-            return removed
-        try:
-            names = os.listdir(f"{roots.run}/pods")
-        except OSError as error:
-            raise SandboxError("read directory", error.errno or 0, f"{roots.run}/pods") from None
-        for uid in names:
-            pod = state.read(f"{roots.run}/pods/{uid}")
-            if pod is not None and state.alive(pod.owner):
-                continue
+            return []
+        removed = []
+        for uid in sorted({*_names(f"{roots.run}/pods"), *_names(f"{roots.state}/pods")}):
             try:
-                if pod is None:
-                    _remove_directories(_leftover_paths(roots, uid))
-                elif not _remove_by_shim(pod):
-                    remove_pod(pod)
+                if _sweep_one(roots, uid):
+                    removed.append(uid)
             except SandboxError:
                 continue
-            removed.append(uid)
-        for uid in _orphans(roots):
-            try:
-                _remove_directories(_leftover_paths(roots, uid))
-            except SandboxError:
-                continue
-            removed.append(uid)
-    return removed
+        return removed
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SandboxError("read directory", error.errno or 0, directory) from None
+
+
+def _sweep_one(roots: Roots, uid: str) -> bool:
+    """Removes the pod if nobody owns it. The registry is locked for the look alone, not for the removal."""
+    run = f"{roots.run}/pods/{uid}"
+    with state.locked(roots):
+        pod = state.read(run)
+        if pod is None:  # half made by a process that died, or of an earlier boot; there is no shim
+            _remove_tree(run)
+    if pod is None:
+        return _sweep_unrecorded(roots, uid)
+    if state.alive(pod.owner):
+        return False
+    if not _remove_by_shim(pod):
+        remove_pod(pod)
+    return True
+
+
+def _sweep_unrecorded(roots: Roots, uid: str) -> bool:
+    """What is on the disk of a pod whose record is lost (a reboot empties /run). The daemon's pods have a record there,
+    too: they outlive a reboot."""
+    kept = f"{roots.state}/pods/{uid}"
+    if os.path.exists(f"{kept}/{state.NAME}"):
+        return False
+    for name in _names(roots.logs):
+        if name.endswith(f"_{uid}"):
+            logs = f"{roots.logs}/{name}"
+            _remove_links(PodPaths(run="", state="", logs=logs, log_links=roots.log_links), f"{logs}/")
+            _remove_tree(logs)
+    _remove_tree(kept)
+    return True

@@ -1,11 +1,12 @@
 """Removing directory trees that containers could write to (CVE-2017-1002102): by descriptors, no link followed, nothing
-on another file system, no recursion and two descriptors however deep it is.
+on another file system, no recursion and two descriptors however deep it is. Somebody else may be removing the same.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 __all__ = ["remove_tree"]
 
@@ -23,7 +24,7 @@ def remove_tree(path: str) -> None:
         fd = _empty(fd)
     finally:
         os.close(fd)
-    os.rmdir(path)
+    _gone(os.rmdir, path)
 
 
 def _empty(top: int) -> int:
@@ -41,15 +42,25 @@ def _empty(top: int) -> int:
             here = parent
             if os.fstat(here).st_ino != inode:
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
-            os.rmdir(name, dir_fd=here)
+            _gone(os.rmdir, name, dir_fd=here)
             continue
-        child = os.open(below, _DIRECTORY, dir_fd=here)
+        try:
+            child = os.open(below, _DIRECTORY, dir_fd=here)
+        except FileNotFoundError:
+            continue
         if os.fstat(child).st_dev != device:
             os.close(child)
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), below)
         above.append((below, os.fstat(here).st_ino))
         os.close(here)
         here = child
+
+
+def _gone(remove: Callable[..., None], name: str, *, dir_fd: int | None = None) -> None:
+    try:
+        remove(name, dir_fd=dir_fd)
+    except FileNotFoundError:
+        pass
 
 
 def _remove_files(fd: int) -> str | None:
@@ -60,10 +71,10 @@ def _remove_files(fd: int) -> str | None:
             if entry.is_dir(follow_symlinks=False):
                 directories.append(entry.name)
             else:
-                os.unlink(entry.name, dir_fd=fd)
+                _gone(os.unlink, entry.name, dir_fd=fd)
     for name in directories:
         try:
-            os.rmdir(name, dir_fd=fd)
+            _gone(os.rmdir, name, dir_fd=fd)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise

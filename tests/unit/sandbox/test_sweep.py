@@ -94,9 +94,22 @@ def test_a_daemon_s_record_of_an_earlier_boot_costs_no_volume(roots: Roots) -> N
 
 def test_two_sweeps_do_not_meet(roots: Roots) -> None:
     pod = make(roots, "u1", DEAD)
-    with locked(roots):
+    with locked(roots, "sweep.lock"):
         assert sweep(roots) == []
     assert left(pod)
+
+
+def test_a_sweep_that_takes_long_does_not_keep_others_from_registering(roots: Roots) -> None:
+    pod, other = make(roots, "u1", DEAD), "u2"
+
+    def script(peer: Peer) -> None:
+        peer.greet()
+        command = peer.take(Kind.REMOVE_POD).command
+        make(roots, other, this_process())
+        peer.send(Kind.OK, command)
+
+    with FakeShim(pod.paths.run, script):
+        assert sweep(roots) == ["u1"]
 
 
 def test_a_living_shim_removes_its_pod_itself(roots: Roots) -> None:
