@@ -20,40 +20,39 @@ def remove_tree(path: str) -> None:
         fd = os.open(path, _DIRECTORY)
     except FileNotFoundError:
         return
-    try:
-        fd = _empty(fd)
-    finally:
-        os.close(fd)
+    _empty(fd)
     _gone(os.rmdir, path)
 
 
-def _empty(top: int) -> int:
-    """Removes what the directory holds. Returns its descriptor, which may be another one than before."""
-    here, device = top, os.fstat(top).st_dev
+def _empty(here: int) -> None:
+    """Removes what the directory holds. Takes the descriptor over."""
+    device = os.fstat(here).st_dev
     above: list[tuple[str, int]] = []  # name of each directory on the way down, and its parent's inode
-    while True:
-        below = _remove_files(here)
-        if below is None:
-            if not above:
-                return here
-            name, inode = above.pop()
-            parent = os.open("..", _DIRECTORY, dir_fd=here)
+    try:
+        while True:
+            below = _remove_files(here)
+            if below is None:
+                if not above:
+                    return
+                name, inode = above.pop()
+                parent = os.open("..", _DIRECTORY, dir_fd=here)
+                os.close(here)
+                here = parent
+                if os.fstat(here).st_ino != inode:
+                    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
+                _gone(os.rmdir, name, dir_fd=here)
+                continue
+            try:
+                child = os.open(below, _DIRECTORY, dir_fd=here)
+            except FileNotFoundError:
+                continue
+            above.append((below, os.fstat(here).st_ino))
             os.close(here)
-            here = parent
-            if os.fstat(here).st_ino != inode:
-                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
-            _gone(os.rmdir, name, dir_fd=here)
-            continue
-        try:
-            child = os.open(below, _DIRECTORY, dir_fd=here)
-        except FileNotFoundError:
-            continue
-        if os.fstat(child).st_dev != device:
-            os.close(child)
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), below)
-        above.append((below, os.fstat(here).st_ino))
+            here = child
+            if os.fstat(here).st_dev != device:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), below)
+    finally:
         os.close(here)
-        here = child
 
 
 def _gone(remove: Callable[..., None], name: str, *, dir_fd: int | None = None) -> None:

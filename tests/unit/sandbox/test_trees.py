@@ -60,3 +60,17 @@ def test_depth_is_no_matter(tmp_path: Path) -> None:
     remove_tree(str(top))
     assert not top.exists()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_failure_closes_what_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "top" / "a" / "b" / "c").mkdir(parents=True)
+    (tmp_path / "top" / "a" / "b" / "file").touch()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(PermissionError):
+        remove_tree(str(tmp_path / "top"))
+    assert os.listdir("/proc/self/fd") == before
