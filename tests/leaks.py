@@ -96,7 +96,7 @@ def cgroups() -> set[str]:
         if kind != "cgroup2":
             continue
         for folder, names, _ in os.walk(top):
-            if "nsrunner" in folder:
+            if "/nsrunner/" in folder:  # the directory above all pods stays
                 with contextlib.suppress(OSError):
                     if "populated 0" in (Path(folder) / "cgroup.events").read_text():
                         found.add(folder)

@@ -57,7 +57,11 @@ class LoopThread:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise UsageError("a Pod cannot be used from its own event loop: use AsyncPod")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is closed
+            coroutine.close()
+            raise UsageError("the pod was closed") from None
         try:
             return future.result()
         except BaseException:
@@ -73,7 +77,8 @@ class LoopThread:
                 except StopAsyncIteration:
                     return
         finally:
-            self.call(items.aclose())
+            if not self._loop.is_closed() and not self.foreign:  # the loop's end closes what is still open
+                self.call(items.aclose())
 
     @property
     def foreign(self) -> bool:

@@ -11,8 +11,7 @@ import itertools
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 
 from nsrunner.errors import SandboxError, UsageError
@@ -28,6 +27,7 @@ from nsrunner.lifecycle.commands import (
     StopSandbox,
 )
 from nsrunner.lifecycle.events import (
+    ContainerExited,
     ContainerFailed,
     ContainerRemoved,
     ContainerStarted,
@@ -35,7 +35,6 @@ from nsrunner.lifecycle.events import (
     ImageFailed,
     ImageReady,
     PodRemoved,
-    SandboxDied,
     SandboxFailed,
     SandboxReady,
     SandboxStopped,
@@ -47,6 +46,7 @@ from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
 from nsrunner.supervisor.images import ImageProblem, find_image
+from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.plan import (
     Node,
     PlanWarning,
@@ -59,23 +59,13 @@ from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.references import referenced
 from nsrunner.supervisor.termination import as_now, container_exited
 
-__all__ = ["Performer", "RunningContainer"]
+__all__ = ["Performer"]
 
 log = logging.getLogger(__name__)
 
 _SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 _OWN_IDS = 1 << 62
 """Of commands that no machine asked for: above all ids that machines choose, below those of the client itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningContainer:
-    """What an exec, a log reader or a test needs to know of a container's live instance."""
-
-    attempt: int
-    id: str
-    pid: int
-    """Of its first process, in the host's PID namespace."""
 
 
 class Performer:
@@ -112,32 +102,23 @@ class Performer:
         }
         self._sandbox: Sandbox | None = None
         self._plan: SandboxPlan | None = None
-        self._attempt: int | None = None
-        """Of the sandbox that stands; None when there is none."""
         self._images: dict[str, ImageRoot] = {}
-        self._ids: dict[tuple[str, int], str] = {}
-        self._running: dict[str, RunningContainer] = {}
-        self._instances: dict[tuple[str, int], bool] = {}
+        self._ledger = Ledger(post)
         self._warned: set[PlanWarning] = set()
         self._own_ids = itertools.count(_OWN_IDS)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
 
     @property
-    def running(self) -> Mapping[str, RunningContainer]:
-        """The live instances by container name."""
-        return self._running
-
-    @property
-    def instances(self) -> Mapping[tuple[str, int], bool]:
-        """All instances whose logs are there, by container and attempt: whether they run."""
-        return self._instances
+    def ledger(self) -> Ledger:
+        """Which instances there are, and which run."""
+        return self._ledger
 
     async def exec(
         self, container: str, argv: tuple[str, ...], *, env: tuple[str, ...], stdin: int, stdout: int, stderr: int
     ) -> Process:
         """Starts a command in a running container. Raises UsageError when it does not run, SandboxError."""
-        live = self._running.get(container)
+        live = self._ledger.running.get(container)
         if live is None or self._sandbox is None:
             name = self._pod.metadata.name
             if container not in self._specs:
@@ -149,7 +130,7 @@ class Performer:
     async def kill(self) -> None:
         """KILL to all that runs, now. The ends arrive as events, like any others."""
         sandbox = self._sandbox
-        for live in tuple(self._running.values()):
+        for live in tuple(self._ledger.running.values()):
             if sandbox is None:
                 return
             try:
@@ -213,26 +194,26 @@ class Performer:
             if sandbox is None:
                 sandbox = self._sandbox = await self._shims.launch(self._registered)
                 self._spawn(self._take_records(sandbox))
-            await sandbox.create_sandbox(command.id, plan.spec)
+            created = await sandbox.create_sandbox(command.id, plan.spec)
         except SandboxError as error:
             if sandbox is not None and error.errno == errno.ETIMEDOUT:
                 await self._give_up(sandbox)
             reason, message = sandbox_failure(error, plan.spec)
             return SandboxFailed(id=command.id, attempt=command.attempt, reason=reason, message=message)
         self._plan = plan
-        self._attempt = command.attempt
+        self._ledger.sandbox_stands(command.attempt, created.pause_pid)
         pod_ip = "" if self._pod.spec.host_network else next(iter(plan.pod_ips), "")
         return SandboxReady(id=command.id, attempt=command.attempt, pod_ip=pod_ip)
 
     async def _stop_sandbox(self, command: StopSandbox) -> Event:
-        self._attempt = None  # from here on its death is no news
+        self._ledger.sandbox_ends()
         sandbox = self._sandbox
         if sandbox is not None:
             try:
                 await sandbox.stop_sandbox(command.id, command.attempt)
             except SandboxError:
                 await self._give_up(sandbox)
-        self._running.clear()
+        self._ledger.sandbox_stopped()
         return SandboxStopped(id=command.id, attempt=command.attempt)
 
     def _ensure_image(self, command: EnsureImage) -> Event:
@@ -266,7 +247,7 @@ class Performer:
             secrets=references.secrets,
         )
         self._warn(plan.warnings)
-        self._ids[command.container, command.attempt] = plan.spec.id
+        self._ledger.starting(command.container, command.attempt, plan.spec.id)
         try:
             running = await sandbox.start_container(command.id, plan.spec)
         except SandboxError as error:
@@ -281,8 +262,7 @@ class Performer:
                 message=message,
                 container_id=plan.spec.id if reason == "RunContainerError" else "",
             )
-        if self._instances.setdefault((command.container, command.attempt), True):  # not ended before the answer
-            self._running[command.container] = RunningContainer(command.attempt, plan.spec.id, running.pid)
+        self._ledger.started(command.container, command.attempt, running.pid)
         return ContainerStarted(
             id=command.id,
             container=command.container,
@@ -292,15 +272,14 @@ class Performer:
         )
 
     async def _signal_container(self, command: SignalContainer) -> Event:
-        identity = self._ids.get((command.container, command.attempt))
+        identity = self._ledger.identity(command.container, command.attempt)
         if identity is not None and self._sandbox is not None:
             whole = command.signal == "KILL"
             await self._sandbox.signal(command.id, identity, _SIGNALS[command.signal], whole=whole)
         return SignalSent(id=command.id, container=command.container, attempt=command.attempt)
 
     async def _remove_container(self, command: RemoveContainer) -> Event:
-        identity = self._ids.pop((command.container, command.attempt), None)
-        self._instances.pop((command.container, command.attempt), None)
+        identity = self._ledger.removed(command.container, command.attempt)
         try:
             if identity is None or self._sandbox is None:
                 raise SandboxError("find the container", errno.ESRCH)
@@ -313,7 +292,7 @@ class Performer:
         return ContainerRemoved(id=command.id, container=command.container, attempt=command.attempt)
 
     async def _remove_pod(self, id: int) -> None:
-        self._attempt = None
+        self._ledger.sandbox_ends()
         sandbox, self._sandbox = self._sandbox, None
         if sandbox is not None:
             try:
@@ -330,21 +309,13 @@ class Performer:
             self._sandbox = None
         await sandbox.close()
         await self._reap()
-        self._lost()
+        self._ledger.sandbox_died()
 
     async def _reap(self) -> None:
         try:
             await self._shims.reap(self._registered)
         except SandboxError as error:
             log.error("pod %s: %s", self._registered.uid, error)
-
-    def _lost(self) -> None:
-        """The sandbox is gone with everything in it. Tells the machine, unless it knows."""
-        self._running.clear()
-        self._instances = dict.fromkeys(self._instances, False)
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            self._post(SandboxDied(attempt=attempt))
 
     def _warn(self, warnings: tuple[PlanWarning, ...]) -> None:
         """Each once in the pod's life."""
@@ -367,24 +338,19 @@ class Performer:
         async for record in sandbox.records():
             match record:
                 case ContainerExit():
-                    self._post(await self._exited(record))
+                    self._ledger.exited(await self._exited(record))
                     sandbox.acknowledge(record.record)
                 case SandboxDeath(record=0):
                     if self._sandbox is sandbox:
                         self._sandbox = None
                         await self._reap()
-                        self._lost()
+                        self._ledger.sandbox_died()
                 case SandboxDeath():
-                    if self._attempt == record.attempt:
-                        self._lost()
+                    self._ledger.sandbox_died(record.attempt)
                     sandbox.acknowledge(record.record)
                 case _:
                     assert_never(record)
 
-    async def _exited(self, record: ContainerExit) -> Event:
-        live = self._running.get(record.name)
-        if live is not None and live.id == record.container_id:
-            del self._running[record.name]
-        self._instances[record.name, record.attempt] = False
+    async def _exited(self, record: ContainerExit) -> ContainerExited:
         policy = self._specs[record.name].termination_message_policy
         return await container_exited(record, policy, os.path.join(self._registered.paths.logs, record.name))

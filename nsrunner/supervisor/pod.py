@@ -22,7 +22,8 @@ from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod, PodStatus
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent, Recorder
-from nsrunner.supervisor.perform import Performer, RunningContainer
+from nsrunner.supervisor.ledger import RunningContainer
+from nsrunner.supervisor.perform import Performer
 from nsrunner.supervisor.plan import Node, admit
 from nsrunner.supervisor.ports import Clock, Journal, ObjectReader, Process, Shims
 
@@ -120,12 +121,12 @@ class PodTask:
     @property
     def running(self) -> Mapping[str, RunningContainer]:
         """The live instances by container name."""
-        return self._performer.running
+        return self._performer.ledger.running
 
     @property
     def instances(self) -> Mapping[tuple[str, int], bool]:
         """All instances whose logs are there, by container and attempt: whether they run."""
-        return self._performer.instances
+        return self._performer.ledger.instances
 
     @property
     def events(self) -> tuple[KubeEvent, ...]:

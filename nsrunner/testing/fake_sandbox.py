@@ -219,7 +219,7 @@ class FakeSandbox:
         def effect() -> SandboxCreated:
             assert self.attempt is None, "a second sandbox"
             self.attempt = spec.attempt
-            return SandboxCreated(attempt=spec.attempt, pause_pid=1000 + spec.attempt)
+            return SandboxCreated(attempt=spec.attempt, pause_pid=os.getpid())
 
         self.specs.append(spec)
         return self._command(id, "create sandbox", str(spec.attempt), effect)

@@ -69,6 +69,25 @@ def test_items_are_fetched_one_by_one_and_the_generator_is_closed(thread: LoopTh
     thread.release()
 
 
+def test_what_is_left_open_is_closed_with_the_loop(thread: LoopThread) -> None:
+    log = []
+
+    async def numbers() -> AsyncGenerator[int, None]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            log.append("closed")
+
+    left = thread.iterate(numbers())
+    assert next(left) == 1
+    thread.release()
+    assert log == ["closed"]
+    left.close()
+    with pytest.raises(UsageError, match="was closed"):
+        thread.call(name())
+
+
 def test_a_forked_child_may_not_use_it_but_has_its_own(thread: LoopThread) -> None:
     pid = os.fork()
     if pid == 0:

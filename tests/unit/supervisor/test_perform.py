@@ -103,7 +103,7 @@ def test_a_life(tmp_path: Path) -> None:
         assert await bench.do(IMAGE) == events.ImageReady(id=2, container="web", image_id="host")
         started = await bench.do(START)
         assert isinstance(started, events.ContainerStarted)
-        live = bench.performer.running["web"]
+        live = bench.performer.ledger.running["web"]
         assert (live.id, live.attempt) == (started.container_id, 0)
         spec = bench.shims.sandboxes["u"].specs[-1]
         assert isinstance(spec, ContainerSpec)
@@ -112,11 +112,11 @@ def test_a_life(tmp_path: Path) -> None:
         exited = bench.posted[-1]
         assert isinstance(exited, events.ContainerExited)
         assert (exited.exit_code, exited.started) == (2, started.started)
-        assert not bench.performer.running
-        assert bench.performer.instances == {("web", 0): False}
+        assert not bench.performer.ledger.running
+        assert bench.performer.ledger.instances == {("web", 0): False}
         removed = await bench.do(commands.RemoveContainer(id=4, container="web", attempt=0))
         assert removed == events.ContainerRemoved(id=4, container="web", attempt=0)
-        assert not bench.performer.instances
+        assert not bench.performer.ledger.instances
         assert await bench.do(commands.StopSandbox(id=5, attempt=0)) == events.SandboxStopped(id=5, attempt=0)
         assert await bench.do(commands.RemovePod(id=6)) == events.PodRemoved(id=6)
         assert not bench.shims.left
@@ -147,7 +147,7 @@ def test_an_exit_before_the_answer_leaves_nothing_running(tmp_path: Path) -> Non
         await bench.do(START)
         await asyncio.sleep(1)
         assert any(isinstance(event, events.ContainerExited) for event in bench.posted)
-        assert not bench.performer.running
+        assert not bench.performer.ledger.running
         await bench.end()
 
     clock.run(script())
