@@ -14,7 +14,7 @@ __all__ = ["Publisher"]
 
 log = logging.getLogger(__name__)
 
-_DELAY = 0.1
+_DELAY = 0.2
 """Seconds in which changes are gathered: a start is some ten of them."""
 
 

@@ -24,7 +24,7 @@ def publish(run_dir: str, pod: dict[str, Any]) -> None:
     fresh = f"{path}.new"
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
-        json.dump(pod, file, separators=(",", ":"))
+        file.write(json.dumps(pod, separators=(",", ":")))  # dump() would encode in Python, ten times slower
     os.rename(fresh, path)
 
 

@@ -201,7 +201,7 @@ def test_the_status_is_published_for_others(shims: FakeShims, tmp_path: Path) ->
             directory = tmp_path / "run" / "pods" / pod.uid
             directory.mkdir(parents=True)  # the fake registers nothing
             await pod.wait("Ready")
-            await asyncio.sleep(0.2)  # virtual: changes are gathered for a moment
+            await asyncio.sleep(1)  # virtual: changes are gathered for a moment
             shown = published(str(directory))
             assert shown is not None and shown["status"]["phase"] == "Running"
             assert shown["metadata"]["name"] == "web"
