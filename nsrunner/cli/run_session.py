@@ -157,7 +157,8 @@ def _views(objects: Sequence[Object], options: argparse.Namespace) -> tuple[Logs
         prefix=not options.no_prefix,
         timestamps=options.timestamps,
     )
-    return logs, Talk(palette=Palette(colour_wanted(sys.stderr)), quiet=options.quiet)
+    several = len({pod for pod, _ in containers}) > 1
+    return logs, Talk(palette=Palette(colour_wanted(sys.stderr)), several=several, quiet=options.quiet)
 
 
 def _final_json(result: RunResult) -> bytes:

@@ -88,15 +88,23 @@ class _Seen:
 
     phase: str = ""
     ready: bool = False
-    deleting: bool = False
     states: tuple[tuple[str, str], ...] = ()
 
 
 class Talk:
     """Events and states as lines ``HH:MM:SS  text``."""
 
-    def __init__(self, *, palette: Palette, quiet: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        palette: Palette,
+        several: bool = False,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``several`` pods: then the name of a container's pod is said, too."""
         self._palette = palette
+        self._several = several
         self._quiet = quiet
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
@@ -108,16 +116,15 @@ class Talk:
         return f"{stamp}  {self._palette.paint(body, style) if style else body}\n".encode(errors="backslashreplace")
 
     def event(self, event: KubeEvent) -> bytes:
+        whose = self._container(event.pod, event.container) if event.container else f"pod {event.pod}"
         if event.type == "Normal":
-            return b"" if self._quiet else self.note(f"{event.reason}: {event.message}")
+            return b"" if self._quiet else self.note(f"{whose}: {event.reason}: {event.message}")
         times = f" (x{event.count})" if event.count > 1 else ""
-        return self.note(f"Warning {event.reason}: {event.message}{times}", "yellow")
+        return self.note(f"{whose}: Warning {event.reason}: {event.message}{times}", "yellow")
 
     def skipped(self, item: SkippedBytes) -> bytes:
-        return self.note(
-            f"container {item.container}: {item.bytes} bytes of log were rotated away before they could be written",
-            "yellow",
-        )
+        whose = self._container(item.pod, item.container)
+        return self.note(f"{whose}: {item.bytes} bytes of log were rotated away before they could be written", "yellow")
 
     def changed(self, pod: Pod) -> bytes:
         """What is different from the last time this pod was shown."""
@@ -132,23 +139,28 @@ class Talk:
             key, text, style = _describe(container)
             states.append((container.name, key))
             if text and known.get(container.name) != key and (style or not self._quiet):
-                out.append(self.note(f"container {container.name} {text}", style))
-        phase, ready, deleting = status.phase or "", _is_ready(pod), bool(pod.metadata.deletion_timestamp)
+                out.append(self.note(f"{self._container(name, container.name)} {text}", style))
+        phase, ready = status.phase or "", _is_ready(pod)
         if not self._quiet:
-            out.extend(self._pod_lines(pod, name, old, phase, ready=ready, deleting=deleting))
-        self._seen[uid] = _Seen(phase, ready, deleting, tuple(states))
+            out.extend(self._pod_lines(pod, name, old, phase, ready=ready))
+        self._seen[uid] = _Seen(phase, ready, tuple(states))
         return b"".join(out)
 
-    def _pod_lines(
-        self, pod: Pod, name: str, old: _Seen, phase: str, *, ready: bool, deleting: bool
-    ) -> Iterator[bytes]:
+    def _container(self, pod: str, container: str) -> str:
+        return f"container {pod}/{container}" if self._several else f"container {container}"
+
+    def _pod_lines(self, pod: Pod, name: str, old: _Seen, phase: str, *, ready: bool) -> Iterator[bytes]:
         if phase != old.phase and phase:
             style = {"Succeeded": "green", "Failed": "red"}.get(phase, "")
             why = "".join(f": {part}" for part in (pod.status.reason, pod.status.message) if part)
             yield self.note(f"pod {name} is {phase}{why}", style)
         if ready and not old.ready:
             yield self.note(f"pod {name} is Ready")
-        if old.ready and not ready and phase == "Running" and not deleting:
+        if (
+            old.ready
+            and not ready
+            and all(each.state is not None and each.state.running is not None for each in pod.status.container_statuses)
+        ):  # when one of them does not run, that was said already
             yield self.note(f"pod {name} is not Ready any more", "yellow")
 
 

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import fcntl
 import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -137,3 +139,33 @@ def test_a_non_blocking_description_is_waited_for(pipe: tuple[int, int]) -> None
         return got
 
     assert asyncio.run(session()) == 50_000
+
+
+def test_many_chunks_leave_room_for_signals(pipe: tuple[int, int]) -> None:
+    """The loop's self-pipe holds some hundred wake-ups, and a signal that finds it full is lost."""
+    read, write = pipe
+
+    async def session() -> bool:
+        loop = asyncio.get_running_loop()
+        seen = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, seen.set)
+        pump = Pump({OUT: write, ERR: write})
+        reader = threading.Thread(target=_read_all, args=(read,))
+        reader.start()
+        for _ in range(100_000):  # the loop does nothing else meanwhile, as in a burst of lines
+            pump.put_now(OUT, b"x\n")
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await asyncio.wait_for(seen.wait(), 10)
+        await pump.drain()
+        pump.close()
+        os.close(write)
+        await asyncio.to_thread(reader.join)
+        loop.remove_signal_handler(signal.SIGUSR1)
+        return seen.is_set()
+
+    assert asyncio.run(session())
+
+
+def _read_all(fd: int) -> None:
+    while os.read(fd, 65536):
+        pass

@@ -122,7 +122,7 @@ def test_lines_and_talk(runner: type[FakeRunner], manifest: str, capfd: pytest.C
     assert captured.out.splitlines() == ["a | hello", "a | \ufffd"]
     events = [line[10:] for line in captured.err.splitlines()]
     assert events == [
-        "Started: Started container a",
+        "pod web: Started: Started container a",
         "container a: 7 bytes of log were rotated away before they could be written",
     ]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -105,13 +106,21 @@ def talk(*, quiet: bool = False, colour: bool = False) -> Talk:
 
 
 def test_events() -> None:
-    assert (
-        talk().event(event("Normal", "Started", "Started container a")) == b"12:00:00  Started: Started container a\n"
+    assert talk().event(event("Normal", "Started", "Started container a")) == (
+        b"12:00:00  pod p: Started: Started container a\n"
     )
     assert talk(quiet=True).event(event("Normal", "Started", "Started container a")) == b""
     warning = event("Warning", "BackOff", "Back-off\x1b]0;x", count=3)
-    assert talk(quiet=True).event(warning) == b"12:00:00  Warning BackOff: Back-off\\x1b]0;x (x3)\n"
+    assert talk(quiet=True).event(warning) == (b"12:00:00  pod p: Warning BackOff: Back-off\\x1b]0;x (x3)\n")
     assert talk(colour=True).note("x", "red") == b"\x1b[2m12:00:00\x1b[0m  \x1b[31mx\x1b[0m\n"
+
+
+def test_several_pods() -> None:
+    words = Talk(palette=PLAIN, several=True, clock=lambda: NOON)
+    about = replace(event("Normal", "Started", "Container started"), field_path="spec.containers{a}")
+    assert words.event(about) == b"12:00:00  container p/a: Started: Container started\n"
+    assert talk().event(about) == b"12:00:00  container a: Started: Container started\n"
+    assert words.changed(pod("", container(ended(3)))) == b"12:00:00  container p/a ended with exit code 3\n"
 
 
 def test_skipped() -> None:
@@ -162,6 +171,7 @@ def test_the_life_of_a_pod() -> None:
     assert words.changed(pod("Running", container(RUNNING), ready=True)) == b"12:00:00  pod p is Ready\n"
     assert words.changed(pod("Running", container(RUNNING), ready=True)) == b""
     assert words.changed(pod("Running", container(RUNNING))) == b"12:00:00  pod p is not Ready any more\n"
+    assert words.changed(pod("Running", container(RUNNING), ready=True)) == b"12:00:00  pod p is Ready\n"
     assert words.changed(pod("Failed", container(ended(3, message="no luck\n")))) == (
         b"12:00:00  container a ended with exit code 3: no luck\n12:00:00  pod p is Failed\n"
     )
