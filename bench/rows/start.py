@@ -14,16 +14,16 @@ from nsrunner import AsyncPod
 __all__ = ["measure"]
 
 
-async def _stamps(one: AsyncPod, names: list[str]) -> list[float]:
-    """When each program said that it began; waits for that, by following its log."""
-    found = []
-    for name in names:
-        async with asyncio.timeout(20):
-            await one.wait("Running")
-            while not (text := await one.logs(name)).endswith("\n"):
-                await asyncio.sleep(0.001)  # between execve and its first line
-        found.append(int(text) / 1e9)
-    return found
+async def _stamp(one: AsyncPod, name: str) -> float:
+    """When the program said that it began: the first line of its log."""
+    async for line in one.follow(name):
+        return int(line) / 1e9
+    raise RuntimeError(f"{one.name}/{name} said nothing")
+
+
+async def _stamps(one: AsyncPod, names: tuple[str, ...]) -> list[float]:
+    await one.wait("Running", timeout=20)
+    return [await asyncio.wait_for(_stamp(one, name), timeout=20) for name in names]
 
 
 async def _once(peers: Peers, number: int, containers: int) -> float:
@@ -32,7 +32,7 @@ async def _once(peers: Peers, number: int, containers: int) -> float:
     began = boottime()
     await one.start()
     try:
-        return max(await _stamps(one, list(one.containers))) - began
+        return max(await _stamps(one, one.containers)) - began
     finally:
         await one.close(grace=0)
 
