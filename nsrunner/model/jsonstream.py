@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from nsrunner.model.report import quoted
 from nsrunner.model.scalars import integral
-from nsrunner.model.yamlstream import MAX_DEPTH, MAX_NODES, RawDocument, StreamError
+from nsrunner.model.yamlstream import MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, RawDocument, StreamError
 
 __all__ = ["looks_like_json", "read_json"]
 
 _LONGEST_NUMBER: Final = 400
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
+_STRUCTURE: Final = re.compile(r'(?:[^"\[{\]},]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{\]},]|\Z)', re.DOTALL)
+"""The next mark of structure after any strings (an unclosed one too). Never goes back: no stack, linear time."""
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE_SURROGATE: Final = re.compile(
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}", re.ASCII
 )
@@ -28,13 +31,16 @@ def looks_like_json(text: str) -> bool:
 
 def read_json(text: str) -> Iterator[RawDocument]:
     """The documents of ``text``. Ends with a document that carries an error when the text is malformed."""
-    text = _LONE_SURROGATE.sub(lambda match: match[0] if match[1] else r"\ufffd", text)
+    if _SURROGATE.search(text):
+        text = _LONE_SURROGATE.sub(lambda match: match[0] if match[1] else r"\ufffd", text)
     index = 0
     position = _skip_blank(text, 0)
     try:
         _check_depth(text)
         while position < len(text):
             index += 1
+            if index > MAX_DOCUMENTS:
+                raise StreamError(f"the source has more than {MAX_DOCUMENTS} documents")
             value, position = _DECODER.raw_decode(text, position)
             yield RawDocument(index, value)
             position = _skip_blank(text, position)
@@ -52,22 +58,23 @@ def _skip_blank(text: str, position: int) -> int:
 def _check_depth(text: str) -> None:
     """Before parsing, because the parser recurses. Brackets inside strings do not count."""
     depth = values = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{\]},]', text, re.DOTALL):
-        match token[0]:
+    for token in _STRUCTURE.finditer(text):
+        match token[1]:
             case "[" | "{":
                 depth += 1
-                if depth > MAX_DEPTH:
-                    line = text.count("\n", 0, token.start()) + 1
-                    column = token.start() - text.rfind("\n", 0, token.start())
-                    raise StreamError(f"nested deeper than {MAX_DEPTH} levels", line, column)
+                values += 1
             case "]" | "}":
                 depth -= 1
             case ",":
                 values += 1
-                if values > MAX_NODES:
-                    raise StreamError(f"the source has more than {MAX_NODES} values")
             case _:
-                pass
+                return  # the end
+        if depth > MAX_DEPTH:
+            position = token.start(1)
+            line = text.count("\n", 0, position) + 1
+            raise StreamError(f"nested deeper than {MAX_DEPTH} levels", line, position - text.rfind("\n", 0, position))
+        if values > MAX_NODES:
+            raise StreamError(f"the source has more than {MAX_NODES} values")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,16 @@ from nsrunner.errors import FieldError
 from nsrunner.model import scalars
 from nsrunner.model.report import quoted
 
-__all__ = ["MAX_ALIASES", "MAX_DEPTH", "MAX_EXPANDED_NODES", "MAX_NODES", "RawDocument", "StreamError", "read_yaml"]
+__all__ = [
+    "MAX_ALIASES",
+    "MAX_DEPTH",
+    "MAX_DOCUMENTS",
+    "MAX_EXPANDED_NODES",
+    "MAX_NODES",
+    "RawDocument",
+    "StreamError",
+    "read_yaml",
+]
 
 MAX_DEPTH: Final = 64
 """Of nested lists and maps, through aliases too."""
@@ -28,6 +37,8 @@ MAX_EXPANDED_NODES: Final = 50_000
 """Values that a document with aliases may have after each alias is replaced by what it stands for."""
 MAX_NODES: Final = 250_000
 """Values in one source, as they are written."""
+MAX_DOCUMENTS: Final = 10_000
+"""In one source."""
 
 _CORE: Final = "tag:yaml.org,2002:"
 
@@ -92,6 +103,8 @@ def read_yaml(text: str) -> Iterator[RawDocument]:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.DocumentStartEvent):
                 index += 1
+                if index > MAX_DOCUMENTS:
+                    raise _at(event, f"the source has more than {MAX_DOCUMENTS} documents")
                 reader.start()
             elif isinstance(event, yaml.DocumentEndEvent):
                 yield RawDocument(index, reader.root)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -60,6 +61,7 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
         ('{"a": ' + "9" * 5000 + "}", "a number of 5000 digits is too large", 0, 0),
         ('{"a": 1.' + "9" * 5000 + "}", "a number of 5002 digits is too large", 0, 0),
         ("{}\n" + "[" * 65, "nested deeper than 64 levels", 2, 65),
+        ("{}" * 10_001, "the source has more than 10000 documents", 0, 0),
         ('{"a": [' + "1," * 250_001 + "1]}", "the source has more than 250000 values", 0, 0),
     ],
 )
@@ -73,6 +75,15 @@ def test_brackets_in_strings_are_not_nesting() -> None:
     text = "[" * 1000 + '\\"' + "{" * 1000
     assert values(f'{{"a": "{text}"}}') == [{"a": text.replace('\\"', '"')}]
     assert values("[" * MAX_DEPTH + "]" * MAX_DEPTH)
+
+
+@pytest.mark.parametrize("unit", ['\\"', "\\\\", "\\u0041", "\\ud800", '"', "{", "\\"])
+@pytest.mark.parametrize("start", ['{"', '{"a": "'])
+def test_strings_of_escapes_take_linear_time(start: str, unit: str) -> None:
+    started = time.monotonic()
+    for document in read_json(start + unit * (1_000_000 // len(unit))):
+        assert document.error is not None or document.value is not None
+    assert time.monotonic() - started < 10
 
 
 def test_deep_nesting_never_reaches_the_recursive_parser() -> None:

@@ -147,6 +147,7 @@ def test_the_number_of_aliases_is_bounded() -> None:
 
 def test_the_number_of_values_is_bounded() -> None:
     assert problem("[" + "1," * 250_001 + "]").problem == "the source has more than 250000 values"
+    assert problem("---\n" * 10_001).problem == "the source has more than 10000 documents"
 
 
 PLAIN = st.recursive(
