@@ -1,5 +1,6 @@
 /* ffi.cdef.h - what Python sees of the C library (nsrunner/sandbox/native.py is the only importer of nsrunner._native).
  * Every function returns >= 0 or -errno; those with an nsr_error also say at which step and path. None of them needs the GIL.
+ * SPDX-License-Identifier: Apache-2.0
  */
 
 struct nsr_error {

@@ -1,6 +1,7 @@
 /* steps.h - the table of steps, shared by C and Python (nsr_step_name() is exported): one line a step.
  * Order is free; add a step where it belongs in the life of a container. The supervisor decides which step means which
  * waiting reason (supervisor/perform.py).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NSR_STEPS_H
 #define NSR_STEPS_H
