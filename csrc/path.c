@@ -13,6 +13,8 @@
 #include "path.h"
 #include "util.h"
 
+#define LINKS_MAX 40 /* as the kernel (path_resolution(7)) */
+
 int nsr_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve)
 {
 	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
@@ -33,7 +35,8 @@ int nsr_open_in(int root_fd, const char *path, uint64_t flags)
 	return nsr_openat2(root_fd, path, flags | O_PATH, RESOLVE_IN_ROOT);
 }
 
-/* Makes the component `name` of the directory and opens it; what is there by now may be another's, but it is no link. */
+/* Makes the component `name` of the directory and opens it; what is there by now may be another's. -EEXIST: a link that leads
+ * nowhere is in its place. */
 static int make_component(int parent_fd, const char *name, bool directory, mode_t mode, bool *ret_made)
 {
 	int fd;
@@ -43,71 +46,129 @@ static int make_component(int parent_fd, const char *name, bool directory, mode_
 			return -errno;
 		*ret_made = true;
 		fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		/* EEXIST and then a link: it dangled when it was looked up. */
-		return fd < 0 ? (errno == ENOTDIR ? -ENOENT : -errno) : fd;
+		return fd < 0 ? (errno == ENOTDIR ? -EEXIST : -errno) : fd;
 	}
 	fd = openat(parent_fd, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode);
 	if (fd < 0)
-		return errno == EEXIST ? -ENOENT : -errno;
+		return -errno;
 	nsr_close(&fd);
 	*ret_made = true;
 	fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-int nsr_make_resolved(int root_fd, const char *path, bool directory, mode_t mode, uint64_t resolve, bool *ret_made)
-{
-	char prefix[PATH_MAX];
-	cleanup_fd int parent_fd = -1;
-	size_t length = strlen(path), at = 0;
-	bool made = false;
-	int fd = nsr_openat2(root_fd, path, O_PATH, resolve);
+/* A walk along a path whose end, or more of it, may have to be made. */
+struct walk {
+	int root_fd;
+	uint64_t resolve;
+	bool directory, made;
+	mode_t mode;
+	char path[PATH_MAX];
+	size_t length; /* of path */
+	size_t begin, end; /* of the component that is looked at; everything before `begin` exists */
+};
 
-	if (fd != -ENOENT) {
-		if (ret_made && fd >= 0)
-			*ret_made = false;
-		return fd;
-	}
-	if (length >= sizeof(prefix))
+/* The next component of w->path. False at its end. */
+static bool advance(struct walk *w)
+{
+	for (w->begin = w->end; w->begin < w->length && w->path[w->begin] == '/'; w->begin++)
+		;
+	for (w->end = w->begin; w->end < w->length && w->path[w->end] != '/'; w->end++)
+		;
+	return w->begin < w->end;
+}
+
+static bool is_last(const struct walk *w)
+{
+	return w->end + strspn(w->path + w->end, "/") == w->length;
+}
+
+/* Puts what the link says in the place of its name, so that what it leads to is made: /etc/resolv.conf often leads to a file in /run.
+ * As every step it is resolved inside the root; the text only says what to look for. */
+static int follow_link(struct walk *w, int parent_fd, const char *name)
+{
+	char target[PATH_MAX], rest[PATH_MAX];
+	ssize_t n = readlinkat(parent_fd, name, target, sizeof(target));
+	size_t rest_length = w->length - w->end, at;
+
+	if (n < 0)
+		return errno == EINVAL ? -ENOENT : -errno;
+	at = target[0] == '/' ? 0 : w->begin;
+	if ((size_t)n + at + rest_length >= sizeof(w->path))
 		return -ENAMETOOLONG;
-	parent_fd = nsr_openat2(root_fd, ".", O_PATH | O_DIRECTORY, resolve);
+	memcpy(rest, w->path + w->end, rest_length);
+	memcpy(w->path + at, target, (size_t)n);
+	memcpy(w->path + at + n, rest, rest_length);
+	w->length = at + (size_t)n + rest_length;
+	w->path[w->length] = '\0';
+	w->end = 0; /* from the top */
+	return 0;
+}
+
+/* One component: opened, or made. -EEXIST: a dangling link. */
+static int step(struct walk *w, int parent_fd, const char *name)
+{
+	char end = w->path[w->end];
+	int fd;
+
+	/* The whole prefix each time: links in it are resolved against the root, not against the directory they lie in. */
+	w->path[w->end] = '\0';
+	fd = nsr_openat2(w->root_fd, w->path, O_PATH, w->resolve);
+	w->path[w->end] = end;
+	w->made = false;
+	if (fd != -ENOENT)
+		return fd;
+	if (!nsr_is_component(name)) /* ".." of what was there a moment ago */
+		return -ENOENT;
+	return make_component(parent_fd, name, w->directory || !is_last(w), is_last(w) ? w->mode : 0755, &w->made);
+}
+
+static int walk(struct walk *w)
+{
+	cleanup_fd int parent_fd = nsr_openat2(w->root_fd, ".", O_PATH | O_DIRECTORY, w->resolve);
+	int links = 0;
+
 	if (parent_fd < 0)
 		return parent_fd;
-	while (at < length) {
+	while (advance(w)) {
 		char name[NAME_MAX + 1];
-		size_t begin, end, last;
+		int fd;
 
-		for (begin = at; begin < length && path[begin] == '/'; begin++)
-			;
-		for (end = begin; end < length && path[end] != '/'; end++)
-			;
-		for (last = end; last < length && path[last] == '/'; last++)
-			;
-		at = last;
-		if (begin == end)
-			break;
-		if (end - begin > NAME_MAX)
+		if (w->end - w->begin > NAME_MAX)
 			return -ENAMETOOLONG;
-		memcpy(name, path + begin, end - begin);
-		name[end - begin] = '\0';
-		/* The whole prefix each time: links in it are resolved against the root, not against the directory they lie in. */
-		memcpy(prefix, path, end);
-		prefix[end] = '\0';
-		fd = nsr_openat2(root_fd, prefix, O_PATH | (last < length ? O_DIRECTORY : 0), resolve);
-		made = false;
-		if (fd == -ENOENT) {
-			if (!nsr_is_component(name)) /* ".." of what was not there a moment ago */
-				return -ENOENT;
-			fd = make_component(parent_fd, name, directory || last < length, last < length ? 0755 : mode, &made);
+		memcpy(name, w->path + w->begin, w->end - w->begin);
+		name[w->end - w->begin] = '\0';
+		fd = step(w, parent_fd, name);
+		if (fd == -EEXIST) {
+			if (w->resolve != RESOLVE_IN_ROOT || ++links > LINKS_MAX)
+				return links > LINKS_MAX ? -ELOOP : -ENOENT;
+			fd = follow_link(w, parent_fd, name);
+			if (fd < 0)
+				return fd;
+			fd = nsr_openat2(w->root_fd, ".", O_PATH | O_DIRECTORY, w->resolve);
 		}
 		if (fd < 0)
 			return fd;
 		nsr_close(&parent_fd);
 		parent_fd = fd;
 	}
-	if (ret_made)
-		*ret_made = made;
 	return steal_fd(&parent_fd);
+}
+
+int nsr_make_resolved(int root_fd, const char *path, bool directory, mode_t mode, uint64_t resolve, bool *ret_made)
+{
+	struct walk w = {.root_fd = root_fd, .resolve = resolve, .directory = directory, .mode = mode, .length = strlen(path)};
+	int fd = nsr_openat2(root_fd, path, O_PATH, resolve);
+
+	if (fd == -ENOENT) {
+		if (w.length >= sizeof(w.path))
+			return -ENAMETOOLONG;
+		memcpy(w.path, path, w.length + 1);
+		fd = walk(&w);
+	}
+	if (ret_made && fd >= 0)
+		*ret_made = w.made;
+	return fd;
 }
 
 int nsr_make_in(int root_fd, const char *path, bool directory, mode_t mode, bool *ret_made)

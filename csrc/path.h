@@ -17,7 +17,7 @@ int nsr_openat2(int dir_fd, const char *path, uint64_t flags, uint64_t resolve);
 int nsr_open_in(int root_fd, const char *path, uint64_t flags);
 
 /* The same, and what is missing is made on the way: directories 0755, at the end a directory of `mode` or an empty file. The umask
- * must be 0. A dangling link on the way is ENOENT. *ret_made (may be NULL) tells whether the last component is new. */
+ * must be 0. What a dangling link leads to is made inside the root. *ret_made (may be NULL) tells whether the last component is new. */
 int nsr_make_in(int root_fd, const char *path, bool directory, mode_t mode, bool *ret_made);
 
 /* The same with every link and every way up refused: for places that we fill ourselves (/proc, /dev) and for subPath (BENEATH). */

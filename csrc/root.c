@@ -50,8 +50,6 @@ static int mount_overlay(int lower_fd, int upper_fd, int work_fd, unsigned attr)
 	};
 	int fd;
 
-	if (nsr_force_fallback & NSR_FALLBACK_OVERLAY)
-		return -EINVAL;
 	/* The layer dies with the container: without `volatile` (5.10) its end would wait for the whole disk to be written. */
 	fd = nsr_mount_new("overlay", options, attr);
 	return fd == -EINVAL ? nsr_mount_new("overlay", plain, attr) : fd;
@@ -122,7 +120,9 @@ static int attach_root(struct nsr_world *w, unsigned attr, struct nsr_error *e)
 	if (fstatfs(layers, &fs) < 0)
 		return nsr_fail(e, NSR_STEP_ROOT, errno, "");
 	/* A layer on an overlay is refused by the kernel: do not even try. */
-	fd = fs.f_type == OVERLAYFS_SUPER_MAGIC ? -EINVAL : overlay_of(layers, "root", lower, attr);
+	fd = -EINVAL;
+	if (fs.f_type != OVERLAYFS_SUPER_MAGIC && !(nsr_force_fallback & NSR_FALLBACK_OVERLAY))
+		fd = overlay_of(layers, "root", lower, attr);
 	if (fd == -EINVAL) {
 		int memory = tmpfs_layers(layers, e);
 

@@ -307,9 +307,9 @@ static void release(void *spec, const struct nsr_spec_memory *memory)
 	int nsr_##name##_spec_open(int memfd, struct nsr_##name##_spec **ret, struct nsr_error *e) \
 	{ \
 		struct nsr_spec_memory memory; \
-		void *spec; \
+		void *spec = NULL; \
 		int r = map_and_decode(&name##_kind, memfd, &spec, &memory, e); \
-		if (r < 0) \
+		if (!spec) \
 			return r; \
 		*ret = spec; \
 		(*ret)->memory = memory; \
@@ -317,9 +317,9 @@ static void release(void *spec, const struct nsr_spec_memory *memory)
 	} \
 	int nsr_##name##_spec_decode(const void *data, size_t size, struct nsr_##name##_spec **ret, struct nsr_error *e) \
 	{ \
-		void *spec; \
+		void *spec = NULL; \
 		int r = decode(&name##_kind, data, size, &spec, e); \
-		if (r < 0) \
+		if (!spec) \
 			return r; \
 		*ret = spec; \
 		return 0; \

@@ -140,7 +140,7 @@ int nsr_parse_u64(const char *text, uint64_t max, uint64_t *ret)
 
 		if (digit > 9)
 			return -EINVAL;
-		if (value > (max - digit) / 10)
+		if (digit > max || value > (max - digit) / 10)
 			return -ERANGE;
 		value = value * 10 + digit;
 	}

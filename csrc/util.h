@@ -43,14 +43,12 @@ int nsr_parse_u64(const char *text, uint64_t max, uint64_t *ret);
 /* Decimal digits of value in buffer (at least 21 bytes); snprintf is not for the child after clone. Returns buffer. */
 char *nsr_format_u64(char *buffer, uint64_t value);
 
-/* Test hook: behave as the oldest kernel does: none of mount_setattr, cgroup.kill, CLOSE_RANGE_CLOEXEC, open_tree ... even where
- * the kernel has them. Bits below; 0 outside of tests. */
+/* For tests: go the way of kernels and hosts that lack something, bits below, even where it is there. 0 otherwise. */
 extern unsigned nsr_force_fallback;
 #define NSR_FALLBACK_MOUNT_SETATTR 1u
 #define NSR_FALLBACK_CGROUP_KILL 2u
-#define NSR_FALLBACK_CLOSE_RANGE 4u
-#define NSR_FALLBACK_INTO_CGROUP 8u
-#define NSR_FALLBACK_DUMMY 16u
-#define NSR_FALLBACK_OVERLAY 32u
+#define NSR_FALLBACK_INTO_CGROUP 4u
+#define NSR_FALLBACK_DUMMY 8u
+#define NSR_FALLBACK_OVERLAY 16u /* a disk that holds no overlay's layer */
 
 #endif

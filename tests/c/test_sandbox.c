@@ -4,12 +4,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,11 +20,25 @@
 #include "sandbox.h"
 #include "util.h"
 
+/* containerd's, without mknod */
+#define CAPABILITIES (0xa00425fbu & ~(1u << 27))
+
 static const char *pause_path = "csrc/nsrunner-pause";
 static char cgroup[128];
+static char base[64]; /* of this run alone */
 static const char *lower = "/";
 static uint8_t bytes[SPEC_SIZE];
 static char output[65536];
+
+static void plain_credentials(struct nsr_writer *w)
+{
+	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
+
+	nsr_write_u64(w, NSR_TAG_BOUNDING, CAPABILITIES);
+	nsr_write_u64(w, NSR_TAG_PERMITTED, CAPABILITIES);
+	nsr_write_u32(w, NSR_TAG_NO_NEW_PRIVS, 1);
+	nsr_write_block_end(w, mark);
+}
 
 static struct nsr_container_spec *shell(const char *name, unsigned attempt, const char *script, void (*more)(struct nsr_writer *w))
 {
@@ -38,15 +55,7 @@ static struct nsr_container_spec *shell(const char *name, unsigned attempt, cons
 	nsr_write_string(&w, NSR_TAG_ARG, "sh");
 	nsr_write_string(&w, NSR_TAG_ARG, "-c");
 	nsr_write_string(&w, NSR_TAG_ARG, script);
-	if (more)
-		more(&w);
-	else {
-		mark = nsr_write_block_begin(&w, NSR_TAG_CREDENTIALS);
-		nsr_write_u64(&w, NSR_TAG_BOUNDING, 0xa00425fbu & ~(1u << 27)); /* containerd's, without mknod */
-		nsr_write_u64(&w, NSR_TAG_PERMITTED, 0xa00425fbu & ~(1u << 27));
-		nsr_write_u32(&w, NSR_TAG_NO_NEW_PRIVS, 1);
-		nsr_write_block_end(&w, mark);
-	}
+	(more ? more : plain_credentials)(&w);
 	return test_container_end(&w);
 }
 
@@ -79,27 +88,41 @@ static void as_user(struct nsr_writer *w)
 	nsr_write_block_end(w, mark);
 }
 
-static void with_volumes(struct nsr_writer *w)
+static const char *volume(const char *name)
 {
-	static char path[128];
+	static char path[192];
+
+	(void)snprintf(path, sizeof(path), "%s/state/volumes/kubernetes.io~empty-dir/%s", base, name);
+	return path;
+}
+
+/* One bind mount; the caller may add fields before it closes the block. */
+static size_t begin_bind(struct nsr_writer *w, const char *source, const char *target)
+{
 	size_t mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
 
 	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_BIND);
-	nsr_write_string(w, NSR_TAG_SOURCE, "/tmp/nsr-test-sandbox/state/volumes/kubernetes.io~empty-dir/disk");
-	nsr_write_string(w, NSR_TAG_TARGET, "/new/place");
+	nsr_write_string(w, NSR_TAG_SOURCE, source);
+	nsr_write_string(w, NSR_TAG_TARGET, target);
+	return mark;
+}
+
+static void with_volumes(struct nsr_writer *w)
+{
+	size_t mark = begin_bind(w, volume("disk"), "/new/place");
+
 	nsr_write_block_end(w, mark);
-	mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
-	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_BIND);
-	(void)snprintf(path, sizeof(path), "/tmp/nsr-test-sandbox/state/volumes/kubernetes.io~empty-dir/memory");
-	nsr_write_string(w, NSR_TAG_SOURCE, path);
-	nsr_write_string(w, NSR_TAG_TARGET, "/memory");
+	mark = begin_bind(w, volume("memory"), "/memory");
 	nsr_write_u32(w, NSR_TAG_READ_ONLY, 1);
 	nsr_write_block_end(w, mark);
-	mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
-	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_BIND);
-	nsr_write_string(w, NSR_TAG_SOURCE, "/tmp/nsr-test-sandbox/state/volumes/kubernetes.io~empty-dir/disk");
-	nsr_write_string(w, NSR_TAG_TARGET, "/dev/sub");
+	mark = begin_bind(w, volume("disk"), "/dev/sub");
 	nsr_write_string(w, NSR_TAG_SUB_PATH, "deep/down");
+	nsr_write_block_end(w, mark);
+	mark = nsr_write_block_begin(w, NSR_TAG_MOUNT);
+	nsr_write_u32(w, NSR_TAG_KIND, NSR_MOUNT_TMPFS);
+	nsr_write_string(w, NSR_TAG_TARGET, "/scratch");
+	nsr_write_u64(w, NSR_TAG_SIZE, 8192);
+	nsr_write_u32(w, NSR_TAG_MODE, 01750);
 	nsr_write_block_end(w, mark);
 }
 
@@ -123,11 +146,12 @@ static void test_world(struct test_pod *t)
 
 static void test_volumes(struct test_pod *t)
 {
+	expect(t, "stat -c '%a %F' /scratch; df --output=size -B1 /scratch | tail -1 | tr -d ' '", with_volumes, "1750 directory\n8192\n");
 	expect(t, "echo 1 > /new/place/f; touch /memory/f 2>/dev/null || echo ro; touch /dev/sub/g; echo s > /dev/shm/s", with_volumes, "ro\n");
 	expect(t, "cat /new/place/f; find /new/place -type f | sort; cat /dev/shm/s", with_volumes, "1\n/new/place/deep/down/g\n/new/place/f\ns\n");
 }
 
-static void expect_failure(struct test_pod *t, const char *argument, const char *cwd, int step, int err)
+static void expect_failure_with(struct test_pod *t, const char *argument, const char *cwd, void (*more)(struct nsr_writer *w), int step, int err)
 {
 	struct nsr_container_spec *spec;
 	struct nsr_writer w;
@@ -140,12 +164,174 @@ static void expect_failure(struct test_pod *t, const char *argument, const char 
 	nsr_write_block_end(&w, mark);
 	nsr_write_string(&w, NSR_TAG_CWD, cwd);
 	nsr_write_string(&w, NSR_TAG_ARG, argument);
+	if (more)
+		more(&w);
 	spec = test_container_end(&w);
 	CHECK_EQUAL(test_run(t, spec, output, sizeof(output), &e), -1);
-	CHECK_EQUAL(e.step, step);
-	CHECK_EQUAL(e.err, err);
+	if (e.step != step || e.err != err) {
+		(void)fprintf(stderr, "%s: %s: %s, not %s: %s\n", nsr_step_name(e.step), strerror(e.err), e.path, nsr_step_name(step), strerror(err));
+		exit(1);
+	}
 	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
 	nsr_container_spec_free(spec);
+}
+
+static void expect_failure(struct test_pod *t, const char *argument, const char *cwd, int step, int err)
+{
+	expect_failure_with(t, argument, cwd, NULL, step, err);
+}
+
+static void at_proc(struct nsr_writer *w)
+{
+	nsr_write_block_end(w, begin_bind(w, volume("disk"), "/x/../proc/sys"));
+}
+
+static void at_root(struct nsr_writer *w)
+{
+	nsr_write_block_end(w, begin_bind(w, volume("disk"), "/x/.."));
+}
+
+static void no_source(struct nsr_writer *w)
+{
+	nsr_write_block_end(w, begin_bind(w, "/no/such/source", "/x"));
+}
+
+static void escaping_sub_path(struct nsr_writer *w)
+{
+	size_t mark = begin_bind(w, volume("disk"), "/x");
+
+	nsr_write_string(w, NSR_TAG_SUB_PATH, "escape/new");
+	nsr_write_block_end(w, mark);
+}
+
+static void may_mknod(struct nsr_writer *w)
+{
+	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
+
+	nsr_write_u64(w, NSR_TAG_BOUNDING, CAPABILITIES | 1u << 27);
+	nsr_write_u64(w, NSR_TAG_PERMITTED, CAPABILITIES | 1u << 27);
+	nsr_write_block_end(w, mark);
+}
+
+/* uname answers EPERM: a filter whose effect a shell shows. Without no_new_privs it goes in while there is CAP_SYS_ADMIN. */
+static void filtered(struct nsr_writer *w, bool no_new_privs)
+{
+	const struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_uname, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
+
+	nsr_write_u32(w, NSR_TAG_NO_NEW_PRIVS, no_new_privs);
+	nsr_write_bytes(w, NSR_TAG_SECCOMP, filter, sizeof(filter));
+	nsr_write_u32(w, NSR_TAG_SECCOMP_FLAGS, 1u << 30); /* one that no kernel knows */
+	nsr_write_block_end(w, mark);
+}
+
+static void filtered_new(struct nsr_writer *w)
+{
+	filtered(w, true);
+}
+
+static void filtered_old(struct nsr_writer *w)
+{
+	filtered(w, false);
+}
+
+static void test_confinement(struct test_pod *t)
+{
+	const char *wanted = *cgroup ? "made\nrefused\n" : "";
+
+	if (*cgroup)
+		expect(t, "mknod /m c 1 1 && echo made; cat /m 2>/dev/null || echo refused", may_mknod, wanted);
+	else
+		expect_failure_with(t, "true", "/", may_mknod, NSR_STEP_DEVICE_FILTER, ENOTSUP);
+	expect(t, "uname >/dev/null 2>&1 || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_new,
+	       "denied\nSeccomp:\t2\nNoNewPrivs:\t1\n");
+	expect(t, "uname >/dev/null 2>&1 || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_old,
+	       "denied\nSeccomp:\t2\nNoNewPrivs:\t0\n");
+	expect_failure_with(t, "true", "/", at_proc, NSR_STEP_MOUNT_TARGET, EPERM);
+	expect_failure_with(t, "true", "/", at_root, NSR_STEP_MOUNT_TARGET, EBUSY);
+	expect_failure_with(t, "true", "/", no_source, NSR_STEP_MOUNT_SOURCE, ENOENT);
+	CHECK_EQUAL(symlink("/tmp", volume("disk/escape")), 0);
+	expect_failure_with(t, "true", "/", escaping_sub_path, NSR_STEP_SUB_PATH, EXDEV);
+	CHECK(access("/tmp/new", F_OK) < 0);
+}
+
+static void read_only_root(struct nsr_writer *w)
+{
+	plain_credentials(w);
+	with_volumes(w);
+}
+
+/* Images that would lead us out of them, or lack everything. */
+static void test_roots(struct test_pod *t)
+{
+	static const char *const links[] = {"dev", "proc", "sys"};
+	static const int steps[] = {NSR_STEP_MOUNT_DEV, NSR_STEP_MOUNT_PROC, NSR_STEP_MOUNT_SYS};
+	const char *old = lower;
+	struct nsr_container_spec *spec;
+	struct nsr_error e;
+	char image[80], path[128], text[128];
+
+	(void)snprintf(image, sizeof(image), "%s/image", base);
+	lower = image;
+	CHECK_EQUAL(mkdir(lower, 0755), 0);
+	expect_failure(t, "/x", "/made/here", NSR_STEP_EXEC, ENOENT); /* an empty image */
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", lower, links[i]);
+		CHECK_EQUAL(symlink("/tmp", path), 0);
+		expect_failure(t, "/x", "/", steps[i], ELOOP);
+		CHECK_EQUAL(unlink(path), 0);
+	}
+	(void)snprintf(path, sizeof(path), "%s/etc", lower);
+	(void)snprintf(text, sizeof(text), "../../../../../..%s", image);
+	CHECK_EQUAL(symlink(text, path), 0);
+	expect_failure(t, "/x", "/", NSR_STEP_EXEC, ENOENT); /* /etc/hosts is made at that place inside */
+	(void)snprintf(text, sizeof(text), "%s/hosts", image);
+	CHECK(access(text, F_OK) < 0);
+	CHECK_EQUAL(unlink(path) | rmdir(lower), 0);
+	lower = old;
+	spec = shell("ro", 0, "touch /x 2>/dev/null || echo ro; touch /tmp/x /new/place/x /dev/shm/x /scratch/x && echo rw", read_only_root);
+	spec->root.read_only = 1;
+	CHECK_EQUAL(test_run(t, spec, output, sizeof(output), &e), 0);
+	CHECK(strcmp(output, "ro\nrw\n") == 0);
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	nsr_container_spec_free(spec);
+}
+
+static void test_termination(struct test_pod *t)
+{
+	struct nsr_container_spec *spec = shell("bye", 0, "head -c 5000 /dev/zero | tr '\\0' a > /dev/termination-log; echo end >> /dev/termination-log", NULL);
+	struct nsr_error e;
+	char message[8192];
+
+	spec->termination_path = "/dev/termination-log";
+	CHECK_EQUAL(test_run(t, spec, output, sizeof(output), &e), 0);
+	CHECK_EQUAL(nsr_termination_message(&t->pod, spec, message, sizeof(message)), 4096);
+	CHECK(memcmp(message + 4090, "aaend\n", 6) == 0);
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	CHECK_EQUAL(nsr_termination_message(&t->pod, spec, message, sizeof(message)), 0);
+	nsr_container_spec_free(spec);
+}
+
+/* The sandbox dies and is made anew: volumes stay, and nothing of the old one is in the way. */
+static void test_again(struct test_pod *t)
+{
+	struct nsr_error e = {0};
+	int status;
+
+	expect(t, "echo old > /new/place/kept; echo old > /dev/shm/s", with_volumes, "");
+	CHECK_EQUAL(kill(t->pause.pid, SIGKILL), 0);
+	CHECK_EQUAL(waitpid(t->pause.pid, &status, 0), t->pause.pid);
+	nsr_spawned_close(&t->pause);
+	CHECK_EQUAL(nsr_pod_close(&t->pod, false, &e), 0);
+	CHECK_EQUAL(nsr_pod_open(&t->pod, t->spec, &e), 0);
+	CHECK_EQUAL(nsr_pause_spawn(&t->pod, &t->pause, &e), 0);
+	CHECK_EQUAL(test_wait_started(&t->pause, &e), NSR_RUNNING);
+	t->pod.pause_pid = t->pause.pid;
+	t->pod.pause_pidfd = dup(t->pause.pidfd);
+	expect(t, "cat /new/place/kept", with_volumes, "old\n");
 }
 
 static void test_failures(struct test_pod *t)
@@ -239,7 +425,7 @@ static void test_one(unsigned bits, void (*test)(struct test_pod *t))
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
-		test_pod_start(t, "/tmp/nsr-test-sandbox", pause_path, cgroup, bits);
+		test_pod_start(t, base, pause_path, cgroup, bits);
 		test(t);
 		test_pod_stop(t);
 		exit(0);
@@ -280,7 +466,7 @@ static void find_cgroup(void)
 		struct statfs fs;
 
 		if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-			(void)snprintf(cgroup, sizeof(cgroup), "%s/nsr-test-sandbox", places[i]);
+			(void)snprintf(cgroup, sizeof(cgroup), "%s/nsr-test-sandbox.%d", places[i], (int)getpid());
 	}
 }
 
@@ -290,6 +476,7 @@ int main(int argc, char **argv)
 		return 77;
 	if (argc > 1)
 		pause_path = argv[1];
+	(void)snprintf(base, sizeof(base), "/tmp/nsr-test-sandbox.%d", (int)getpid());
 	find_cgroup();
 	if (argc > 2)
 		(void)snprintf(cgroup, sizeof(cgroup), "%s", argv[2]);
@@ -297,11 +484,19 @@ int main(int argc, char **argv)
 	test_one(0, test_volumes);
 	test_one(0, test_failures);
 	test_one(0, test_exec);
+	test_one(0, test_confinement);
+	test_one(0, test_roots);
+	test_one(0, test_termination);
+	test_one(0, test_again);
 	test_one(TEST_SHARED_PID, test_shared);
 	test_one(TEST_HOST_PID | TEST_HOST_NET | TEST_HOST_IPC, test_host);
 	nsr_force_fallback = NSR_FALLBACK_MOUNT_SETATTR | NSR_FALLBACK_CGROUP_KILL | NSR_FALLBACK_INTO_CGROUP | NSR_FALLBACK_DUMMY;
 	test_one(0, test_world);
 	test_one(0, test_volumes);
 	test_one(0, test_exec);
+	test_one(0, test_roots);
+	nsr_force_fallback |= NSR_FALLBACK_OVERLAY;
+	test_one(0, test_world);
+	test_one(0, test_roots);
 	return 0;
 }
