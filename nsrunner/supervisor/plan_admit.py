@@ -23,9 +23,10 @@ def admit(pod: Pod, node: Node) -> Rejection | None:
         )
     context = spec.security_context
     for sysctl in context.sysctls if context is not None else ():
-        problem = _sysctl_problem(with_dots(sysctl.name), pod, node)
+        name = with_dots(sysctl.name)
+        problem = _sysctl_problem(name, pod, node)
         if problem:
-            return Rejection(reason="SysctlForbidden", message=f'forbidden sysctl: "{sysctl.name}" {problem}')
+            return Rejection(reason="SysctlForbidden", message=f'forbidden sysctl: "{name}" {problem}')
     return None
 
 
