@@ -1,0 +1,74 @@
+"""Short ways to write a pod of the tests of real processes, and to read how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nsrunner import Pod, PodEvent
+from nsrunner.model.types import ContainerStateTerminated, ContainerStateWaiting, ContainerStatus
+
+Manifest = dict[str, Any]
+
+PAUSE = ["sleep", "infinity"]
+"""A command that stays. As PID 1 it ignores TERM: end such pods with grace 0."""
+
+
+def container(name: str = "main", *command: str, **fields: Any) -> Manifest:
+    return {"name": name, "image": "host", "command": list(command or PAUSE), **fields}
+
+
+def shell(name: str, script: str, **fields: Any) -> Manifest:
+    return container(name, "sh", "-c", script, **fields)
+
+
+def pod(*containers: Manifest, name: str = "pod", **spec: Any) -> Manifest:
+    """A pod that is not restarted and has no grace, unless ``spec`` says otherwise."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "containers": list(containers) or [container()],
+            **spec,
+        },
+    }
+
+
+def status_of(running: Pod, name: str) -> ContainerStatus:
+    status = running.status
+    return next(one for one in (*status.init_container_statuses, *status.container_statuses) if one.name == name)
+
+
+def terminated(running: Pod, name: str = "main") -> ContainerStateTerminated:
+    state = status_of(running, name).state
+    assert state is not None and state.terminated is not None, state
+    return state.terminated
+
+
+def waiting(running: Pod, name: str = "main") -> ContainerStateWaiting:
+    state = status_of(running, name).state
+    assert state is not None and state.waiting is not None, state
+    return state.waiting
+
+
+def next_event(events: Iterator[PodEvent], *reasons: str) -> PodEvent:
+    """The next one with one of these reasons. Fails when the pod is removed before."""
+    seen = []
+    for event in events:
+        if event.reason in reasons:
+            return event
+        seen.append(f"{event.reason}: {event.message}")
+    raise AssertionError(f"no {' or '.join(reasons)} among {seen}")
+
+
+def next_line(lines: Iterator[str], wanted: Callable[[str], bool]) -> str:
+    """The next line of a followed log that is wanted. Fails when the log ends before."""
+    seen = []
+    for line in lines:
+        if wanted(line):
+            return line
+        seen.append(line)
+    raise AssertionError(f"not among {seen}")
