@@ -96,11 +96,14 @@ class Pod:
         if thread is None or thread.foreign:
             return
         try:
-            thread.call(self._pod.close(grace))
-        except KeyboardInterrupt:
-            # Asked twice: the end is immediate now, and still complete.
-            thread.call(self._pod.close(0))
-            raise
+            closing = thread.submit(self._pod.close(grace))
+            try:
+                closing.result()
+            except KeyboardInterrupt:
+                # Asked twice: the end is immediate now, and still complete.
+                thread.tell(lambda: self._pod.request_delete(0))
+                closing.result()
+                raise
         finally:
             thread.release()
 

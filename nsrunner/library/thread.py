@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any, ClassVar, Self, TypeVar
 
 from nsrunner.errors import UsageError
@@ -49,24 +50,32 @@ class LoopThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Runs a coroutine on the loop. Raises UsageError where that cannot be."""
+        problem = ""
+        if self.foreign:
+            problem = f"this pod belongs to process {self._process}, from which this one was forked"
+        elif threading.current_thread() is self._thread:
+            problem = "a Pod cannot be used from its own event loop: use AsyncPod"
+        elif self._loop.is_closed():
+            problem = "the pod was closed"
+        if problem:
+            coroutine.close()
+            raise UsageError(problem)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine on the loop and waits for its result. An interrupt (Ctrl-C) cancels it."""
-        if self.foreign:
-            coroutine.close()
-            raise UsageError(f"this pod belongs to process {self._process}, from which this one was forked")
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise UsageError("a Pod cannot be used from its own event loop: use AsyncPod")
-        try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # the loop is closed
-            coroutine.close()
-            raise UsageError("the pod was closed") from None
+        future = self.submit(coroutine)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def tell(self, callback: Callable[[], None]) -> None:
+        """Has something called on the loop, without waiting for it."""
+        self._loop.call_soon_threadsafe(callback)
 
     def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
         """The items of an asynchronous generator, each fetched when it is asked for."""

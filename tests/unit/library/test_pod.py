@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -74,6 +75,22 @@ def test_a_start_that_fails_leaves_no_thread(shims: FakeShims, monkeypatch: pyte
     monkeypatch.setattr("nsrunner.library.engine.require_root", lambda: (_ for _ in ()).throw(UsageError("no")))
     with pytest.raises(UsageError, match="no"):
         Pod.from_dict(POD).start()
+    assert "nsrunner" not in threads()
+
+
+def test_an_interrupt_while_it_ends_makes_that_immediate_and_complete(shims: FakeShims) -> None:
+    shims.script("web", Run(ignores_term=True))
+    pod = Pod.from_dict(POD)
+    pod.start()
+    pod.wait("Ready")
+    handler = signal.signal(signal.SIGALRM, signal.default_int_handler)  # as Ctrl-C, but only for this test
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)  # into the grace period of 30 s
+        with pytest.raises(KeyboardInterrupt):
+            pod.close()
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+    assert not shims.left
     assert "nsrunner" not in threads()
 
 
