@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -184,6 +185,22 @@ uint8_t *nsr_log_buffer(size_t *ret_size)
 {
 	*ret_size = READ_SIZE;
 	return input + NSR_LOG_LINE_MAX;
+}
+
+/* The whole pages of it; they are zero-filled on the next touch. */
+static void give_back(uint8_t *memory, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)memory + page - 1) & ~(page - 1);
+	uintptr_t end = ((uintptr_t)memory + size) & ~(page - 1);
+
+	if (begin < end)
+		(void)madvise((void *)begin, end - begin, MADV_DONTNEED); /* a hint */
+}
+
+void nsr_log_trim(void)
+{
+	give_back(input, sizeof(input)); /* nothing lies in them between two calls */
+	give_back(output, sizeof(output));
 }
 
 void nsr_log_take(struct nsr_log *log, struct nsr_log_stream *stream, size_t length)

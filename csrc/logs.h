@@ -46,6 +46,8 @@ int nsr_log_remove(int logs_fd, const struct nsr_log_spec *spec, struct nsr_erro
 uint8_t *nsr_log_buffer(size_t *ret_size);
 /* Logs the first `length` bytes of that buffer. Never fails: what cannot be written is counted, and told in the log when it can. */
 void nsr_log_take(struct nsr_log *log, struct nsr_log_stream *stream, size_t length);
+/* Gives the memory of both buffers back, which a flood has touched. */
+void nsr_log_trim(void);
 /* The stream has ended: a line without its newline is written as partial. */
 void nsr_log_end(struct nsr_log *log, struct nsr_log_stream *stream);
 

@@ -16,6 +16,8 @@
 
 #define BUSY_NS 1000000u
 #define BUSY_MS 1u
+#define FLOOD_SIZE 16384 /* a read of more touches pages that a quiet pod does not need: they go back after a quiet second */
+#define QUIET_MS 1000u
 #define PIPE_SIZE (1 << 20) /* /proc/sys/fs/pipe-max-size unless somebody changed it */
 
 int nsr_set_nonblocking(int fd)
@@ -61,6 +63,16 @@ static void rest(struct nsr_output *output)
 	nsr_timer_arm(loop, &output->pause, BUSY_MS, on_rested);
 }
 
+static void on_quiet(struct nsr_timer *timer)
+{
+	struct nsr_shim *shim = nsr_container_of(timer, struct nsr_shim, trim);
+
+	if (nsr_now_ns() - shim->flood_ns < QUIET_MS * 1000000u)
+		nsr_timer_arm(&shim->loop, timer, QUIET_MS, on_quiet);
+	else
+		nsr_log_trim();
+}
+
 static void on_output(struct nsr_watch *watch, uint32_t events)
 {
 	struct nsr_output *output = nsr_container_of(watch, struct nsr_output, watch);
@@ -81,6 +93,11 @@ static void on_output(struct nsr_watch *watch, uint32_t events)
 		return;
 	}
 	output->read_ns = nsr_now_ns();
+	if (length > FLOOD_SIZE) {
+		output->instance->shim->flood_ns = output->read_ns;
+		if (!output->instance->shim->trim.armed)
+			nsr_timer_arm(loop, &output->instance->shim->trim, QUIET_MS, on_quiet);
+	}
 	(void)nsr_log_buffer(&size);
 	if ((size_t)length < size / 2 && output->read_ns - last_ns < BUSY_NS && !(events & EPOLLHUP))
 		rest(output);

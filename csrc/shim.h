@@ -301,6 +301,8 @@ struct nsr_shim {
 	uint64_t last_exec;
 	struct nsr_sink sinks[NSR_SINKS];
 	uint32_t next_sink;
+	struct nsr_timer trim; /* of the log buffers */
+	uint64_t flood_ns; /* when they were last used in full */
 	bool gone; /* all is removed: leave the loop */
 };
 

@@ -206,7 +206,7 @@ def running_shim(executable: Path, pause: Path, run_dir: Path) -> Iterator[Shim]
         pid = os.posix_spawn(
             executable,
             ["nsrunner-shim"],
-            {},
+            {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")},
             file_actions=[(os.POSIX_SPAWN_DUP2, high[0], 3), (os.POSIX_SPAWN_DUP2, high[1], 4)],
         )
         for fd in (*high, pause_fd):
