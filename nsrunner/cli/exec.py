@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 from typing import TYPE_CHECKING, Final
 
+from ..errors import SandboxError, UsageError
 from . import exits
 from .output import say
 from .parser import Parser
@@ -75,15 +77,42 @@ def run(options: argparse.Namespace) -> int:
             columns=columns,
             env=(f"TERM={os.environ.get('TERM') or 'xterm'}",) if options.tty else (),
         )
-        result = session(client, spec, stdin=options.stdin)
+        try:
+            result = session(client, spec, stdin=options.stdin)
+        except SandboxError as error:
+            code = _start_failure(error)
+            if code is None:
+                raise
+            say(f"nsrunner: exec failed: {_about(error, spec.argv[0])}")
+            return code
     if result.error:
         say(f"nsrunner: exec failed: {result.error}")
     return result.exit_code
 
 
-def _container_id(client: Client, pod: RunningPod, container: str) -> str:
-    from ..errors import UsageError
+_COMMAND_STEPS: Final = frozenset({"exec", "find executable in PATH"})
+"""Steps (``csrc/steps.h``) that fail because of the command that was asked for."""
 
+
+def _start_failure(error: SandboxError) -> int | None:
+    """127 for a command that does not exist, 126 for one that cannot be run; None: the command is not to blame."""
+    if error.step not in _COMMAND_STEPS:
+        return None
+    return exits.NOT_FOUND if error.errno in (0, errno.ENOENT) else exits.NOT_EXECUTABLE
+
+
+def _about(error: SandboxError, command: str) -> str:
+    """In the words of runc, which ``kubectl exec`` shows."""
+    program = error.path or command
+    reason = os.strerror(error.errno).lower()
+    if error.step != "exec" and error.errno in (0, errno.ENOENT):
+        return f'exec: "{program}": executable file not found in $PATH'
+    if error.errno == errno.ENOENT:
+        return f'exec: "{program}": stat {program}: {reason}'
+    return f'exec: "{program}": {reason}'
+
+
+def _container_id(client: Client, pod: RunningPod, container: str) -> str:
     for info in client.snapshot.running:
         if info.name == container:
             return info.container_id

@@ -9,6 +9,8 @@ __all__ = [
     "FAILED",
     "INTERNAL",
     "INTERRUPTED",
+    "NOT_EXECUTABLE",
+    "NOT_FOUND",
     "OK",
     "TERMINATED",
     "TIMEOUT",
@@ -24,6 +26,10 @@ TIMEOUT: Final = 124
 """``run --timeout`` (the number of timeout(1))."""
 INTERNAL: Final = 125
 """nsrunner itself, or the host, failed; not the pod (the number of podman and env(1))."""
+NOT_EXECUTABLE: Final = 126
+"""``exec``: a command that is there and cannot be run."""
+NOT_FOUND: Final = 127
+"""``exec``: there is no such command."""
 INTERRUPTED: Final = 130
 """128 + SIGINT."""
 BROKEN_PIPE: Final = 141

@@ -67,10 +67,10 @@ def test_exec(web: Running) -> None:
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
-        ("/no/such/program", 127, "No such file or directory"),
-        ("nosuchprogram", 127, "No such file or directory"),
-        ("/etc/passwd", 126, "Permission denied"),
-        ("/etc", 126, ""),
+        ("/no/such/program", 127, "no such file or directory"),
+        ("nosuchprogram", 127, '"nosuchprogram": executable file not found in $PATH'),
+        ("/etc/passwd", 126, "permission denied"),
+        ("/etc", 126, "permission denied"),
     ],
 )
 def test_exec_of_what_cannot_be_run(web: Running, command: str, code: int, message: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from nsrunner.cli import exec_session
 from nsrunner.cli.main import main
+from nsrunner.errors import SandboxError
 from nsrunner.sandbox import client
 from nsrunner.sandbox.records import ContainerInfo, ExecResult, Snapshot, Stamp
 from nsrunner.sandbox.spec import ExecSpec
@@ -76,6 +77,36 @@ def test_a_terminal(
 def test_a_command_that_is_not_there(specs: list[tuple[ExecSpec, bool]], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["exec", "web", "-c", "a", "--", "/none"]) == 127
     assert capsys.readouterr().err == "nsrunner: exec failed: execve: /none: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (SandboxError("exec", 2, "/none"), 127, 'exec failed: exec: "/none": stat /none: no such file or directory'),
+        (
+            SandboxError("find executable in PATH", 2),
+            127,
+            'exec failed: exec: "sh": executable file not found in $PATH',
+        ),
+        (SandboxError("find executable in PATH", 13), 126, 'exec failed: exec: "sh": permission denied'),
+        (SandboxError("exec", 8, "/x"), 126, 'exec failed: exec: "/x": exec format error'),
+        (SandboxError("find the container", 3, ""), 1, "find the container: No such process"),
+    ],
+)
+def test_a_command_that_cannot_be_run(
+    specs: list[tuple[ExecSpec, bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: SandboxError,
+    code: int,
+    message: str,
+) -> None:
+    def session(*_: Any, **__: Any) -> ExecResult:
+        raise error
+
+    monkeypatch.setattr(exec_session, "session", session)
+    assert main(["exec", "web", "-c", "a", "--", "sh"]) == code
+    assert capsys.readouterr().err == f"nsrunner: {message}\n"
 
 
 @pytest.mark.parametrize(

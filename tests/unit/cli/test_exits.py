@@ -10,6 +10,8 @@ def test_they_are_what_scripts_expect() -> None:
         "FAILED": 1,
         "INTERNAL": 125,
         "INTERRUPTED": 130,
+        "NOT_EXECUTABLE": 126,
+        "NOT_FOUND": 127,
         "OK": 0,
         "TERMINATED": 143,
         "TIMEOUT": 124,
