@@ -43,8 +43,10 @@ static int ready; /* pipe that each process writes a byte to */
 static void forker(void *arg)
 {
 	sigset_t all;
+	struct nsr_error e;
 
-	(void)arg;
+	if (nsr_clone_join_cgroup(arg, &e) < 0)
+		_exit(1);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (int i = 0; i < 4; i++)
@@ -72,12 +74,7 @@ static void test_kill(void)
 	CHECK_EQUAL(pipe2(pipes, O_CLOEXEC), 0);
 	ready = pipes[1];
 	c.cgroup_fd = deep;
-	CHECK_EQUAL(nsr_clone(&c, forker, NULL, &e), 0);
-	if (!c.in_cgroup) { /* the fallback, done from outside */
-		char pid[21];
-
-		CHECK_EQUAL(nsr_write_at(deep, "cgroup.procs", nsr_format_u64(pid, (uint64_t)c.pid)), 0);
-	}
+	CHECK_EQUAL(nsr_clone(&c, forker, &c, &e), 0);
 	for (int got = 0; got < 16;) {
 		ssize_t n = read(pipes[0], byte, sizeof(byte));
 
