@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from .columns import parse_time
@@ -16,7 +16,7 @@ from .output import Palette, escape
 
 if TYPE_CHECKING:
     from ..library.items import LogLine, SkippedBytes
-    from ..model.types import ContainerStatus, Pod
+    from ..model.types import ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod
     from ..supervisor.events import KubeEvent
 
 __all__ = ["Logs", "Talk"]
@@ -79,16 +79,19 @@ class Logs:
 _BACK_OFF: Final = re.compile(r"back-off ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+) restarting")
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_STARTING: Final = frozenset({"ContainerCreating", "PodInitializing"})
+_STARTING: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
+"""Reasons to wait that need no words."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was last said about a pod."""
+@dataclass(slots=True)
+class _Said:
+    """What was last said about a pod, so that it is not said again."""
 
     phase: str = ""
     ready: bool = False
-    states: tuple[tuple[str, str], ...] = ()
+    ends: dict[str, str] = field(default_factory=dict)
+    """Container to the instance whose end was told."""
+    waits: dict[str, str] = field(default_factory=dict)
 
 
 class Talk:
@@ -107,7 +110,7 @@ class Talk:
         self._several = several
         self._quiet = quiet
         self._clock = clock
-        self._seen: dict[str, _Seen] = {}
+        self._said: dict[str, _Said] = {}
 
     def note(self, text: str, style: str = "") -> bytes:
         """One line of our own."""
@@ -128,81 +131,76 @@ class Talk:
 
     def changed(self, pod: Pod) -> bytes:
         """What is different from the last time this pod was shown."""
-        uid = pod.metadata.uid or ""
-        old = self._seen.get(uid, _Seen())
-        status = pod.status
+        said = self._said.setdefault(pod.metadata.uid or "", _Said())
         name = pod.metadata.name or ""
-        out = []
-        states = []
-        known = dict(old.states)
-        for container in (*status.init_container_statuses, *status.container_statuses):
-            key, text, style = _describe(container)
-            states.append((container.name, key))
-            if text and known.get(container.name) != key and (style or not self._quiet):
-                out.append(self.note(f"{self._container(name, container.name)} {text}", style))
-        phase, ready = status.phase or "", _is_ready(pod)
+        lines = []
+        for container in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+            whose = self._container(name, container.name)
+            lines += [self.note(f"{whose} {text}", style) for text, style in self._news(container, said)]
         if not self._quiet:
-            out.extend(self._pod_lines(pod, name, old, phase, ready=ready))
-        self._seen[uid] = _Seen(phase, ready, tuple(states))
-        return b"".join(out)
+            lines += self._pod_news(pod, name, said)
+        return b"".join(lines)
 
     def _container(self, pod: str, container: str) -> str:
         return f"container {pod}/{container}" if self._several else f"container {container}"
 
-    def _pod_lines(self, pod: Pod, name: str, old: _Seen, phase: str, *, ready: bool) -> Iterator[bytes]:
-        if phase != old.phase and phase:
-            style = {"Succeeded": "green", "Failed": "red"}.get(phase, "")
-            why = "".join(f": {part}" for part in (pod.status.reason, pod.status.message) if part)
-            yield self.note(f"pod {name} is {phase}{why}", style)
-        if ready and not old.ready:
+    def _news(self, container: ContainerStatus, said: _Said) -> Iterator[tuple[str, str]]:
+        """(text, style) of what events do not tell: how an instance ended, and what the next one waits for."""
+        end = _last_end(container)
+        if end is not None:
+            instance = f"{end.container_id} {end.finished_at} {end.exit_code}"
+            if said.ends.get(container.name) != instance and (end.exit_code or not self._quiet):
+                yield _ended(end), "red" if end.exit_code else ""
+            said.ends[container.name] = instance
+        waiting = container.state.waiting if container.state is not None else None
+        wait = _wait(container, waiting) if waiting is not None and waiting.reason not in _STARTING else ""
+        if wait and said.waits.get(container.name) != wait:
+            yield wait, "yellow"
+        said.waits[container.name] = wait
+
+    def _pod_news(self, pod: Pod, name: str, said: _Said) -> Iterator[bytes]:
+        status = pod.status
+        if status.phase and status.phase != said.phase:
+            said.phase = status.phase
+            style = {"Succeeded": "green", "Failed": "red"}.get(status.phase, "")
+            why = "".join(f": {part}" for part in (status.reason, status.message) if part)
+            yield self.note(f"pod {name} is {status.phase}{why}", style)
+        ready = _is_ready(pod)
+        if ready and not said.ready:
             yield self.note(f"pod {name} is Ready")
-        if (
-            old.ready
-            and not ready
-            and all(each.state is not None and each.state.running is not None for each in pod.status.container_statuses)
-        ):  # when one of them does not run, that was said already
+        elif said.ready and not ready and all(map(_runs, status.container_statuses)):
+            # When one of them does not run, that was said already.
             yield self.note(f"pod {name} is not Ready any more", "yellow")
+        said.ready = ready
 
 
 def _is_ready(pod: Pod) -> bool:
     return any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions)
 
 
-def _describe(container: ContainerStatus) -> tuple[str, str, str]:
-    """(what identifies this state, the words for it, their style); no words for what events tell already."""
-    state = container.state
-    if state is not None and state.terminated is not None:
-        return _terminated(container, state.terminated.finished_at)
-    if state is not None and state.running is not None:
-        return f"running {state.running.started_at}", "", ""
-    waiting = state.waiting if state is not None else None
-    reason = (waiting.reason if waiting else None) or "ContainerCreating"
-    message = (waiting.message if waiting else None) or ""
-    key = f"waiting {reason} {message} {container.restart_count}"
-    if reason in _STARTING:
-        return key, "", ""
-    text = f"waits: {reason}" + (f": {message}" if message else "")
-    if reason == "CrashLoopBackOff":
-        text = f"{_last_exit(container)}waits: {reason}{_next_start(container, message)}"
-    return key, text, "yellow"
+def _runs(container: ContainerStatus) -> bool:
+    return container.state is not None and container.state.running is not None
 
 
-def _terminated(container: ContainerStatus, finished: str | None) -> tuple[str, str, str]:
-    assert container.state is not None and container.state.terminated is not None
-    end = container.state.terminated
-    key = f"terminated {finished} {end.container_id} {container.restart_count}"
-    text = f"ended with exit code {end.exit_code}"
-    if end.reason and end.reason not in ("Completed", "Error"):
-        text += f" ({end.reason})"
+def _last_end(container: ContainerStatus) -> ContainerStateTerminated | None:
+    """How the newest instance that has ended did so."""
+    for state in (container.state, container.last_state):
+        if state is not None and state.terminated is not None:
+            return state.terminated
+    return None
+
+
+def _ended(end: ContainerStateTerminated) -> str:
+    reason = f" ({end.reason})" if end.reason and end.reason not in ("Completed", "Error") else ""
     message = (end.message or "").strip()
-    if message:
-        text += f": {message}"
-    return key, text, "red" if end.exit_code else ""
+    return f"ended with exit code {end.exit_code}{reason}" + (f": {message}" if message else "")
 
 
-def _last_exit(container: ContainerStatus) -> str:
-    last = container.last_state.terminated if container.last_state else None
-    return f"ended with exit code {last.exit_code}, " if last is not None else ""
+def _wait(container: ContainerStatus, waiting: ContainerStateWaiting) -> str:
+    message = waiting.message or ""
+    if waiting.reason == "CrashLoopBackOff":
+        return f"waits: CrashLoopBackOff{_next_start(container, message)}"
+    return f"waits: {waiting.reason}" + (f": {message}" if message else "")
 
 
 def _next_start(container: ContainerStatus, message: str) -> str:
@@ -211,8 +209,8 @@ def _next_start(container: ContainerStatus, message: str) -> str:
     if found is None:
         return f": {message}" if message else ""
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(found[1]))
-    last = container.last_state.terminated if container.last_state else None
-    finished = parse_time(last.finished_at) if last is not None else None
+    end = _last_end(container)
+    finished = parse_time(end.finished_at) if end is not None else None
     if finished is None:
         return f", back-off {found[1]}"
     return f", next start at {_clock_time(finished + seconds)} (back-off {found[1]})"

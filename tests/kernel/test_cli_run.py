@@ -99,7 +99,7 @@ def test_several_pods_and_a_config_map(write: Write, tmp_path: Path) -> None:
 def test_a_crash_loop_says_when_it_goes_on(write: Write) -> None:
     with background("run", write(containers={"a": "echo try; exit 3"}, restartPolicy="Always")) as run:
         run.expect("a | try\n")
-        run.expect("container a ended with exit code 3, waits: CrashLoopBackOff, next start at ")
+        run.expect("container a waits: CrashLoopBackOff, next start at ")
         run.signal(signal.SIGINT)
         assert run.wait() == 130
 

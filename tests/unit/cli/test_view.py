@@ -188,12 +188,23 @@ def test_reasons() -> None:
 
 def test_a_crash_loop_says_when_it_goes_on() -> None:
     words = talk()
+    end = ended(3, message="no luck")
+    assert words.changed(pod("", container(end))) == b"12:00:00  container a ended with exit code 3: no luck\n"
     state = waiting("CrashLoopBackOff", "back-off 1m20s restarting failed container=a pod=p_n(u)")
-    assert words.changed(pod("", container(state, last=ended(3), restarts=2))) == (
-        b"12:00:00  container a ended with exit code 3, "
-        b"waits: CrashLoopBackOff, next start at 12:01:20 (back-off 1m20s)\n"
+    assert words.changed(pod("", container(state, last=end, restarts=2))) == (
+        b"12:00:00  container a waits: CrashLoopBackOff, next start at 12:01:20 (back-off 1m20s)\n"
     )
-    assert words.changed(pod("", container(state, last=ended(3), restarts=2))) == b""
+    assert words.changed(pod("", container(state, last=end, restarts=2))) == b""
+    assert words.changed(pod("", container(RUNNING, last=end, restarts=3))) == b""
+    assert words.changed(pod("", container(end, restarts=2))) == b"", "the end was told"
+
+
+def test_an_end_that_was_seen_only_after_the_restart() -> None:
+    words = talk(quiet=True)
+    assert words.changed(pod("", container(RUNNING))) == b""
+    assert words.changed(pod("", container(RUNNING, last=ended(3), restarts=1))) == (
+        b"12:00:00  container a ended with exit code 3\n"
+    )
 
 
 @pytest.mark.parametrize(
