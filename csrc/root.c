@@ -16,15 +16,13 @@
 #include "util.h"
 #include "world.h"
 
-/* A writable layer: <layers>/<name>/{upper,work}; the merged directory gets its owner and mode from upper. */
-static int make_layer(int layers_fd, const char *name, const struct stat *like, int *ret_upper, int *ret_work)
+/* A writable layer, <layer>/{upper,work}; the merged directory gets its owner and mode from upper. */
+static int make_layer(int layer, const struct stat *like, int *ret_upper, int *ret_work)
 {
-	cleanup_fd int layer = -1, upper = -1, work = -1;
+	cleanup_fd int upper = -1, work = -1;
 
-	if (mkdirat(layers_fd, name, 0700) < 0)
-		return -errno;
-	layer = openat(layers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (layer < 0 || mkdirat(layer, "upper", 0700) < 0 || mkdirat(layer, "work", 0700) < 0)
+	/* Directories are what a disk takes longest for: no more of them than are needed. */
+	if (mkdirat(layer, "upper", 0700) < 0 || mkdirat(layer, "work", 0700) < 0)
 		return -errno;
 	upper = openat(layer, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	work = openat(layer, "work", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -56,7 +54,7 @@ static int mount_overlay(int lower_fd, int upper_fd, int work_fd, unsigned attr)
 }
 
 /* The overlay of what lower_fd names, detached. */
-static int overlay_of(int layers_fd, const char *name, int lower_fd, unsigned attr)
+static int overlay_of(int layer_fd, int lower_fd, unsigned attr)
 {
 	cleanup_fd int upper = -1, work = -1;
 	struct stat st;
@@ -64,7 +62,7 @@ static int overlay_of(int layers_fd, const char *name, int lower_fd, unsigned at
 
 	if (fstat(lower_fd, &st) < 0)
 		return -errno;
-	r = make_layer(layers_fd, name, &st, &upper, &work);
+	r = make_layer(layer_fd, &st, &upper, &work);
 	return r < 0 ? r : mount_overlay(lower_fd, upper, work, attr);
 }
 
@@ -108,7 +106,7 @@ static int make_layers(const struct nsr_world *w, struct nsr_error *e)
 static int attach_root(struct nsr_world *w, unsigned attr, struct nsr_error *e)
 {
 	const struct nsr_root *root = &w->spec->root;
-	cleanup_fd int layers = make_layers(w, e), lower = -1, at = -1;
+	cleanup_fd int layers = make_layers(w, e), lower = -1;
 	struct statfs fs;
 	int r, fd;
 
@@ -122,7 +120,7 @@ static int attach_root(struct nsr_world *w, unsigned attr, struct nsr_error *e)
 	/* A layer on an overlay is refused by the kernel: do not even try. */
 	fd = -EINVAL;
 	if (fs.f_type != OVERLAYFS_SUPER_MAGIC && !(nsr_force_fallback & NSR_FALLBACK_OVERLAY))
-		fd = overlay_of(layers, "root", lower, attr);
+		fd = overlay_of(layers, lower, attr);
 	if (fd == -EINVAL) {
 		int memory = tmpfs_layers(layers, e);
 
@@ -130,18 +128,27 @@ static int attach_root(struct nsr_world *w, unsigned attr, struct nsr_error *e)
 			return memory;
 		nsr_close(&layers);
 		layers = memory;
-		fd = overlay_of(layers, "root", lower, attr);
+		fd = overlay_of(layers, lower, attr);
 	}
 	if (fd < 0)
 		return nsr_fail(e, NSR_STEP_ROOT, -fd, root->lower);
 	w->root = fd;
-	if (mkdirat(layers, "merged", 0700) < 0)
-		return nsr_fail(e, NSR_STEP_ROOT, errno, "merged");
-	at = openat(layers, "merged", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = at < 0 ? -errno : nsr_mount_attach(fd, at);
+	/* Over its own layers, which nobody needs to find any more. */
+	r = nsr_mount_attach(fd, layers);
 	if (r < 0)
-		return nsr_fail(e, NSR_STEP_ROOT, -r, "merged");
+		return nsr_fail(e, NSR_STEP_ROOT, -r, "");
 	return steal_fd(&layers);
+}
+
+/* The same with layers in a directory of their own. */
+static int overlay_below(int layers_fd, const char *name, int lower_fd, unsigned attr)
+{
+	cleanup_fd int layer = -1;
+
+	if (mkdirat(layers_fd, name, 0700) < 0)
+		return -errno;
+	layer = openat(layers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return layer < 0 ? -errno : overlay_of(layer, lower_fd, attr);
 }
 
 static int attach_submounts(struct nsr_world *w, int layers_fd, unsigned attr, struct nsr_error *e)
@@ -162,7 +169,7 @@ static int attach_submounts(struct nsr_world *w, int layers_fd, unsigned attr, s
 		if (target < 0)
 			continue;
 		nsr_format_u64(name + 4, i);
-		tree = sub->overlay ? overlay_of(layers_fd, name, source, attr) : -EINVAL;
+		tree = sub->overlay ? overlay_below(layers_fd, name, source, attr) : -EINVAL;
 		if (tree >= 0)
 			r = nsr_mount_attach(tree, target);
 		else {
