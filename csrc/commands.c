@@ -24,11 +24,9 @@ struct call {
 struct nsr_writer *nsr_answer_begin(struct nsr_shim *shim, uint64_t id, enum nsr_kind kind)
 {
 	static uint8_t buffer[NSR_MESSAGE_MAX];
-	static struct nsr_writer writer; /* one message is put together at a time */
 
-	nsr_writer_begin(&writer, buffer, sizeof(buffer), kind, id);
-	shim->writer = &writer;
-	return &writer;
+	nsr_writer_begin(&shim->writer, buffer, sizeof(buffer), kind, id);
+	return &shim->writer;
 }
 
 void nsr_write_stamp(struct nsr_writer *w, enum nsr_tag tag, struct nsr_stamp stamp)
@@ -42,7 +40,7 @@ void nsr_write_stamp(struct nsr_writer *w, enum nsr_tag tag, struct nsr_stamp st
 
 void nsr_answer_send(struct nsr_shim *shim, struct nsr_reply *reply, int fd)
 {
-	ssize_t length = nsr_writer_end(shim->writer);
+	ssize_t length = nsr_writer_end(&shim->writer);
 	struct nsr_answer *answer = reply->controller ? nsr_answers_find(&shim->answers, reply->id) : NULL;
 	struct nsr_session *session;
 
@@ -50,9 +48,9 @@ void nsr_answer_send(struct nsr_shim *shim, struct nsr_reply *reply, int fd)
 		return; /* too long: no answer is, by construction */
 	session = nsr_session_find(shim, answer ? answer->session : reply->session);
 	if (answer)
-		nsr_answers_keep(&shim->answers, reply->id, shim->writer->buffer, (size_t)length);
+		nsr_answers_keep(&shim->answers, reply->id, shim->writer.buffer, (size_t)length);
 	if (session)
-		nsr_session_send(session, shim->writer->buffer, (size_t)length, fd);
+		nsr_session_send(session, shim->writer.buffer, (size_t)length, fd);
 }
 
 void nsr_answer_ok(struct nsr_shim *shim, struct nsr_reply *reply)
@@ -73,11 +71,11 @@ void nsr_answer_error(struct nsr_shim *shim, struct nsr_reply *reply, const stru
 
 void nsr_record_send(struct nsr_shim *shim, int fd)
 {
-	ssize_t length = nsr_writer_end(shim->writer);
+	ssize_t length = nsr_writer_end(&shim->writer);
 
 	if (length < 0)
 		nsr_close(&fd);
-	else if (nsr_records_add(&shim->records, shim->writer->buffer, (size_t)length, fd) == 0)
+	else if (nsr_records_add(&shim->records, shim->writer.buffer, (size_t)length, fd) == 0)
 		nsr_records_flush(shim);
 }
 

@@ -14,6 +14,8 @@
 #include "shim.h"
 #include "util.h"
 
+#define MESSAGE_MAX 4096 /* bytes of a termination message */
+
 static void end(struct nsr_instance *instance);
 
 struct nsr_instance *nsr_instance_find(struct nsr_shim *shim, const char *id)
@@ -190,9 +192,10 @@ void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *
 
 static void record_exit(struct nsr_instance *instance)
 {
-	char message[4096];
 	struct nsr_shim *shim = instance->shim;
-	ssize_t length = nsr_termination_message(&shim->pod, instance->spec, message, sizeof(message));
+	size_t size;
+	char *message = (char *)nsr_log_buffer(&size); /* the streams are closed */
+	ssize_t length = nsr_termination_message(&shim->pod, instance->spec, message, MESSAGE_MAX);
 	struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_CONTAINER_EXITED);
 
 	nsr_write_u64(w, NSR_TAG_RECORD, nsr_records_next(&shim->records));

@@ -71,7 +71,7 @@ static int concatenate(char *buffer, size_t size, const char *const *pieces, siz
 	return 0;
 }
 
-static int link_target(const struct nsr_log_spec *spec, char target[static PATH_MAX])
+static int link_target(const struct nsr_log_spec *spec, char *target)
 {
 	const char *pieces[] = {spec->directory, "/", spec->file_name};
 
@@ -88,15 +88,18 @@ static bool link_is_ours(const struct nsr_log_spec *spec, const char *target)
 
 static int make_link(const struct nsr_log_spec *spec)
 {
-	char target[PATH_MAX], parent[PATH_MAX];
+	/* Not on the stack: what a stack has touched once is a pod's memory for good, and these would be two pages. */
+	size_t size;
+	char *target = (char *)nsr_log_buffer(&size), *parent;
 	const char *slash = strrchr(spec->link, '/');
 	int r = link_target(spec, target);
 
 	if (r < 0 || spec->link[0] == '\0')
 		return r;
+	parent = target + strlen(target) + 1;
 	if (symlink(target, spec->link) == 0)
 		return 0;
-	if (errno == ENOENT && slash && slash != spec->link && (size_t)(slash - spec->link) < sizeof(parent)) {
+	if (errno == ENOENT && slash && slash != spec->link && slash - spec->link < PATH_MAX) {
 		memcpy(parent, spec->link, (size_t)(slash - spec->link));
 		parent[slash - spec->link] = '\0';
 		if (mkdir(parent, DIRECTORY_MODE) == 0)

@@ -18,10 +18,10 @@
 #define TAG_OFFSET (PREFIX_SIZE - 2u)
 #define TAIL_KEPT 512u /* a tail buffer up to this size stays allocated: most reads end inside of a line */
 
-/* Untouched pages of these cost no memory: a quiet pod uses one of each. The tail of the read before is put right before what is
+/* Untouched pages of these cost no memory: a quiet pod uses one of each, as they begin with a page. The tail of the read before is put right before what is
  * read, so that lines lie in one piece. */
-static uint8_t input[NSR_LOG_LINE_MAX + READ_SIZE];
-static uint8_t output[WRITE_SIZE];
+static _Alignas(4096) uint8_t input[NSR_LOG_LINE_MAX + READ_SIZE];
+static _Alignas(4096) uint8_t output[WRITE_SIZE];
 
 static void put_digits(char *at, uint32_t value, unsigned count)
 {

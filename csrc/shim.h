@@ -283,7 +283,7 @@ struct nsr_shim {
 	struct nsr_answers answers;
 	struct nsr_records records;
 	struct nsr_owner owner;
-	struct nsr_writer *writer; /* of the message that is put together */
+	struct nsr_writer writer; /* of the message that is put together: one at a time */
 
 	struct nsr_pod pod;
 	struct nsr_sandbox_spec *spec; /* of the last sandbox; NULL: there never was one */
