@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
 from typing import ClassVar
 from weakref import WeakKeyDictionary
+
+from msgspec import Struct
 
 from nsrunner.errors import NsrunnerError, PrivilegeError
 from nsrunner.library.options import RunOptions
@@ -35,8 +36,7 @@ def require_root() -> None:
         raise PrivilegeError("pods need root: they are made of namespaces and mounts (run as root, or with sudo)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Struct, frozen=True):
     """What makes engines differ."""
 
     roots: Roots

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from nsrunner.model.types import Pod as PodObject
 from nsrunner.supervisor.events import KubeEvent
@@ -13,8 +14,7 @@ __all__ = ["ExecResult", "Item", "LogLine", "PodEvent", "RunResult", "SkippedByt
 PodEvent = KubeEvent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogLine:
+class LogLine(Struct, frozen=True, kw_only=True):
     """One line that a container wrote."""
 
     pod: str
@@ -30,8 +30,7 @@ class LogLine:
     """The line goes on in the next item, or ended without a newline."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkippedBytes:
+class SkippedBytes(Struct, frozen=True, kw_only=True):
     """Log lines that were rotated away before they were read."""
 
     pod: str
@@ -40,8 +39,7 @@ class SkippedBytes:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChanged:
+class StatusChanged(Struct, frozen=True, kw_only=True):
     """The pod's status differs from the one before."""
 
     pod: PodObject
@@ -50,8 +48,7 @@ class StatusChanged:
 Item: TypeAlias = LogLine | SkippedBytes | KubeEvent | StatusChanged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecResult:
+class ExecResult(Struct, frozen=True, kw_only=True):
     """How a command in a container ended."""
 
     exit_code: int
@@ -65,8 +62,7 @@ class ExecResult:
         return self.exit_code == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
+class RunResult(Struct, frozen=True, kw_only=True):
     """How a run ended."""
 
     pods: tuple[PodObject, ...]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from nsrunner.errors import UsageError
 from nsrunner.model.types import ContainerStatus, Pod, PodStatus
@@ -17,8 +17,7 @@ _TERMINAL = ("Succeeded", "Failed")
 _CONDITIONS = ("PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
+class Goal(Struct, frozen=True, kw_only=True):
     kind: Literal["phase", "condition"]
     name: str
     status: str = "True"
@@ -50,6 +49,8 @@ def parse_goal(text: str, pod: Pod) -> Goal:
             raise UsageError(f'wait for "{text}": the status of a condition is True, False or Unknown')
         return Goal(kind="condition", name=name, status=status.capitalize())
     known = ([*_PHASES] if "phase" in kinds else []) + ([*conditions] if "condition" in kinds else [])
+    import difflib  # for this one message
+
     close = difflib.get_close_matches(name.capitalize(), known, n=1)
     hint = f'did you mean "{close[0]}"?' if close else f"there is {', '.join(known)}"
     raise UsageError(f'cannot wait for "{text}": {hint}')

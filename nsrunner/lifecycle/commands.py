@@ -8,8 +8,9 @@ turns them into effects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 __all__ = [
     "AnsweredCommand",
@@ -25,32 +26,28 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateSandbox:
+class CreateSandbox(Struct, frozen=True, kw_only=True):
     """Make the pod's namespaces and volumes. Answer: SandboxReady or SandboxFailed."""
 
     id: int
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopSandbox:
+class StopSandbox(Struct, frozen=True, kw_only=True):
     """Kill whatever is left in the sandbox, then the sandbox; the volumes stay. Answer: SandboxStopped."""
 
     id: int
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnsureImage:
+class EnsureImage(Struct, frozen=True, kw_only=True):
     """Resolve the container's image by its imagePullPolicy. Answer: ImageReady or ImageFailed."""
 
     id: int
     container: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartContainer:
+class StartContainer(Struct, frozen=True, kw_only=True):
     """Create and start one instance. Answer: ContainerStarted or ContainerFailed."""
 
     id: int
@@ -58,8 +55,7 @@ class StartContainer:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalContainer:
+class SignalContainer(Struct, frozen=True, kw_only=True):
     """TERM goes to the instance's first process; KILL to everything in the instance. Answer: SignalSent; the end
     itself arrives as ContainerExited."""
 
@@ -69,8 +65,7 @@ class SignalContainer:
     signal: Literal["TERM", "KILL"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveContainer:
+class RemoveContainer(Struct, frozen=True, kw_only=True):
     """Forget a dead instance and delete its log. Answer: ContainerRemoved."""
 
     id: int
@@ -78,15 +73,13 @@ class RemoveContainer:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovePod:
+class RemovePod(Struct, frozen=True, kw_only=True):
     """Remove all that is left: volumes, logs, directories. Answer: PodRemoved."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordEvent:
+class RecordEvent(Struct, frozen=True, kw_only=True):
     """Publish a Kubernetes Event about the pod. Not answered."""
 
     type: Literal["Normal", "Warning"]

@@ -7,8 +7,9 @@ instance, so 0 for the first run; a sandbox by its own ``attempt``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 __all__ = [
     "ContainerExited",
@@ -32,8 +33,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Now:
+class Now(Struct, frozen=True, order=True):
     """An instant. ``mono`` decides, ``wall`` only labels."""
 
     mono: float
@@ -42,13 +42,11 @@ class Now:
     """Seconds since the epoch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodAdded:
+class PodAdded(Struct, frozen=True, kw_only=True):
     """The pod is accepted: begin."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRejected:
+class PodRejected(Struct, frozen=True, kw_only=True):
     """The node refuses the pod (kubelet-semantics 18.7): it fails without ever starting."""
 
     reason: str
@@ -56,29 +54,27 @@ class PodRejected:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteRequested:
+class DeleteRequested(Struct, frozen=True, kw_only=True):
     """The pod is to end. A later one may only shorten the grace period."""
 
     grace_seconds: int | None
     """None: the spec's terminationGracePeriodSeconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class Tick(Struct, frozen=True, kw_only=True):
     """The deadline that ``next_deadline()`` named has come (a spurious one does nothing)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxReady:
+class SandboxReady(Struct, frozen=True, kw_only=True):
+    """The sandbox stands: namespaces, volumes, pause."""
+
     id: int
     attempt: int
     pod_ip: str
     """Empty with the host's network."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxFailed:
+class SandboxFailed(Struct, frozen=True, kw_only=True):
     """The sandbox (or one of the pod's volumes) could not be made; nothing of it is left."""
 
     id: int
@@ -90,8 +86,7 @@ class SandboxFailed:
     whole text of the event with FailedMount."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxDied:
+class SandboxDied(Struct, frozen=True, kw_only=True):
     """Pause or the shim died. Every container of this sandbox is dead; those whose exit nobody saw get no
     ContainerExited. Commands about its containers that are in flight may be answered or not, and so may its own
     CreateSandbox; StopSandbox and RemovePod are answered in any case. A sandbox that dies while StopSandbox is in
@@ -100,14 +95,16 @@ class SandboxDied:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxStopped:
+class SandboxStopped(Struct, frozen=True, kw_only=True):
+    """Nothing runs in the sandbox any more, and it is gone."""
+
     id: int
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageReady:
+class ImageReady(Struct, frozen=True, kw_only=True):
+    """The container can be started with its image."""
+
     id: int
     container: str
     image_id: str = ""
@@ -117,8 +114,9 @@ class ImageReady:
     Image size: 1234 bytes.``; empty when the image was there already."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFailed:
+class ImageFailed(Struct, frozen=True, kw_only=True):
+    """There is no image to start the container with."""
+
     id: int
     container: str
     reason: str
@@ -127,8 +125,7 @@ class ImageFailed:
     """The error; with ErrImagePull what comes after "Failed to pull image "X": "."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerStarted:
+class ContainerStarted(Struct, frozen=True, kw_only=True):
     """The container's program runs (execve succeeded)."""
 
     id: int
@@ -139,8 +136,7 @@ class ContainerStarted:
     started: Now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerFailed:
+class ContainerFailed(Struct, frozen=True, kw_only=True):
     """A start that did not end in a running program."""
 
     id: int
@@ -154,8 +150,9 @@ class ContainerFailed:
     """With RunContainerError only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerExited:
+class ContainerExited(Struct, frozen=True, kw_only=True):
+    """An instance has ended."""
+
     container: str
     attempt: int
     exit_code: int
@@ -167,8 +164,7 @@ class ContainerExited:
     finished: Now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalSent:
+class SignalSent(Struct, frozen=True, kw_only=True):
     """A SignalContainer was carried out, or the container was gone already (its exit follows in any case)."""
 
     id: int
@@ -178,8 +174,7 @@ class SignalSent:
     """Non-empty: it could not be sent; becomes the event FailedKillPod."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerRemoved:
+class ContainerRemoved(Struct, frozen=True, kw_only=True):
     """Record and log of a dead instance are gone."""
 
     id: int
@@ -187,8 +182,7 @@ class ContainerRemoved:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRemoved:
+class PodRemoved(Struct, frozen=True, kw_only=True):
     """Nothing of the pod is left on the node."""
 
     id: int

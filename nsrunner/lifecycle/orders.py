@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from nsrunner.lifecycle.backoff import PullBackOff
 
 __all__ = ["Due", "PullFailed", "SandboxLost", "Stop", "Turn", "Want"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class Want(Struct, frozen=True, kw_only=True):
     """The container is to run from now on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Struct, frozen=True, kw_only=True):
     """No other start is under way: begin."""
 
     refused: PullBackOff | None
     """The image's back-off, when it forbids a pull now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullFailed:
+class PullFailed(Struct, frozen=True, kw_only=True):
     """ImageFailed, with the image's back-off after it."""
 
     reason: str
@@ -31,20 +28,17 @@ class PullFailed:
     retry_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Due(Struct, frozen=True, kw_only=True):
     """``due`` has come."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(Struct, frozen=True, kw_only=True):
     """The pod ends: do not start any more, be dead by ``kill_at``. May be repeated."""
 
     kill_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxLost:
+class SandboxLost(Struct, frozen=True, kw_only=True):
     """The sandbox died with every process in it. Where ``renew`` is set there will be another one."""
 
     renew: bool

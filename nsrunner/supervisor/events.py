@@ -8,9 +8,11 @@ counted; more than ten that differ only in their message, less than ten minutes 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from nsrunner.lifecycle.commands import RecordEvent
 from nsrunner.lifecycle.events import Now
@@ -25,8 +27,7 @@ REFILL_SECONDS = 300.0
 REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KubeEvent:
+class KubeEvent(Struct, frozen=True, kw_only=True):
     """One core/v1 Event. The same ``name`` comes again with a higher ``count`` when the same thing happens again."""
 
     name: str
@@ -85,8 +86,7 @@ def _timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """Events alike in all but the message."""
 
     messages: set[str]

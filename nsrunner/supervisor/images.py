@@ -6,8 +6,9 @@ There is no image store in this version: a reference is never present, and pulli
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from nsrunner.errors import UsageError
 from nsrunner.sandbox.host import HostFacts
@@ -29,8 +30,7 @@ _REFERENCE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ImageProblem:
+class ImageProblem(Struct, frozen=True):
     """Why an image cannot be used."""
 
     reason: Literal["ErrImagePull", "ErrImageNeverPull", "InvalidImageName"]

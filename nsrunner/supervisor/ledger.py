@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.lifecycle.events import ContainerExited, Event, SandboxDied
 
@@ -31,8 +32,7 @@ def is_ending(pid: int) -> bool:
     return fields[0] in (b"Z", b"X") or int(fields[6]) & _PF_EXITING != 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunningContainer:
+class RunningContainer(Struct, frozen=True):
     """What an exec, a log reader or a test needs to know of a container's live instance."""
 
     attempt: int

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from nsrunner.model.types import ConfigMap, Container, Secret
 from nsrunner.supervisor.ports import ObjectReader
@@ -11,12 +10,11 @@ from nsrunner.supervisor.ports import ObjectReader
 __all__ = ["References", "referenced"]
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(Struct, frozen=True):
     """Those that exist, by name."""
 
-    config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    config_maps: dict[str, ConfigMap] = {}
+    secrets: dict[str, Secret] = {}
 
 
 _NONE = References()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct
 
 from nsrunner.errors import UsageError
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
@@ -21,15 +22,14 @@ from nsrunner.supervisor.ports import Clock, EventSink, Journal, ObjectReader, S
 __all__ = ["Environment", "Supervisor"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Struct, frozen=True, kw_only=True):
     """What all pods share: the node, and those who implement the ports."""
 
     node: Node
     owner: Owner
     shims: Shims
     clock: Clock
-    settings: LifecycleSettings = field(default_factory=LifecycleSettings)
+    settings: LifecycleSettings = LifecycleSettings()
     journal: Journal | None = None
     """None for pods that end with this process: nobody will carry on."""
 

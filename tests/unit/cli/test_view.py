@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from nsrunner.cli.output import Palette
 from nsrunner.cli.view import Logs, Talk

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import get_args
 
+import msgspec
 import pytest
 
 from nsrunner.lifecycle import commands, events, orders
@@ -15,12 +15,12 @@ KINDS += [getattr(orders, name) for name in orders.__all__]
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_frozen_value_without_a_dict(kind: type) -> None:
-    assert dataclasses.is_dataclass(kind)
-    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]  # dataclasses does not type it
+    assert issubclass(kind, msgspec.Struct)
+    assert kind.__struct_config__.frozen
     assert "__dict__" not in dir(kind)
     assert kind.__doc__ is not None
 
 
 @pytest.mark.parametrize("kind", get_args(commands.AnsweredCommand), ids=lambda kind: kind.__name__)
 def test_a_command_that_is_answered_has_an_id(kind: type) -> None:
-    assert "id" in {field.name for field in dataclasses.fields(kind)}
+    assert "id" in kind.__struct_fields__  # type: ignore[attr-defined]  # a Struct has them
