@@ -48,27 +48,23 @@ static int drop_bounding(uint64_t bounding, struct nsr_error *e)
 	return 0;
 }
 
-/* What the kernel knows of a mask: capset(2) refuses to set others. */
-static uint64_t known(uint64_t mask)
-{
-	uint64_t result = 0;
-
-	for (int cap = 0; cap <= CAPABILITY_MAX; cap++)
-		if ((mask >> cap & 1) && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0)
-			result |= UINT64_C(1) << cap;
-	return result;
-}
-
 static int set_capabilities(const struct nsr_credentials *who, struct nsr_error *e)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	/* Inheritable stays empty (CVE-2022-29162) but for ambient ones, which cannot be without. */
-	uint64_t ambient = known(who->ambient), permitted = known(who->permitted) | ambient;
-	struct __user_cap_data_struct data[2] = {
-		{(uint32_t)permitted, (uint32_t)permitted, (uint32_t)ambient},
-		{(uint32_t)(permitted >> 32), (uint32_t)(permitted >> 32), (uint32_t)(ambient >> 32)},
-	};
+	struct __user_cap_data_struct data[2];
+	uint64_t own, ambient, permitted;
 
+	if (syscall(SYS_capget, &head, data) < 0)
+		return nsr_fail(e, NSR_STEP_CAPABILITIES, errno, "");
+	/* Nobody can give what he has not got: unknown to this kernel, or kept from us (as CAP_SYS_RESOURCE in a container). */
+	own = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	ambient = who->ambient & own;
+	permitted = (who->permitted & own) | ambient;
+	/* Inheritable stays empty (CVE-2022-29162) but for ambient ones, which cannot be without. */
+	for (int i = 0; i < 2; i++)
+		data[i] = (struct __user_cap_data_struct){
+			(uint32_t)(permitted >> 32 * i), (uint32_t)(permitted >> 32 * i), (uint32_t)(ambient >> 32 * i),
+		};
 	if (syscall(SYS_capset, &head, data) < 0)
 		return nsr_fail(e, NSR_STEP_CAPABILITIES, errno, "");
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)

@@ -8,8 +8,10 @@
 #include <linux/magic.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -437,6 +439,153 @@ static void test_one(unsigned bits, void (*test)(struct test_pod *t))
 	free(t);
 }
 
+static unsigned propagation;
+
+static void with_share(struct nsr_writer *w)
+{
+	char path[96];
+	size_t mark;
+
+	(void)snprintf(path, sizeof(path), "%s.share", base);
+	mark = begin_bind(w, path, "/share");
+	nsr_write_u32(w, NSR_TAG_PROPAGATION, propagation);
+	nsr_write_block_end(w, mark);
+	nsr_write_u32(w, NSR_TAG_PRIVILEGED, 1);
+	mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
+	nsr_write_u64(w, NSR_TAG_BOUNDING, UINT64_MAX);
+	nsr_write_u64(w, NSR_TAG_PERMITTED, UINT64_MAX);
+	nsr_write_block_end(w, mark);
+}
+
+/* What a container and the host see of each other's mounts. The host is this test's parent, with a shared mount at <base>.share. */
+static void test_propagation(struct test_pod *t)
+{
+	static const char script[] = "mount -t tmpfs c /share/c && echo mounted; read x; ls -d /share/h/in 2>/dev/null || echo unseen";
+	static const struct {
+		unsigned propagation;
+		bool host_sees;
+		const char *output;
+	} cases[] = {
+		{NSR_PROPAGATION_NONE, false, "mounted\nunseen\n"}, {NSR_PROPAGATION_HOST_TO_CONTAINER, false, "mounted\n/share/h/in\n"},
+		{NSR_PROPAGATION_BIDIRECTIONAL, true, "mounted\n/share/h/in\n"},
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct nsr_container_spec *spec;
+		struct nsr_spawned s;
+		struct nsr_error e = {0};
+		int in[2], out[2], status, host = t->pod.host_mnt_fd, self = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+		char path[128];
+		struct stat above, below;
+		ssize_t n;
+
+		propagation = cases[i].propagation;
+		spec = shell("p", i, script, with_share);
+		CHECK_EQUAL(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
+		CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){in[0], out[1], out[1]}, &s, &e), 0);
+		CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
+		CHECK_EQUAL(close(out[1]), 0);
+		n = read(out[0], output, sizeof(output) - 1);
+		CHECK(n > 0);
+		CHECK_EQUAL(setns(host, CLONE_NEWNS), 0);
+		(void)snprintf(path, sizeof(path), "%s.share", base);
+		CHECK_EQUAL(stat(path, &above), 0);
+		(void)snprintf(path, sizeof(path), "%s.share/c", base);
+		CHECK_EQUAL(stat(path, &below), 0);
+		CHECK_EQUAL(above.st_dev != below.st_dev, cases[i].host_sees);
+		(void)snprintf(path, sizeof(path), "%s.share/h", base);
+		CHECK_EQUAL(mount("h", path, "tmpfs", 0, NULL), 0);
+		(void)snprintf(path, sizeof(path), "%s.share/h/in", base);
+		CHECK_EQUAL(mkdir(path, 0755), 0);
+		CHECK_EQUAL(write(in[1], "go\n", 3), 3);
+		for (ssize_t more; (more = read(out[0], output + n, sizeof(output) - 1 - (size_t)n)) > 0;)
+			n += more;
+		output[n] = '\0';
+		CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
+		if (strcmp(output, cases[i].output) != 0) {
+			(void)fprintf(stderr, "propagation %u: %s", propagation, output);
+			exit(1);
+		}
+		(void)snprintf(path, sizeof(path), "%s.share/h", base);
+		CHECK_EQUAL(umount2(path, MNT_DETACH), 0);
+		(void)snprintf(path, sizeof(path), "%s.share/c", base);
+		CHECK_EQUAL(umount2(path, MNT_DETACH), cases[i].host_sees ? 0 : -1);
+		CHECK_EQUAL(setns(self, CLONE_NEWNS), 0);
+		CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+		nsr_container_spec_free(spec);
+		nsr_spawned_close(&s);
+		CHECK_EQUAL(close(in[0]) | close(in[1]) | close(out[0]) | close(self), 0);
+	}
+}
+
+/* A host of its own for the test above: a mount namespace whose mounts are shared from <base>.share down. */
+static void test_propagation_alone(void)
+{
+	char path[96];
+	pid_t pid = fork();
+	int status;
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK_EQUAL(unshare(CLONE_NEWNS), 0);
+		CHECK_EQUAL(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+		(void)snprintf(path, sizeof(path), "%s.share", base);
+		CHECK_EQUAL(mkdir(path, 0755), 0);
+		CHECK_EQUAL(mount("share", path, "tmpfs", 0, NULL), 0);
+		CHECK_EQUAL(mount(NULL, path, NULL, MS_SHARED, NULL), 0);
+		(void)snprintf(path, sizeof(path), "%s.share/c", base);
+		CHECK_EQUAL(mkdir(path, 0755), 0);
+		(void)snprintf(path, sizeof(path), "%s.share/h", base);
+		CHECK_EQUAL(mkdir(path, 0755), 0);
+		test_one(0, test_propagation);
+		exit(0);
+	}
+	CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+	CHECK_EQUAL(status, 0);
+	(void)snprintf(path, sizeof(path), "%s.share", base);
+	CHECK_EQUAL(rmdir(path), 0);
+}
+
+static void privileged(struct nsr_writer *w)
+{
+	with_share(w);
+}
+
+static void test_privileged(struct test_pod *t)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s.share", base);
+	CHECK_EQUAL(mkdir(path, 0755), 0);
+	propagation = NSR_PROPAGATION_NONE;
+	expect(t, "ls /dev/kmsg /dev/null; stat -c %t:%T /dev/kmsg; [ -w /sys/kernel ] && echo rw; grep Seccomp: /proc/self/status", privileged,
+	       "/dev/kmsg\n/dev/null\n1:b\nrw\nSeccomp:\t0\n");
+	CHECK_EQUAL(rmdir(path), 0);
+}
+
+static void test_terminal(struct test_pod *t)
+{
+	struct nsr_container_spec *spec = shell("tty", 0, "tty; test -t 2 && echo 2 is one; readlink /dev/console; stty size", as_user);
+	struct nsr_spawned s;
+	struct nsr_error e = {0};
+	int status;
+	size_t length = 0;
+
+	spec->tty = 1;
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){-1, -1, -1}, &s, &e), 0);
+	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
+	CHECK(s.console >= 0);
+	for (ssize_t n; (n = read(s.console, output + length, sizeof(output) - 1 - length)) > 0;)
+		length += (size_t)n;
+	output[length] = '\0';
+	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
+	CHECK_EQUAL(status, 0);
+	CHECK(strcmp(output, "/dev/pts/0\r\n2 is one\r\npts/0\r\n0 0\r\n") == 0);
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	nsr_container_spec_free(spec);
+	nsr_spawned_close(&s);
+}
+
 static void test_shared(struct test_pod *t)
 {
 	expect(t, "cat /proc/1/comm; readlink /proc/1/root || echo hidden; [ $$ -gt 1 ] && echo shared", NULL, "pause\nhidden\nshared\n");
@@ -488,6 +637,9 @@ int main(int argc, char **argv)
 	test_one(0, test_roots);
 	test_one(0, test_termination);
 	test_one(0, test_again);
+	test_one(0, test_terminal);
+	test_one(0, test_privileged);
+	test_propagation_alone();
 	test_one(TEST_SHARED_PID, test_shared);
 	test_one(TEST_HOST_PID | TEST_HOST_NET | TEST_HOST_IPC, test_host);
 	nsr_force_fallback = NSR_FALLBACK_MOUNT_SETATTR | NSR_FALLBACK_CGROUP_KILL | NSR_FALLBACK_INTO_CGROUP | NSR_FALLBACK_DUMMY;
