@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import threading
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -51,7 +52,8 @@ class Inotify:
         return self._fd
 
     def close(self) -> None:
-        os.close(self._fd)
+        """In a thread: the kernel waits for a grace period of its own there, some 10 ms, and the loop must not."""
+        threading.Thread(target=os.close, args=(self._fd,), name="close inotify", daemon=True).start()
 
     def changes(self) -> Iterator[Change]:
         """What happened since the last call. Never blocks."""
