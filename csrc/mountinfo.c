@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mountinfo.h"
@@ -45,43 +46,19 @@ char *nsr_mountinfo_point(char *line)
 	return *line == '/' ? line : NULL;
 }
 
-struct below {
-	const char *base;
-	size_t base_length;
-	int (*each)(const char *relative, void *arg);
-	void *arg;
-};
-
-static int visit(const struct below *b, char *line)
+/* Calls each(line, arg) for every line until one answers other than 0, which is returned. In pieces: any number of mounts is fine. */
+static int each_line(int (*each)(char *line, void *arg), void *arg)
 {
-	const char *point = nsr_mountinfo_point(line);
-
-	if (!point)
-		return -EBADMSG;
-	if (strncmp(point, b->base, b->base_length) != 0 || point[b->base_length] != '/' || !point[b->base_length + 1])
-		return 0;
-	return b->each(point + b->base_length + 1, b->arg);
-}
-
-int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg)
-{
-	char base[PATH_MAX], buffer[2 * PATH_MAX + 512], path[NSR_FD_PATH];
-	struct below b = {base, 0, each, arg};
+	char buffer[2 * PATH_MAX + 512];
+	cleanup_fd int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	size_t have = 0;
-	ssize_t n = readlink(nsr_fd_path(path, mount_fd), base, sizeof(base) - 1);
-	cleanup_fd int fd = -1;
 
-	if (n < 0)
-		return -errno;
-	base[n] = '\0';
-	b.base_length = n == 1 ? 0 : (size_t)n; /* "/" */
-	fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	for (;;) {
 		char *line = buffer, *end;
+		ssize_t n = read(fd, buffer + have, sizeof(buffer) - 1 - have);
 
-		n = read(fd, buffer + have, sizeof(buffer) - 1 - have);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -94,8 +71,8 @@ int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *ar
 			int r;
 
 			*end = '\0';
-			r = visit(&b, line);
-			if (r < 0)
+			r = each(line, arg);
+			if (r != 0)
 				return r;
 		}
 		have -= (size_t)(line - buffer);
@@ -103,4 +80,76 @@ int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *ar
 			return -EFBIG;
 		memmove(buffer, line, have);
 	}
+}
+
+struct below {
+	const char *base;
+	size_t base_length;
+	int (*each)(const char *relative, void *arg);
+	void *arg;
+};
+
+static int visit_below(char *line, void *arg)
+{
+	const struct below *b = arg;
+	const char *point = nsr_mountinfo_point(line);
+	int r;
+
+	if (!point)
+		return -EBADMSG;
+	if (strncmp(point, b->base, b->base_length) != 0 || point[b->base_length] != '/' || !point[b->base_length + 1])
+		return 0;
+	r = b->each(point + b->base_length + 1, b->arg);
+	return r < 0 ? r : 0;
+}
+
+int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg)
+{
+	char base[PATH_MAX], path[NSR_FD_PATH];
+	struct below b = {base, 0, each, arg};
+	ssize_t n = readlink(nsr_fd_path(path, mount_fd), base, sizeof(base) - 1);
+
+	if (n < 0)
+		return -errno;
+	base[n] = '\0';
+	b.base_length = n == 1 ? 0 : (size_t)n; /* "/" */
+	return each_line(visit_below, &b);
+}
+
+#define SHARED 1
+#define NOT_SHARED 2
+
+static int visit_shared(char *line, void *arg)
+{
+	const uint64_t *wanted = arg;
+	char *end = strchr(line, ' '), *options;
+	uint64_t id;
+
+	if (!end)
+		return -EBADMSG;
+	*end = '\0';
+	if (nsr_parse_u64(line, UINT64_MAX, &id) < 0)
+		return -EBADMSG;
+	if (id != *wanted)
+		return 0;
+	/* Optional fields lie before " - ". */
+	options = strstr(end + 1, " - ");
+	if (options)
+		*options = '\0';
+	return strstr(end + 1, " shared:") ? SHARED : NOT_SHARED;
+}
+
+int nsr_mountinfo_is_shared(int fd)
+{
+	struct statx st;
+	uint64_t id;
+	int r;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+		return -errno;
+	if (!(st.stx_mask & STATX_MNT_ID)) /* 5.8 */
+		return -EOPNOTSUPP;
+	id = st.stx_mnt_id;
+	r = each_line(visit_shared, &id);
+	return r < 0 ? r : r == SHARED;
 }

@@ -1,4 +1,5 @@
-/* mountinfo.h - which mounts lie below one, from /proc/self/mountinfo (proc(5)): for kernels without recursive mount_setattr.
+/* mountinfo.h - what only /proc/self/mountinfo (proc(5)) tells: which mounts lie below one (for kernels without recursive
+ * mount_setattr), and whether one is shared.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NSR_MOUNTINFO_H
@@ -11,6 +12,9 @@
 /* Calls each(path relative to the mount, arg) for every mount below what mount_fd names, parents first; stops at the first
  * negative answer and returns it. Reads in pieces, so any number of mounts is fine; needs the host's /proc. */
 int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg);
+
+/* 1: the mount that fd lies on is shared with a peer group, 0: it is not. In the caller's mount namespace. */
+int nsr_mountinfo_is_shared(int fd);
 
 /* One line taken apart in place: the mount point with its \ooo escapes resolved. NULL when malformed. */
 char *nsr_mountinfo_point(char *line);

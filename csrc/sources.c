@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mount.h"
+#include "mountinfo.h"
 #include "path.h"
 #include "util.h"
 #include "world.h"
@@ -58,6 +59,15 @@ static int copy_source(const struct nsr_mount *m, struct nsr_error *e)
 			return sub;
 		nsr_close(&fd);
 		fd = sub;
+	}
+	if (m->propagation == NSR_PROPAGATION_BIDIRECTIONAL) {
+		int shared = nsr_mountinfo_is_shared(fd);
+
+		if (shared < 0)
+			return nsr_fail(e, NSR_STEP_PROPAGATION, -shared, m->source);
+		/* What a container mounts there would reach nobody: as containerd, say so. */
+		if (shared == 0)
+			return nsr_fail(e, NSR_STEP_PROPAGATION, EINVAL, m->source);
 	}
 	tree = nsr_mount_clone(fd, true);
 	return tree < 0 ? nsr_fail(e, NSR_STEP_MOUNT_SOURCE, -tree, m->source) : tree;

@@ -223,6 +223,10 @@ static void test_restrict(void)
 	outer = nsr_mount_new("tmpfs", options, 0);
 	CHECK(outer >= 0);
 	CHECK_EQUAL(nsr_mount_attach(outer, base_fd), 0);
+	CHECK_EQUAL(nsr_mountinfo_is_shared(outer), 0);
+	CHECK_EQUAL(nsr_mount_propagate(outer, MS_SHARED), 0);
+	CHECK_EQUAL(nsr_mountinfo_is_shared(outer), 1);
+	CHECK_EQUAL(nsr_mount_propagate(outer, MS_PRIVATE), 0);
 	CHECK_EQUAL(mkdirat(outer, "in side", 0755), 0);
 	inner = nsr_mount_new("tmpfs", options, MOUNT_ATTR_NOSUID);
 	target = openat(outer, "in side", O_PATH | O_CLOEXEC);

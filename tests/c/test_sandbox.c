@@ -560,6 +560,8 @@ static void test_privileged(struct test_pod *t)
 	propagation = NSR_PROPAGATION_NONE;
 	expect(t, "ls /dev/kmsg /dev/null; stat -c %t:%T /dev/kmsg; [ -w /sys/kernel ] && echo rw; grep Seccomp: /proc/self/status", privileged,
 	       "/dev/kmsg\n/dev/null\n1:b\nrw\nSeccomp:\t0\n");
+	propagation = NSR_PROPAGATION_BIDIRECTIONAL;
+	expect_failure_with(t, "true", "/", with_share, NSR_STEP_PROPAGATION, EINVAL); /* of a mount that is not shared */
 	CHECK_EQUAL(rmdir(path), 0);
 }
 
@@ -623,6 +625,9 @@ int main(int argc, char **argv)
 {
 	if (geteuid() != 0)
 		return 77;
+	/* A host of our own, whose mounts are private however those of the real one are. */
+	CHECK_EQUAL(unshare(CLONE_NEWNS), 0);
+	CHECK_EQUAL(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
 	if (argc > 1)
 		pause_path = argv[1];
 	(void)snprintf(base, sizeof(base), "/tmp/nsr-test-sandbox.%d", (int)getpid());
