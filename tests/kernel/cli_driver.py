@@ -48,16 +48,20 @@ class Running:
         self.pid = pid
         self.out = out
         self.given = given
-        self.text = b""
+        self.text = bytearray()
         self.code: int | None = None
 
     def expect(self, what: str) -> str:
         """Read until this is there; returns what came before it."""
         wanted = what.encode()
         deadline = time.monotonic() + DEADLINE
-        while wanted not in self.text:
-            assert self.read_some(deadline), f"{what!r} did not come: {self.text.decode(errors='replace')}"
-        before, _, self.text = self.text.partition(wanted)
+        looked = 0
+        while self.text.find(wanted, looked) < 0:
+            looked = max(0, len(self.text) - len(wanted))
+            assert self.read_some(deadline), f"{what!r} did not come: {self.text[-4096:].decode(errors='replace')}"
+        at = self.text.find(wanted, looked)
+        before = bytes(self.text[:at])
+        del self.text[: at + len(wanted)]
         return before.decode(errors="replace")
 
     def rest(self) -> str:
@@ -65,13 +69,14 @@ class Running:
         deadline = time.monotonic() + DEADLINE
         while self.read_some(deadline):
             pass
-        text, self.text = self.text.decode(errors="replace"), b""
+        text = self.text.decode(errors="replace")
+        self.text.clear()
         return text
 
     def read_some(self, deadline: float) -> bool:
         """False at the end."""
         ready, _, _ = select.select([self.out], [], [], max(0.0, deadline - time.monotonic()))
-        assert ready, f"nothing came in time after: {self.text.decode(errors='replace')}"
+        assert ready, f"nothing came in time after: {self.text[-4096:].decode(errors='replace')}"
         try:
             data = os.read(self.out, 65536)
         except OSError:  # the other end of a pty is gone

@@ -204,7 +204,7 @@ def test_grace_period(write: Write) -> None:
 
 def test_the_reader_goes_away(write: Write) -> None:
     path = write(containers={"a": "while :; do echo line; sleep 0.01; done"})
-    script = f'"{NSRUNNER}" run "{path}" | head -n 1; echo ${{PIPESTATUS[0]}}'
+    script = f'"{NSRUNNER}" run "{path}" --grace-period 1 | head -n 1; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "a | line\n141\n"
     assert "Traceback" not in done.stderr
