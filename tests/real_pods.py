@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from nsrunner import Pod, PodEvent
@@ -19,7 +20,8 @@ def container(name: str = "main", *command: str, **fields: Any) -> Manifest:
 
 
 def shell(name: str, script: str, **fields: Any) -> Manifest:
-    return container(name, "sh", "-c", script, **fields)
+    """``$$`` is the shell's: Kubernetes would make one dollar of it."""
+    return container(name, "sh", "-c", script.replace("$$", "$$$$"), **fields)
 
 
 def pod(*containers: Manifest, name: str = "pod", **spec: Any) -> Manifest:
@@ -35,6 +37,19 @@ def pod(*containers: Manifest, name: str = "pod", **spec: Any) -> Manifest:
             **spec,
         },
     }
+
+
+def make_root(directory: Path) -> Manifest:
+    """Fields for a container whose root is this directory with the host's programs: /usr is a volume, see USR."""
+    directory.chmod(0o755)  # it is "/" for a user who is not root, too
+    for name in ("bin", "lib", "lib64", "sbin"):
+        (directory / name).symlink_to(f"usr/{name}")
+    for name in ("etc", "usr", "tmp"):
+        (directory / name).mkdir()
+    return {"image": f"rootfs:{directory}", "volumeMounts": [{"name": "usr", "mountPath": "/usr", "readOnly": True}]}
+
+
+USR = {"name": "usr", "hostPath": {"path": "/usr"}}
 
 
 def status_of(running: Pod, name: str) -> ContainerStatus:
