@@ -207,11 +207,11 @@ class PodTask:
             return
         try:
             commands = self._machine.handle(event, self._clock.now())
+            if self._journal is not None and commands:
+                self._journal.save(self.registered.paths.run, self._machine.save())
         except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
             self._break(event, error)
             return
-        if self._journal is not None and commands:
-            self._journal.save(self.registered.paths.run, self._machine.save())
         for command in commands:
             if isinstance(command, RecordEvent):
                 self._record(command)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
@@ -20,6 +22,10 @@ from nsrunner.supervisor.pod import PodTask
 from nsrunner.supervisor.ports import Clock, EventSink, Journal, ObjectReader, Shims, StatusSink
 
 __all__ = ["Environment", "Supervisor"]
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -92,8 +98,8 @@ class Supervisor:
             clock=environment.clock,
             settings=environment.settings,
             fallback_host=image_fallback == "host",
-            changed=lambda: status.pod_changed(uid),
-            published=events.event,
+            changed=partial(_guarded, status.pod_changed, uid),
+            published=partial(_guarded, events.event),
             journal=environment.journal,
         )
         self._pods[uid] = task
@@ -103,5 +109,15 @@ class Supervisor:
     async def _run(self, uid: str, task: PodTask) -> None:
         try:
             await task.run()
+        except Exception:  # a mistake of ours costs this pod, not the others; its shim ends it when it is let go of
+            log.exception("pod %s", uid)
         finally:
             del self._pods[uid]
+
+
+def _guarded(sink: Callable[[T], None], news: T) -> None:
+    """A listener that fails has missed something; the pod goes on."""
+    try:
+        sink(news)
+    except Exception:
+        log.exception("told of %s", news)

@@ -3,6 +3,7 @@
 import pytest
 
 from nsrunner.errors import UsageError
+from nsrunner.lifecycle.events import PodAdded
 from unit.supervisor.world import POD, container, play, world
 
 
@@ -51,3 +52,45 @@ def test_the_same_uid_twice_is_refused() -> None:
                 w.add()
 
     play(script)
+
+
+def test_a_listener_that_fails_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    async def script() -> None:
+        async with world() as w:
+
+            def fail(news: object) -> None:
+                raise ZeroDivisionError
+
+            task = w.add()
+            w.event = fail  # type: ignore[method-assign] # the next pod's
+            other = w.add(POD.replace("{name: web}", "{name: other}"))
+            await w.phase(task, "Running")
+            await w.phase(other, "Running")
+            await w.delete(task)
+            await w.delete(other)
+
+    play(script)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_task_that_fails_costs_its_pod_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script() -> None:
+        async with world() as w:
+            healthy = w.add(POD.replace("{name: web}", "{name: healthy}"))
+            await w.phase(healthy, "Running")
+            task = w.add()
+
+            async def fail() -> None:
+                raise ZeroDivisionError
+
+            monkeypatch.setattr(task, "_next_event", fail)
+            task.post(PodAdded())
+            await task.wait_removed()
+            assert list(w.supervisor.pods) == ["uid-healthy"]
+            w.shims.left.discard("uid-web")  # of a real pod, the shim takes care
+            await w.delete(healthy)
+
+    play(script)
+    assert "ZeroDivisionError" in caplog.text
