@@ -27,8 +27,10 @@ UNUSED = {"test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensur
 DLOPENED = ("libseccomp.so.2",)
 
 
-def build(image: Path, c_tests: Iterable[Path]) -> None:
-    """Raises CalledProcessError when ldd or mke2fs fails, OSError when something cannot be copied."""
+def build(image: Path, c_tests: Iterable[Path], helpers: Iterable[Path]) -> None:
+    """The guest's /tests looks like the build directory: the tests, and csrc with the helpers that they start.
+
+    Raises CalledProcessError when ldd or mke2fs fails, OSError when something cannot be copied."""
     root = image.with_suffix(".root")
     shutil.rmtree(root, ignore_errors=True)
     for name in DIRECTORIES:
@@ -43,6 +45,9 @@ def build(image: Path, c_tests: Iterable[Path]) -> None:
     shutil.copytree(GUEST, root / "guest")
     for test in c_tests:
         shutil.copy2(test, root / "tests" / test.name)
+    (root / "tests/csrc").mkdir()
+    for helper in helpers:
+        shutil.copy2(helper, root / "tests/csrc" / helper.name)
     install_python(root)
     install_libraries(root)
     image.unlink(missing_ok=True)
