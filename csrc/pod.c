@@ -209,7 +209,6 @@ static int open_all(struct nsr_pod *pod, struct nsr_error *e)
 
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e)
 {
-	bool again = pod->state_fd >= 0;
 	mode_t old = umask(0); /* modes below are meant */
 	int r;
 
@@ -217,7 +216,9 @@ int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struc
 	r = open_all(pod, e);
 	umask(old);
 	if (r < 0)
-		(void)nsr_pod_close(pod, !again, NULL); /* the first failure is the one to tell */
+		/* The directories stay, empty as they are: the next attempt wants them, and the shim's socket is in one. The first
+		 * failure is the one to tell. */
+		(void)nsr_pod_close(pod, false, NULL);
 	return r < 0 ? r : 0;
 }
 

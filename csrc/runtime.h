@@ -49,7 +49,7 @@ enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
 
 /* Directories, the shim's own mount namespace (slave of the host's), tmpfs, generated files, volumes, cgroup. Blocking, but
  * short; called once per sandbox attempt (volumes and directories of an earlier attempt are kept and used again).
- * On failure nothing that this call made is left. */
+ * On failure what was made stays for the next attempt; nsr_pod_close(forget) removes it. */
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e);
 
 /* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */

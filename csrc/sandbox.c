@@ -88,16 +88,16 @@ int nsr_sandbox_create(struct nsr_shim *shim, int spec_fd, struct nsr_reply repl
 		if (r < 0)
 			(void)nsr_fail(e, NSR_STEP_GONE, -r, "owner");
 	}
-	if (r == 0)
-		r = nsr_pod_open(&shim->pod, spec, e);
 	if (r < 0) {
 		nsr_sandbox_spec_free(spec);
 		return r;
 	}
-	if (shim->spec)
-		nsr_sandbox_spec_free(shim->spec);
-	shim->spec = spec;
+	nsr_sandbox_spec_free(shim->spec);
+	shim->spec = spec; /* also when it cannot be opened: what was begun is to be removed some time */
 	shim->pod_open = true;
+	r = nsr_pod_open(&shim->pod, spec, e);
+	if (r < 0)
+		return r;
 	shim->pause_killed = false;
 	shim->create_reply = reply;
 	shim->pause = (struct nsr_spawning){.watch.fd = -1};

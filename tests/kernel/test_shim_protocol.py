@@ -186,6 +186,18 @@ def test_errors(pod: Pod, peer: Peer) -> None:
     os.close(unsealed)
 
 
+def test_a_sandbox_that_cannot_be_made_may_be_tried_again(pod: Pod, peer: Peer, shim: Shim) -> None:
+    (pod.run / "status.json").write_text("kept")
+    missing = ("VOLUME", [("KIND", 3), ("NAME", "host"), ("PATH", "/no/such/place"), ("TYPE", "Directory")])
+    failed = peer.call_spec("CREATE_SANDBOX", pod.sandbox(extra=[missing]))
+    assert (failed.kind, failed.PATH) == ("ERROR", "/no/such/place")
+    assert (pod.run / "status.json").read_text() == "kept"
+    Peer(shim.path, CLIENT).close()
+    pod.create(peer, attempt=2)
+    pod.start(peer, "web", "/bin/true")
+    assert peer.record("CONTAINER_EXITED").EXIT_CODE == 0
+
+
 # --- connections ------------------------------------------------------------------------------------------------------
 
 
