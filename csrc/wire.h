@@ -67,7 +67,7 @@ struct nsr_envelope {
 	X(SANDBOX_DIED, 81) /* {RECORD, ATTEMPT}: after the CONTAINER_EXITED of every container */ \
 	/* to whoever asked (a controller's stay until acknowledged; another's end with its connection, and so does its exec) */ \
 	X(EXEC_FINISHED, 82) /* {RECORD, EXEC_ID, EXIT_CODE, TIMED_OUT, STEP, ERRNO, PATH}[, fd: memfd with the output when OUTPUT_LIMIT] */ \
-	X(ATTACH_ENDED, 83) /* {EXEC_ID = id of the ATTACH, REASON: "exited" or "slow"} */
+	X(ATTACH_ENDED, 83) /* {EXEC_ID = id of the ATTACH, REASON: "exited", "slow", or "closed" when all of the client's ends are gone} */
 
 enum nsr_kind {
 #define NSR_X(name, number) NSR_KIND_##name = (number),
