@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "FieldError",
@@ -37,8 +37,7 @@ class NsrunnerError(Exception):
     """Base of all deliberate errors."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(NamedTuple):
     """One problem of one field, in the API's wording (apimachinery ``field.Error``).
 
     ``str()`` gives ``spec.containers[0].image: Required value`` or, with a detail,

@@ -6,9 +6,8 @@ Works on the JSON form of a Pod, so that ``ps`` needs no model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .ages import age
 
@@ -28,8 +27,7 @@ def parse_time(stamp: object) -> float | None:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodCells:
+class PodCells(NamedTuple):
     ready: str
     """``1/2``"""
     status: str
@@ -38,12 +36,12 @@ class PodCells:
     age: str
 
 
-@dataclass(slots=True)
 class _Restarts:
     """Sum of restarts, and when the newest of them was."""
 
-    count: int = 0
-    newest: float | None = None
+    def __init__(self) -> None:
+        self.count = 0
+        self.newest: float | None = None
 
     def add(self, status: Json) -> None:
         self.count += int(status.get("restartCount") or 0)
@@ -57,11 +55,11 @@ class _Restarts:
         return str(self.count)
 
 
-@dataclass(slots=True)
 class _InitScan:
-    status: str = ""
-    stopped: bool = False
-    ready_sidecars: int = 0
+    def __init__(self) -> None:
+        self.status = ""
+        self.stopped = False
+        self.ready_sidecars = 0
 
 
 def pod_cells(pod: Json, now: float) -> PodCells:

@@ -2,6 +2,8 @@
 
 Whatever comes from a manifest, a container or the kernel may hold control characters that rewrite a terminal
 (CVE-2021-25743); everything but raw logs goes through :func:`escape`.
+
+No dataclasses here, nor in what the fast verbs import: importing them takes longer than what the verbs do.
 """
 
 from __future__ import annotations
@@ -10,8 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import IO, Final, TextIO
+from typing import IO, Final, NamedTuple, TextIO
 
 __all__ = ["Column", "Palette", "colour_wanted", "escape", "escape_block", "say", "table", "terminal_width", "write"]
 
@@ -102,8 +103,7 @@ def write(text: str) -> None:
     sys.stdout.flush()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     title: str
     right: bool = False
     keep: int = 0

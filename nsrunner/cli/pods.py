@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import PrivilegeError, UsageError
 from ..sandbox.published import published
@@ -13,8 +12,7 @@ from ..sandbox.state import RegisteredPod, Roots, alive, registered
 __all__ = ["RunningPod", "chosen_container", "find_pod", "running_pods"]
 
 
-@dataclass(frozen=True, slots=True)
-class RunningPod:
+class RunningPod(NamedTuple):
     record: RegisteredPod
     object: dict[str, Any]
     """The Pod as its owner published it last; only its names when it has not done so yet."""

@@ -179,7 +179,8 @@ def test_a_locale_that_cannot_write_it() -> None:
 def test_light_verbs_import_nothing_heavy(verb: str) -> None:
     code = (
         "import sys; from nsrunner.cli.main import main; main([sys.argv[1], '--help']);"
-        "heavy = {'asyncio', 'yaml', 'msgspec', 'nsrunner.model', 'nsrunner.library', 'nsrunner.supervisor'};"
+        "heavy = {'asyncio', 'dataclasses', 'inspect', 'yaml', 'msgspec'};"
+        "heavy |= {'nsrunner.model', 'nsrunner.library', 'nsrunner.supervisor'};"
         "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, timeout=60, check=False)
