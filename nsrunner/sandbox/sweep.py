@@ -129,7 +129,9 @@ def _sweep_one(roots: Roots, uid: str) -> bool:
         return _sweep_unrecorded(roots, uid)
     if state.alive(pod.owner):
         return False
-    if not _remove_by_shim(pod):
+    if _remove_by_shim(pod):
+        _remove_directories(pod.paths)  # of a shim that never got a sandbox, and so knows no directory
+    else:
         remove_pod(pod)
     return True
 

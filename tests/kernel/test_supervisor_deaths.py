@@ -146,6 +146,28 @@ def test_nothing_is_left_a_second_after_the_owner_was_killed(fork: bool, spec: d
         owner.stdout.close()
 
 
+BEGINNER = """
+    import os, signal
+    import nsrunner
+    pod = nsrunner.Pod.from_dict({manifest!r})
+    pod.start()
+    for event in () if {reason!r} is None else pod.events():
+        if event.reason == {reason!r}:
+            break
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("reason", [None, "Pulled", "Created"])
+def test_what_an_owner_leaves_that_dies_in_the_middle_is_gone_after_the_next_start(reason: str | None) -> None:
+    script = textwrap.dedent(BEGINNER).format(manifest=manifest(), reason=reason)
+    done = subprocess.run([sys.executable, "-c", script], timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
+    containers = [{"name": "main", "image": "host", "command": ["true"]}]
+    with Pod.from_dict(manifest(restartPolicy="Never", containers=containers)) as pod:
+        pod.wait("Succeeded", timeout=20)
+
+
 INTERRUPTED = """
     import sys
     import nsrunner
