@@ -138,7 +138,7 @@ static void test_world(struct test_pod *t)
 	       "/run:\n\n/tmp:\n0\n0022\n500\n");
 	CHECK(access("/x", F_OK) < 0);
 	expect(t, "cat /proc/keys /proc/timer_list 2>/dev/null; ls /sys/firmware; echo 1 2>/dev/null >/proc/sys/kernel/core_pattern || echo ro", NULL, "ro\n");
-	expect(t, "ls -l /proc/self/fd | grep -c '[0-9] -> '", NULL, "4\n"); /* and the one of ls itself */
+	expect(t, "ls /proc/self/fd | wc -l", NULL, "4\n"); /* and the one of ls itself */
 	expect(t, "cat /proc/1/cgroup | grep ^0:", NULL, "0::/\n");
 	expect(t, "grep -E '^(NoNewPrivs|CapEff|CapBnd|CapInh|CapAmb)' /proc/self/status", NULL,
 	       "CapInh:\t0000000000000000\nCapEff:\t00000000a00425fb\nCapBnd:\t00000000a00425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n");
@@ -148,7 +148,7 @@ static void test_world(struct test_pod *t)
 
 static void test_volumes(struct test_pod *t)
 {
-	expect(t, "stat -c '%a %F' /scratch; df --output=size -B1 /scratch | tail -1 | tr -d ' '", with_volumes, "1750 directory\n8192\n");
+	expect(t, "stat -c '%a %F' /scratch; df -Pk /scratch | awk 'END { print $2 }'", with_volumes, "1750 directory\n8\n");
 	expect(t, "echo 1 > /new/place/f; touch /memory/f 2>/dev/null || echo ro; touch /dev/sub/g; echo s > /dev/shm/s", with_volumes, "ro\n");
 	expect(t, "cat /new/place/f; find /new/place -type f | sort; cat /dev/shm/s", with_volumes, "1\n/new/place/deep/down/g\n/new/place/f\ns\n");
 }
