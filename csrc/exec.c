@@ -1,11 +1,13 @@
 /* exec.c - one more process in a running container: its namespaces, user, filter and limits, another program.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -119,4 +121,30 @@ int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct
 	char name[32];
 
 	return target->cgroup_fd < 0 ? 0 : nsr_cgroup_remove(target->cgroup_fd, exec_cgroup_name(name, number), e);
+}
+
+int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t number, void *arg), void *arg)
+{
+	_Alignas(struct dirent64) char buffer[2048];
+	cleanup_fd int fd = -1;
+	int left = 0;
+	long n;
+
+	if (target->cgroup_fd < 0)
+		return 0;
+	fd = openat(target->cgroup_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
+		for (long at = 0; at < n;) {
+			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			uint64_t number;
+
+			at += entry->d_reclen;
+			if (strncmp(entry->d_name, "exec-", 5) != 0 || nsr_parse_u64(entry->d_name + 5, UINT64_MAX, &number) < 0)
+				continue;
+			/* EBUSY: somebody is in it */
+			left += runs(number, arg) || (unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT);
+		}
+	return n < 0 ? -errno : left;
 }

@@ -26,6 +26,7 @@ struct nsr_exec {
 	struct nsr_spawning spawning;
 	struct nsr_timer limit;
 	bool timed_out;
+	bool failed; /* to start, and answered so: only its process is still to be reaped */
 	uint64_t number;
 	pid_t pid; /* 0: not running (yet) */
 	int pidfd, cgroup_fd, console;
@@ -54,13 +55,31 @@ static void free_exec(struct nsr_exec *exec)
 	free(exec);
 }
 
-/* Its cgroup, when nobody was left behind in it: otherwise it goes with the container's. */
-static void remove_cgroup(const struct nsr_exec *exec)
+static bool is_running(uint64_t number, void *arg)
 {
-	struct nsr_error ignored; /* it goes with the container's, then */
+	const struct nsr_shim *shim = arg;
 
-	if (exec->target && (exec->cgroup_fd < 0 || nsr_cgroup_empty(exec->cgroup_fd) != 0))
-		(void)nsr_exec_release(&exec->target->container, exec->number, &ignored);
+	for (const struct nsr_exec *exec = shim->execs; exec; exec = exec->next)
+		if (exec->number == number)
+			return true;
+	return false;
+}
+
+/* Its cgroup, when nobody was left behind in it, and those of earlier execs that are empty by now. The rest goes with the
+ * container's. */
+static void remove_cgroup(struct nsr_exec *exec)
+{
+	struct nsr_instance *target = exec->target;
+	struct nsr_error ignored; /* the next exec tries again, and then the container's end */
+
+	if (!target)
+		return;
+	if (exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0)
+		target->strays = true;
+	else
+		(void)nsr_exec_release(&target->container, exec->number, &ignored);
+	if (target->strays)
+		target->strays = nsr_exec_sweep(&target->container, is_running, exec->shim) > 0;
 }
 
 /* One read of the collected output; what is over the limit is dropped. Length, 0 at the end, -EAGAIN. */
@@ -160,6 +179,16 @@ static void finished(struct nsr_exec *exec, uint32_t exit_code)
 	nsr_sandbox_advance(shim);
 }
 
+/* The process of an exec that could not be started is reaped. */
+static void gave_up(struct nsr_exec *exec)
+{
+	struct nsr_shim *shim = exec->shim;
+
+	remove_cgroup(exec);
+	free_exec(exec);
+	nsr_sandbox_advance(shim);
+}
+
 static void on_limit(struct nsr_timer *timer)
 {
 	struct nsr_exec *exec = nsr_container_of(timer, struct nsr_exec, limit);
@@ -184,10 +213,10 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 
 		if (exec->timed_out)
 			(void)nsr_fail(&error, NSR_STEP_TIMEOUT, ETIMEDOUT, "");
-		remove_cgroup(exec);
 		nsr_answer_error(shim, &exec->reply, &error);
-		free_exec(exec);
-		nsr_sandbox_advance(shim);
+		/* Its cgroup can be removed when it is reaped. */
+		exec->failed = true;
+		nsr_exec_kill(exec);
 		return;
 	}
 	w = nsr_answer_begin(shim, exec->reply.id, NSR_KIND_OK);
@@ -291,7 +320,10 @@ bool nsr_exec_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 	for (struct nsr_exec *exec = shim->execs; exec; exec = exec->next)
 		if (exec->pid == pid && !exec->spawning.active) {
 			exec->pid = 0;
-			finished(exec, exit_code);
+			if (exec->failed)
+				gave_up(exec);
+			else
+				finished(exec, exit_code);
 			return true;
 		}
 	return false;

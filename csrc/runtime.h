@@ -77,6 +77,9 @@ bool nsr_oom_killed(int container_cgroup_fd);
 int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e);
 /* After an exec is dead: its cgroup (what is left in it is killed first). */
 int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e);
+/* Removes the cgroups of execs in which nobody is left, but for those that runs() tells of: their process may not be in it yet.
+ * Returns how many stay. */
+int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t number, void *arg), void *arg);
 /* After every process is dead: the sandbox's cgroup and descriptors; with `forget` also tmpfs, volumes and all directories. */
 int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e);
 

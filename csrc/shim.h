@@ -175,6 +175,7 @@ struct nsr_instance {
 	enum nsr_instance_state state;
 	bool killed; /* must not run any more */
 	bool failed; /* to start; error says why */
+	bool strays; /* execs have left cgroups behind, with processes in them */
 	struct nsr_error error;
 	struct nsr_spawning spawning;
 	struct nsr_reply reply;

@@ -211,6 +211,24 @@ def test_many_failing_and_orphaning_execs_leave_nothing(pod: Pod, peer: Peer, cl
     assert count() <= before
 
 
+def test_execs_leave_no_cgroups(pod: Pod, peer: Peer, client: Peer) -> None:
+    if pod.cgroup is None:
+        pytest.skip("no cgroup2 hierarchy is mounted")
+
+    def left() -> list[str]:
+        return [place.name for place in (pod.cgroup / "web.0").iterdir() if place.name.startswith("exec-")]
+
+    for _ in range(20):  # the answer comes while the process that failed is still on its way out
+        assert peer.call_spec("EXEC", pod.execution("web", "/nope", extra=[("OUTPUT_LIMIT", 1)])).kind == "ERROR"
+    kept = [pod.execute(peer, "web", "/bin/sh", "-c", "sleep 1000 & echo $!")[1] for _ in range(3)]
+    assert len(left()) >= len(kept)
+    assert pod.execute(peer, "web", "/bin/sh", "-c", "kill -9 " + b" ".join(kept).decode().replace("\n", " "))[0] == 0
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and left():  # the next exec to end takes what earlier ones left behind
+        assert pod.execute(peer, "web", "/bin/true")[0] == 0
+    assert left() == []
+
+
 # --- attach -----------------------------------------------------------------------------------------------------------
 
 
