@@ -25,6 +25,12 @@
 /* containerd's, without mknod */
 #define CAPABILITIES (0xa00425fbu & ~(1u << 27))
 
+#ifdef SYS_mkdir
+#define MKDIR SYS_mkdir
+#else
+#define MKDIR SYS_mkdirat
+#endif
+
 static const char *pause_path = "csrc/nsrunner-pause";
 static char cgroup[128];
 static char base[64]; /* of this run alone */
@@ -215,11 +221,11 @@ static void may_mknod(struct nsr_writer *w)
 	nsr_write_block_end(w, mark);
 }
 
-/* uname answers EPERM: a filter whose effect a shell shows. Without no_new_privs it goes in while there is CAP_SYS_ADMIN. */
+/* mkdir answers EPERM: a filter whose effect a shell shows. Without no_new_privs it goes in while there is CAP_SYS_ADMIN. */
 static void filtered(struct nsr_writer *w, bool no_new_privs)
 {
 	const struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_uname, 0, 1),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MKDIR, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
@@ -248,9 +254,9 @@ static void test_confinement(struct test_pod *t)
 		expect(t, "mknod /m c 1 1 && echo made; cat /m 2>/dev/null || echo refused", may_mknod, wanted);
 	else
 		expect_failure_with(t, "true", "/", may_mknod, NSR_STEP_DEVICE_FILTER, ENOTSUP);
-	expect(t, "uname >/dev/null 2>&1 || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_new,
+	expect(t, "mkdir /d 2>/dev/null || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_new,
 	       "denied\nSeccomp:\t2\nNoNewPrivs:\t1\n");
-	expect(t, "uname >/dev/null 2>&1 || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_old,
+	expect(t, "mkdir /d 2>/dev/null || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_old,
 	       "denied\nSeccomp:\t2\nNoNewPrivs:\t0\n");
 	expect_failure_with(t, "true", "/", at_proc, NSR_STEP_MOUNT_TARGET, EPERM);
 	expect_failure_with(t, "true", "/", at_root, NSR_STEP_MOUNT_TARGET, EBUSY);
