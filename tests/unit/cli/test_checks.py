@@ -43,7 +43,7 @@ def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(probe, "overlay", lambda directory=None: "mount overlay: Invalid argument")
     monkeypatch.setattr(probe, "seccomp_filter", lambda: "seccomp: Invalid argument")
     monkeypatch.setattr(probe, "dummy_link", lambda kind="dummy": f"make a {kind} link: Operation not supported")
-    monkeypatch.setattr(checks, "_cgroup2_mounts", list)
+    monkeypatch.setattr(checks.host, "gather", _broken)
     monkeypatch.setattr(checks, "_effective", lambda: 0)
     monkeypatch.setattr(checks.shutil, "which", lambda program, path: None)
     monkeypatch.setattr(checks.native, "load", _broken)
@@ -53,7 +53,8 @@ def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch) -> None
     assert found["namespaces"].problem == "; ".join(
         f"{name}: unshare: Operation not permitted" for name in ("mount", "cgroup", "uts", "ipc", "pid", "net")
     )
-    assert found["cgroup v2"].problem == "no cgroup2 hierarchy is mounted"
+    assert found["cgroup v2"].problem == "the extension cannot be loaded"
+    assert found["device filter"].problem == "a BPF device filter cannot be attached to a cgroup"
 
 
 @pytest.mark.parametrize(
