@@ -1,4 +1,4 @@
-"""The guest's root: an ext4 image with busybox, the Python that runs these tests, the package and the C tests.
+"""The guest's root: an ext4 image with some programs, the Python that runs these tests, the package and the C tests.
 
 Everything comes from the machine that runs the tests (same libc, same interpreter, same paths), so nothing is
 downloaded and the guest differs from the host in its kernel only.
@@ -24,6 +24,7 @@ DIRECTORIES = (
 )
 SIZE = "512M"  # sparse
 UNUSED = {"test", "tests", "idlelib", "lib2to3", "tkinter", "turtledemo", "ensurepip", "pydoc_data", "site-packages"}
+PACKAGES = ("coreutils", "dash", "grep", "sed")
 DLOPENED = ("libseccomp.so.2",)
 
 
@@ -41,6 +42,7 @@ def build(image: Path, c_tests: Iterable[Path], helpers: Iterable[Path]) -> None
         (root / name).mkdir(mode=0o1777)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
     (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
+    install_programs(root)
     install_busybox(root)
     shutil.copytree(GUEST, root / "guest")
     for test in c_tests:
@@ -57,6 +59,16 @@ def build(image: Path, c_tests: Iterable[Path], helpers: Iterable[Path]) -> None
         timeout=300,
     )
     shutil.rmtree(root)
+
+
+def install_programs(root: Path) -> None:
+    """The programs of the host's packages, as a container with `image: host` finds them on a real machine."""
+    listed = subprocess.run(
+        ["dpkg", "--listfiles", *PACKAGES], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    for path in map(Path, listed.split()):
+        if path.parent.name in ("bin", "sbin") and path.is_file() and not path.is_symlink():
+            copy(root, path)
 
 
 def install_busybox(root: Path) -> None:
