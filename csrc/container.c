@@ -27,7 +27,7 @@ struct container_job {
 	const struct nsr_container_spec *spec;
 	struct nsr_clone clone;
 	struct nsr_world world;
-	int channel;
+	int channel, shims_end;
 	int stdio[3];
 };
 
@@ -90,7 +90,7 @@ static void container_child(void *arg)
 	int r = nsr_clone_join_cgroup(&job->clone, &e);
 
 	if (r == 0)
-		r = nsr_begin(job->channel, spec->oom_score_adj, &e); /* 1-4 */
+		r = nsr_begin(job->channel, job->shims_end, spec->oom_score_adj, &e); /* 1-4 */
 	if (r == 0)
 		r = join_pod(job->pod, &e); /* 5; 6 was the clone */
 	/* 7: after the process is in its cgroup, which becomes the root that it sees */
@@ -156,6 +156,7 @@ static int start(struct container_job *job, struct nsr_spawned *ret, struct nsr_
 	ours = pair[0];
 	theirs = pair[1];
 	job->channel = theirs;
+	job->shims_end = ours;
 	job->clone.cgroup_fd = main_fd;
 	choose_pid_ns(&job->clone, job->pod);
 	r = nsr_clone(&job->clone, container_child, job, e);

@@ -20,6 +20,7 @@
 struct exec_job {
 	const struct nsr_container *target;
 	struct nsr_clone clone;
+	int shims_end;
 	struct nsr_finish finish;
 };
 
@@ -31,7 +32,7 @@ static void exec_child(void *arg)
 	int r = nsr_clone_join_cgroup(&job->clone, &e);
 
 	if (r == 0)
-		r = nsr_begin(job->finish.channel, spec->oom_score_adj, &e);
+		r = nsr_begin(job->finish.channel, job->shims_end, spec->oom_score_adj, &e);
 	/* All but user (there is none of its own) and pid (the clone); what is the host's anyway is joined to no effect. */
 	if (r == 0 && setns(job->target->pidfd, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0)
 		r = nsr_fail(&e, errno == ESRCH ? NSR_STEP_GONE : NSR_STEP_SETNS, errno, "container");
@@ -98,6 +99,7 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 		return r;
 	ours = pair[0];
 	theirs = pair[1];
+	job.shims_end = ours;
 	job.finish = (struct nsr_finish){
 		.channel = theirs, .spec = target->spec, .args = spec->args, .env = env, .tty = spec->tty != 0,
 		.rows = spec->rows, .columns = spec->columns,

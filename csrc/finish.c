@@ -31,7 +31,7 @@ _Noreturn void nsr_die(int channel, const struct nsr_error *e)
 	_exit(127);
 }
 
-int nsr_begin(int channel, int64_t oom_score_adj, struct nsr_error *e)
+int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e)
 {
 	struct pollfd p = {.fd = channel, .events = 0};
 	char text[24] = "-";
@@ -48,7 +48,9 @@ int nsr_begin(int channel, int64_t oom_score_adj, struct nsr_error *e)
 		return nsr_fail(e, NSR_STEP_DUMPABLE, errno, "");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return nsr_fail(e, NSR_STEP_PDEATHSIG, errno, "");
-	/* Had the shim died before that call, no signal would come; getppid() says nothing across pid namespaces, the socket does. */
+	/* Had the shim died before that call, no signal would come; getppid() says nothing across pid namespaces, the socket does,
+	 * once nobody but the shim has its other end. */
+	(void)close(shims_end); /* open for certain, and a socket's close does not fail */
 	if (poll(&p, 1, 0) < 0 || (p.revents & POLLHUP))
 		_exit(127);
 	/* Cannot be refused: a new process leads no group. */

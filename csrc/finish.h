@@ -18,8 +18,9 @@ struct nsr_finish {
 	int stdio[3]; /* without tty */
 };
 
-/* First steps of every child (security.md 3b 1-4): not dumpable, dies with the shim, oom_score_adj, session, umask 0. */
-int nsr_begin(int channel, int64_t oom_score_adj, struct nsr_error *e);
+/* First steps of every child (security.md 3b 1-4): not dumpable, dies with the shim, oom_score_adj, session, umask 0. shims_end is
+ * the child's copy of the channel's other end, and is closed. */
+int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e);
 
 /* Step 8: an anonymous session keyring. */
 int nsr_join_keyring(struct nsr_error *e);

@@ -30,7 +30,7 @@
 struct pause_job {
 	const struct nsr_pod *pod;
 	struct nsr_clone clone;
-	int channel;
+	int channel, shims_end;
 };
 
 /* Closed world: what is namespaced with what the pod has of its own. Anything else would be set on the host (CVE-2022-0532). */
@@ -105,7 +105,7 @@ static int set_up(const struct pause_job *job, struct nsr_error *e)
 	int r = nsr_clone_join_cgroup(&job->clone, e);
 
 	if (r == 0)
-		r = nsr_begin(job->channel, spec->oom_score_adj, e);
+		r = nsr_begin(job->channel, job->shims_end, spec->oom_score_adj, e);
 	if (r < 0)
 		return r;
 	if (unshare(flags) < 0)
@@ -165,6 +165,7 @@ int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_err
 	ours = pair[0];
 	theirs = pair[1];
 	job.channel = theirs;
+	job.shims_end = ours;
 	job.clone = (struct nsr_clone){
 		.flags = pod->spec->pid_mode == NSR_NS_HOST ? 0 : CLONE_NEWPID, .cgroup_fd = cgroup, .pid_ns_of = -1,
 	};
