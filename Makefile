@@ -63,8 +63,8 @@ bench: $(WHEEL)/.wheel ## measure against crun, runc and podman in one run; resu
 vm-test: $(WHEEL)/.wheel $(WHEEL)/.extras ## C tests and a pod on Linux 5.10, 6.1 and 6.12, in QEMU
 	$(WHEEL)/bin/pytest $(PYTEST_ARGS) tests/vm
 
-fresh-machine: ## README's two commands in empty roots: SUITES="bookworm trixie sid"
-	$(PYTHON) tools/fresh_machine.py $(or $(SUITES),bookworm trixie)
+fresh-machine: ## README's two commands in empty roots, of SUITES="bookworm trixie"
+	$(PYTHON) tools/fresh_machine.py $(SUITES)
 
 clean: ## remove everything that was built (not .venv)
 	rm -rf build dist nsrunner/libexec nsrunner/_native*.so
