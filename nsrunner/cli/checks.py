@@ -12,6 +12,7 @@ from typing import Final
 
 from ..errors import HostError
 from ..sandbox import host, native, probe
+from ..sandbox.state import Roots
 
 __all__ = ["Check", "examine"]
 
@@ -252,7 +253,9 @@ def _link() -> Check:
 
 
 def _state_directory() -> Check:
-    base = os.path.join(os.environ.get("NSRUNNER_ROOT") or "/", "var/lib")
+    base = Roots.from_environment().state
+    while not os.path.isdir(base):
+        base = os.path.dirname(base)
     problem = probe.overlay(base)
     return Check(
         name="disk layers",

@@ -46,6 +46,13 @@ Try it:
   nsrunner logs -f web           from a second terminal
   nsrunner exec -it web -- sh
 
+Environment:
+
+  NO_COLOR, FORCE_COLOR   without colour; with colour also into a pipe
+  NSRUNNER_ROOT           a directory for all state and logs, instead of
+                          /run, /var/lib and /var/log
+  NSRUNNER_DEBUG          show where an internal error happened
+
 'nsrunner VERB --help' says more, exit codes included.
 """
 
