@@ -124,8 +124,11 @@ static int clone_there(struct job *job, struct nsr_error *e)
 	if (r < 0) /* ENOMEM: the namespace's first process has ended */
 		return nsr_fail(e, r == -ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, -r, "");
 	pid = nsr_pidfd_pid(job->c->pidfd);
-	if (pid < 0)
+	if (pid < 0) {
+		/* No descriptor was left to look it up with: it would run, and nobody could tell or end it. */
+		(void)syscall(SYS_pidfd_send_signal, job->c->pidfd, SIGKILL, NULL, 0);
 		return nsr_fail(e, NSR_STEP_CLONE, (int)-pid, "pidfd");
+	}
 	job->c->pid = pid;
 	return 0;
 }

@@ -44,6 +44,9 @@ bool nsr_peer_is_trusted(int fd, int *ret_pidfd)
 		return false;
 	length = sizeof(pidfd);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) < 0) {
+		/* Anything else says that the peer is gone, and its number may have passed to another. */
+		if (errno != ENOPROTOOPT)
+			return false;
 		pidfd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 		if (pidfd < 0)
 			return false;

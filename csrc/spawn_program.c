@@ -172,12 +172,24 @@ static void start_joined(struct job *job)
 		;
 }
 
+/* It has ended by itself, unless it only could not be told which process it is. */
+static void end_program(int pidfd)
+{
+	siginfo_t info;
+
+	if (pidfd < 0)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | __WALL) < 0 && errno == EINTR)
+		;
+}
+
 int nsr_spawn(const struct nsr_spawn *spec, int *ret_pid, int *ret_pidfd, struct nsr_error *e)
 {
 	struct nsr_error ignored;
 	struct job job = {.spec = spec, .e = e ? e : &ignored, .pidfd = -1, .pid = -1};
 	bool joins = spec->ns_fds_count > 0 || (spec->join_pidfd >= 0 && spec->join);
-	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), status;
+	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	sigset_t all, old;
 
 	job.stack = malloc((size_t)2 * STACK_SIZE);
@@ -200,9 +212,7 @@ int nsr_spawn(const struct nsr_spawn *spec, int *ret_pid, int *ret_pidfd, struct
 	if (joins && job.pidfd >= 0)
 		job.pid = nsr_pidfd_pid(job.pidfd);
 	if (job.result < 0 || job.pid < 0) {
-		if (job.pid > 0)
-			while (waitpid(job.pid, &status, __WALL) < 0 && errno == EINTR)
-				;
+		end_program(job.pidfd);
 		nsr_close(&job.pidfd);
 		return job.result < 0 ? job.result : nsr_fail(e, NSR_STEP_DIED, ESRCH, "");
 	}

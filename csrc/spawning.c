@@ -145,19 +145,22 @@ void nsr_reap(struct nsr_shim *shim)
 
 void nsr_kill_children(void)
 {
-	char text[4096], *at = text;
 	/* The kernel's own list of our children (CONFIG_PROC_CHILDREN, in every distribution's kernel); without it, strays of a
 	 * hostPID pod without a cgroup outlive it, as they would have without a shim. */
-	ssize_t length = nsr_read_at(AT_FDCWD, "/proc/thread-self/children", text, sizeof(text));
+	cleanup_fd int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+	char text[1024];
+	pid_t pid = 0;
+	ssize_t length;
 
-	for (; length > 0 && *at;) {
-		pid_t pid = 0;
-
-		while (*at >= '0' && *at <= '9')
-			pid = pid * 10 + (*at++ - '0');
-		if (pid > 0)
-			(void)kill(pid, SIGKILL);
-		while (*at && (*at < '0' || *at > '9'))
-			at++;
-	}
+	while (fd >= 0 && (length = read(fd, text, sizeof(text))) > 0)
+		for (ssize_t i = 0; i < length; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+				continue;
+			}
+			/* There is a blank behind each. None is reaped but by us, so none is another's by now. */
+			if (pid > 0)
+				(void)kill(pid, SIGKILL);
+			pid = 0;
+		}
 }

@@ -218,3 +218,37 @@ def test_signals_to_the_shim_itself_are_not_how_a_pod_is_stopped(pod: Pod, shim:
     assert peer.call("REMOVE_POD").kind == "OK"
     assert shim.wait() == 0
     peer.close()
+
+
+def test_strays_in_the_hosts_pid_namespace_end_with_the_pod_however_many(pod: Pod, shim: Shim) -> None:
+    """Without a cgroup they are known as the shim's children alone; more of them than one read of that list holds."""
+    pod.cgroup = None
+    marked = f"sleep\0{1000 + os.getpid() / 1e7}\0".encode()
+
+    def strays() -> list[int]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                if (place / "cmdline").read_bytes() == marked:
+                    found.append(int(place.name))
+            except OSError:
+                continue  # it has ended
+        return found
+
+    script = (
+        f"i=0; while [ $i -lt 720 ]; do (sleep {marked.split(bytes(1))[1].decode()} &); i=$((i+1)); done; echo made"
+    )
+    peer = Peer(shim.path)
+    pod.create(peer, extra=[("PID_MODE", 2)])
+    # Privileged, because CAP_MKNOD is not given where there is no device filter.
+    pod.start(peer, "a", "/bin/sh", "-c", f"{script}; exec sleep 1000", extra=[("PRIVILEGED", 1)])
+    pod.wait_until_printed("a", "made", 60)
+    try:
+        assert len(strays()) == 720
+        assert peer.call("REMOVE_POD").kind == "OK"
+        assert shim.wait() == 0
+        assert strays() == []
+    finally:
+        peer.close()
+        for pid in strays():
+            os.kill(pid, signal.SIGKILL)
