@@ -9,16 +9,18 @@ Memory is bounded whatever the files hold: a read takes 64 KiB, a line that neve
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from nsrunner.sandbox import inotify
 from nsrunner.sandbox.log_lines import LogEntry, LogItem, Skipped, parse_line, render, timestamp, written_since
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["LogEntry", "LogItem", "LogReader", "Skipped", "attempts", "follow", "read", "render", "tail"]
 
@@ -279,6 +281,8 @@ async def follow(
 
     Raises FileNotFoundError when there is no such log, OSError, HostError.
     """
+    import asyncio  # here, because `nsrunner logs` reads without an event loop, and starts in half the time
+
     loop = asyncio.get_running_loop()
     history = history and tail_lines is None
     with LogReader(directory, attempt, history=history, tail_lines=tail_lines, since=since, watch=True) as reader:

@@ -186,3 +186,16 @@ def test_light_verbs_import_nothing_heavy(verb: str) -> None:
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "module", ["nsrunner.sandbox.logs", "nsrunner.sandbox.client", "nsrunner.sandbox.state", "nsrunner.cli.pods"]
+)
+def test_what_light_verbs_work_with_is_light_too(module: str) -> None:
+    code = (
+        "import importlib, sys; importlib.import_module(sys.argv[1]);"
+        "heavy = {'asyncio', 'yaml', 'nsrunner.model', 'nsrunner.library', 'nsrunner.supervisor'};"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, module], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
