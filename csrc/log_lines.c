@@ -16,12 +16,15 @@
 #define NAME_LENGTH 6u /* of "stdout" and "stderr" */
 #define PREFIX_SIZE (NSR_LOG_STAMP + 1u + NAME_LENGTH + 3u) /* "STAMP NAME F " */
 #define TAG_OFFSET (PREFIX_SIZE - 2u)
+#define BLOCK 16u /* copy_line() reads and writes whole blocks: so much room there is behind both buffers */
 #define TAIL_KEPT 512u /* a tail buffer up to this size stays allocated: most reads end inside of a line */
 
 /* Untouched pages of these cost no memory: a quiet pod uses one of each, as they begin with a page. The tail of the read before is put right before what is
  * read, so that lines lie in one piece. */
-static _Alignas(4096) uint8_t input[NSR_LOG_LINE_MAX + READ_SIZE];
-static _Alignas(4096) uint8_t output[WRITE_SIZE];
+static _Alignas(4096) uint8_t input[NSR_LOG_LINE_MAX + READ_SIZE + BLOCK];
+static _Alignas(4096) uint8_t output[WRITE_SIZE + BLOCK];
+
+typedef uint8_t block __attribute__((vector_size(BLOCK)));
 
 static void put_digits(char *at, uint32_t value, unsigned count)
 {
@@ -156,16 +159,43 @@ static bool keep_tail(struct nsr_log_stream *stream, const uint8_t *data, size_t
 	return true;
 }
 
+/* Copies up to the first newline, or `size` bytes; returns how many come before it. Searching and copying at once, a block at a time,
+ * is what makes a line cheap: neither memchr() nor memcpy() is called for each. */
+static size_t copy_line(uint8_t *to, const uint8_t *from, size_t size)
+{
+	const block newlines = {'\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n', '\n'};
+
+	for (size_t at = 0; at < size; at += BLOCK) {
+		uint64_t hits[2];
+		block data, equal;
+
+		memcpy(&data, from + at, BLOCK);
+		memcpy(to + at, &data, BLOCK);
+		equal = (block)(data == newlines);
+		memcpy(hits, &equal, BLOCK);
+		if (hits[0] | hits[1]) {
+			/* Bytes are numbered from the lowest: both architectures are little endian. */
+			at += hits[0] ? (size_t)__builtin_ctzll(hits[0]) / 8 : 8 + (size_t)__builtin_ctzll(hits[1]) / 8;
+			return at < size ? at : size;
+		}
+	}
+	return size;
+}
+
+/* Puts a prefix and a newline around the content that lies in its place already. */
+static size_t end_line(size_t used, const char prefix[static PREFIX_SIZE], char tag, size_t length)
+{
+	memcpy(output + used, prefix, PREFIX_SIZE);
+	output[used + TAG_OFFSET] = (uint8_t)tag;
+	used += PREFIX_SIZE + length;
+	output[used] = '\n';
+	return used + 1;
+}
+
 static size_t put_line(size_t used, const char prefix[static PREFIX_SIZE], char tag, const uint8_t *content, size_t length)
 {
-	uint8_t *at = output + used;
-
-	memcpy(at, prefix, PREFIX_SIZE);
-	at[TAG_OFFSET] = (uint8_t)tag;
-	at += PREFIX_SIZE;
-	memcpy(at, content, length);
-	at[length] = '\n';
-	return used + PREFIX_SIZE + length + 1;
+	memcpy(output + used + PREFIX_SIZE, content, length);
+	return end_line(used, prefix, tag, length);
 }
 
 /* Room for one more line of `length`, in the buffer and in the file. */
@@ -173,7 +203,7 @@ static size_t make_room(struct nsr_log *log, size_t used, size_t length)
 {
 	bool full = log->rotate_at >= 0 && log->size + (int64_t)used >= log->rotate_at;
 
-	if (!full && used + PREFIX_SIZE + length + 1 <= sizeof(output))
+	if (!full && used + PREFIX_SIZE + length + 1 <= WRITE_SIZE)
 		return used;
 	flush(log, used);
 	if (full && log->size >= log->rotate_at) /* not when the disk refused what would have filled it */
@@ -215,17 +245,24 @@ void nsr_log_take(struct nsr_log *log, struct nsr_log_stream *stream, size_t len
 	if (stream->length > 0)
 		memcpy(input + NSR_LOG_LINE_MAX - stream->length, stream->tail, stream->length);
 	while (at < end) {
-		size_t left = (size_t)(end - at), size = left <= NSR_LOG_LINE_MAX ? left : NSR_LOG_LINE_MAX + 1;
-		const uint8_t *newline = memchr(at, '\n', size);
-		size_t content = newline ? (size_t)(newline - at) : NSR_LOG_LINE_MAX;
+		/* One byte more than a line may have: its newline. */
+		size_t left = (size_t)(end - at), size = left <= NSR_LOG_LINE_MAX ? left : NSR_LOG_LINE_MAX + 1, content;
+		const uint8_t *line;
+		bool whole;
 
-		if (!newline && size <= NSR_LOG_LINE_MAX)
-			break; /* the line goes on in the next read */
-		used = make_room(log, used, content);
-		if (newline && content > 0 && at[content - 1] == '\r')
+		used = make_room(log, used, size);
+		line = output + used + PREFIX_SIZE;
+		content = copy_line(output + used + PREFIX_SIZE, at, size);
+		whole = content < size;
+		if (!whole) {
+			if (size <= NSR_LOG_LINE_MAX)
+				break; /* the line goes on in the next read */
+			content = NSR_LOG_LINE_MAX;
+		}
+		at += content + whole;
+		if (whole && content > 0 && line[content - 1] == '\r')
 			content--;
-		used = put_line(used, prefix, newline ? 'F' : 'P', at, content);
-		at = newline ? newline + 1 : at + content;
+		used = end_line(used, prefix, whole ? 'F' : 'P', content);
 	}
 	if (!keep_tail(stream, at, (size_t)(end - at))) { /* out of memory: the line is cut here instead */
 		used = make_room(log, used, (size_t)(end - at));
