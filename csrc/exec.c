@@ -110,8 +110,11 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 		.cgroup_fd = cgroup, .pid_ns_of = pod->spec->pid_mode == NSR_NS_HOST ? -1 : target->pidfd,
 	};
 	r = nsr_clone(&job.clone, exec_child, &job, e);
-	if (r < 0)
+	if (r < 0) {
+		if (cgroup >= 0)
+			(void)unlinkat(target->cgroup_fd, name, AT_REMOVEDIR); /* empty; otherwise it goes with the container's */
 		return r;
+	}
 	*ret = (struct nsr_spawned){
 		.channel = steal_fd(&ours), .pid = job.clone.pid, .pidfd = job.clone.pidfd, .console = -1, .cgroup_fd = steal_fd(&cgroup),
 	};
