@@ -119,7 +119,8 @@ def files(root: Path) -> set[str]:
         found.update(f"{folder}/{name}" for name in entries)
         if not names and not entries:
             found.add(f"{folder}/")
-    return {path for path in found if "/pods/" in path.removesuffix("/") + "/" and not path.endswith("/pods/")}
+    kept = ("/pods/", "/containers/")
+    return {path for path in found if any(part in path for part in kept) and not path.endswith(kept)}
 
 
 def snapshot(root: Path) -> Snapshot:
