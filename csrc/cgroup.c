@@ -100,34 +100,9 @@ static int each_child(int cgroup_fd, int (*each)(int fd, const char *name, unsig
 static int kill_members(int cgroup_fd)
 {
 	cleanup_fd int fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	char buffer[4096];
-	int found = 0;
-	pid_t pid = 0;
-	ssize_t n;
+	int r = fd < 0 ? -errno : nsr_signal_listed(fd, SIGKILL, 0); /* frozen: none ends meanwhile */
 
-	if (fd < 0)
-		return errno == ENOENT || errno == ENODEV ? 0 : -errno;
-	while ((n = read(fd, buffer, sizeof(buffer))) != 0) {
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return errno == ENODEV || errno == EOPNOTSUPP ? found : -errno;
-		}
-		for (ssize_t i = 0; i < n; i++) {
-			if (buffer[i] != '\n') {
-				pid = pid * 10 + (buffer[i] - '0');
-				continue;
-			}
-			/* 0: of a pid namespace that is not ours. The cgroup is frozen: no pid is used again meanwhile. */
-			if (pid > 0) {
-				found = 1;
-				if (kill(pid, SIGKILL) < 0 && errno != ESRCH)
-					return -errno;
-			}
-			pid = 0;
-		}
-	}
-	return found;
+	return r == -ENOENT || r == -ENODEV || r == -EOPNOTSUPP ? 0 : r; /* removed, or threaded */
 }
 
 static int kill_tree(int cgroup_fd, unsigned depth);

@@ -253,6 +253,9 @@ static void end(struct nsr_instance *instance)
 	struct nsr_error ignored; /* what could not be killed is waited for below */
 
 	instance->state = NSR_INSTANCE_ENDING;
+	/* Without a cgroup these are all of it that is known. The first has ended, unless it ran and could not be kept. */
+	nsr_kill(instance->container.pidfd, instance->container.pid, SIGKILL);
+	nsr_execs_kill(instance->shim, instance);
 	instance->container.pid = 0;
 	if (instance->container.cgroup_fd >= 0) {
 		(void)nsr_cgroup_kill(instance->container.cgroup_fd, &ignored);
@@ -274,6 +277,7 @@ bool nsr_instance_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 			continue;
 		instance->exit_code = exit_code;
 		instance->finished = nsr_stamp_now();
+		instance->container.pid = 0; /* reaped: the number is free again */
 		end(instance);
 		return true;
 	}
@@ -296,19 +300,10 @@ void nsr_instance_kill(struct nsr_instance *instance)
 /* Every process of the instance's own cgroup, one by one: only SIGKILL has a file of its own. */
 static void signal_all(const struct nsr_instance *instance, int signal)
 {
-	char text[4096];
-	ssize_t length = nsr_read_at(instance->container.cgroup_fd, "main/cgroup.procs", text, sizeof(text));
-	pid_t pid = 0;
+	cleanup_fd int fd = openat(instance->container.cgroup_fd, "main/cgroup.procs", O_RDONLY | O_CLOEXEC);
 
-	for (ssize_t i = 0; i < length; i++) {
-		if (text[i] >= '0' && text[i] <= '9') {
-			pid = pid * 10 + (text[i] - '0');
-			continue;
-		}
-		if (pid > 0 && pid != instance->container.pid)
-			(void)kill(pid, signal); /* ESRCH: it has just ended */
-		pid = 0;
-	}
+	if (fd >= 0)
+		(void)nsr_signal_listed(fd, signal, instance->container.pid); /* as far as it goes */
 }
 
 int nsr_instance_signal(struct nsr_instance *instance, int signal, bool whole, struct nsr_error *e)

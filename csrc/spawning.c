@@ -148,19 +148,7 @@ void nsr_kill_children(void)
 	/* The kernel's own list of our children (CONFIG_PROC_CHILDREN, in every distribution's kernel); without it, strays of a
 	 * hostPID pod without a cgroup outlive it, as they would have without a shim. */
 	cleanup_fd int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-	char text[1024];
-	pid_t pid = 0;
-	ssize_t length;
 
-	while (fd >= 0 && (length = read(fd, text, sizeof(text))) > 0)
-		for (ssize_t i = 0; i < length; i++) {
-			if (text[i] >= '0' && text[i] <= '9') {
-				pid = pid * 10 + (text[i] - '0');
-				continue;
-			}
-			/* There is a blank behind each. None is reaped but by us, so none is another's by now. */
-			if (pid > 0)
-				(void)kill(pid, SIGKILL);
-			pid = 0;
-		}
+	if (fd >= 0)
+		(void)nsr_signal_listed(fd, SIGKILL, 0); /* none is reaped but by us */
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,35 @@ ssize_t nsr_read_at(int dir_fd, const char *name, char *buffer, size_t size)
 		length += (size_t)n;
 	}
 	return -EFBIG;
+}
+
+int nsr_signal_listed(int fd, int signal, pid_t spare)
+{
+	char text[512];
+	pid_t pid = 0;
+	int found = 0;
+	ssize_t n;
+
+	while ((n = read(fd, text, sizeof(text))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+				continue;
+			}
+			/* There is a blank or a newline behind each. 0: of a pid namespace that is not ours. */
+			if (pid > 0 && pid != spare) {
+				found = 1;
+				if (kill(pid, signal) < 0 && errno != ESRCH)
+					return -errno;
+			}
+			pid = 0;
+		}
+	}
+	return found;
 }
 
 int nsr_parse_u64(const char *text, uint64_t max, uint64_t *ret)

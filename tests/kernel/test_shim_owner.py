@@ -252,3 +252,17 @@ def test_strays_in_the_hosts_pid_namespace_end_with_the_pod_however_many(pod: Po
         peer.close()
         for pid in strays():
             os.kill(pid, signal.SIGKILL)
+
+
+def test_without_a_cgroup_execs_end_with_their_container(pod: Pod, shim: Shim) -> None:
+    pod.cgroup = None
+    peer = Peer(shim.path)
+    pod.create(peer, extra=[("PID_MODE", 1)])
+    pod.start(peer, "a", "/bin/sleep", "1000", extra=[("PRIVILEGED", 1)])
+    answer = peer.call_spec("EXEC", pod.execution("a", "/bin/sleep", "1000", extra=[("OUTPUT_LIMIT", 1)]))
+    peer.call("SIGNAL", [("CONTAINER_ID", pod.id("a")), ("SIGNAL", signal.SIGKILL)])
+    peer.record("CONTAINER_EXITED")
+    assert pod.finished(peer, answer.id)[0] == 128 + signal.SIGKILL
+    assert peer.call("REMOVE_POD").kind == "OK"
+    assert shim.wait() == 0
+    peer.close()
