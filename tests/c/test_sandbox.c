@@ -371,7 +371,7 @@ static void test_exec(struct test_pod *t)
 	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "x");
 	nsr_write_string(&w, NSR_TAG_ARG, "sh");
 	nsr_write_string(&w, NSR_TAG_ARG, "-c");
-	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; cat /proc/1/comm /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; tty; exit 3");
+	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; [ -d /proc/1 ] && [ $$ != 1 ] && echo one; cat /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; tty; exit 3");
 	nsr_write_string(&w, NSR_TAG_ENV, "A=2");
 	nsr_write_string(&w, NSR_TAG_ENV, "B=3");
 	n = nsr_writer_end(&w);
@@ -386,7 +386,7 @@ static void test_exec(struct test_pod *t)
 	n = read(out[0], output, sizeof(output) - 1);
 	CHECK(n > 0);
 	output[n] = '\0';
-	CHECK(strcmp(output, "2 3\nsleep\nnsr-test\nCapBnd:\t00000000a00425fb\nnot a tty\n") == 0);
+	CHECK(strcmp(output, "2 3\none\nnsr-test\nCapBnd:\t00000000a00425fb\nnot a tty\n") == 0);
 	nsr_spawned_close(&x);
 	CHECK_EQUAL(nsr_exec_release(&target, 7, &e), 0);
 	/* with a terminal */
