@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -71,13 +72,17 @@ static void free_queue(struct nsr_session *session)
 static int enqueue(struct nsr_session *session, const void *message, size_t length, int fd)
 {
 	struct nsr_packet **at = &session->queue, *packet;
+	cleanup_fd int copy = -1;
 
 	if (session->queued >= QUEUE_MAX)
 		return -ENOBUFS;
+	/* A message without the descriptor that it tells of would be a lie. */
+	if (fd >= 0 && (copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		return -errno;
 	packet = malloc(sizeof(*packet) + length);
 	if (!packet)
 		return -ENOMEM;
-	*packet = (struct nsr_packet){.fd = fd < 0 ? -1 : dup(fd), .length = (uint32_t)length};
+	*packet = (struct nsr_packet){.fd = steal_fd(&copy), .length = (uint32_t)length};
 	memcpy(packet->bytes, message, length);
 	while (*at)
 		at = &(*at)->next;

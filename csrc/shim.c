@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -80,6 +81,18 @@ static int close_inherited(void)
 	return 0;
 }
 
+/* Six descriptors a container and four an exec: the usual soft limit of 1024 is for programs that use select(2). Containers
+ * have limits of their own. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* up to the hard limit is anybody's right */
+}
+
 static bool is_listener(int fd)
 {
 	int type = 0, listening = 0;
@@ -117,6 +130,7 @@ static int begin(void)
 		return FAILED_SIGNALS;
 	(void)setsid(); /* fails only for a process group's leader, which has left its terminal behind anyhow */
 	(void)umask(077);
+	raise_limit();
 	if (chdir("/") < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
 	    prctl(PR_SET_NAME, "nsrunner-shim") < 0)
 		return FAILED_PRCTL;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import shutil
 import signal
@@ -263,6 +264,15 @@ def test_without_a_cgroup_execs_end_with_their_container(pod: Pod, shim: Shim) -
     peer.call("SIGNAL", [("CONTAINER_ID", pod.id("a")), ("SIGNAL", signal.SIGKILL)])
     peer.record("CONTAINER_EXITED")
     assert pod.finished(peer, answer.id)[0] == 128 + signal.SIGKILL
+    assert peer.call("REMOVE_POD").kind == "OK"
+    assert shim.wait() == 0
+    peer.close()
+
+
+def test_the_shim_may_use_all_the_descriptors_that_it_is_allowed(shim: Shim) -> None:
+    peer = Peer(shim.path)
+    soft, hard = resource.prlimit(shim.pid, resource.RLIMIT_NOFILE)
+    assert soft == hard
     assert peer.call("REMOVE_POD").kind == "OK"
     assert shim.wait() == 0
     peer.close()
