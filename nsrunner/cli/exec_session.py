@@ -1,7 +1,8 @@
 """Connects a command in a container to our standard streams, or to our terminal.
 
-A descriptor that is no terminal goes to the command as it is: nothing is copied. A terminal never does, because whoever
-holds one can type into it (TIOCSTI): then pipes, or with a tty the pty that the shim makes, lie in between.
+A pipe or a socket goes to the command as it is: nothing is copied. A terminal never does, because whoever holds one can
+type into it (TIOCSTI), nor does a file of ours: root in the container can open it again by /proc/self/fd, to write what
+we gave it to read. Then pipes, or with a tty the pty that the shim makes, lie in between.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -60,7 +62,7 @@ def _with_streams(client: Client, spec: ExecSpec, stdin: bool) -> ExecResult:
             if fd == 0 and not stdin:
                 theirs.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
                 given.append(theirs[-1])
-            elif not os.isatty(fd):
+            elif _may_be_given(fd):
                 given.append(fd)
             else:
                 read, write = os.pipe2(os.O_CLOEXEC)
@@ -79,6 +81,15 @@ def _with_streams(client: Client, spec: ExecSpec, stdin: bool) -> ExecResult:
     finally:
         for fd in (*theirs, *(fd for fd in ours if fd not in copies.closed)):
             os.close(fd)
+
+
+def _may_be_given(fd: int) -> bool:
+    try:
+        facts = os.fstat(fd)
+    except OSError:
+        return True  # closed: giving it fails, and says so
+    null = stat.S_ISCHR(facts.st_mode) and facts.st_rdev == os.makedev(1, 3)
+    return null or stat.S_ISFIFO(facts.st_mode) or stat.S_ISSOCK(facts.st_mode)
 
 
 @contextmanager

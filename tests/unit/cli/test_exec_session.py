@@ -33,6 +33,17 @@ def test_descriptors_go_as_they_are() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, b"in\0\xff", b"oops\nended 3\n")
 
 
+def test_files_are_copied_and_never_given(tmp_path: Path) -> None:
+    given, taken = tmp_path / "given", tmp_path / "taken"
+    given.write_bytes(b"x" * 100_000)
+    script = "cat; for fd in 0 1 2; do test -p /proc/self/fd/$fd || echo no pipe; done; echo mine >/proc/self/fd/0"
+    with given.open("rb") as stdin, taken.open("wb") as stdout:
+        argv = words("-i", "sh", "-c", script)
+        done = subprocess.run(argv, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"ended 0\n")
+    assert taken.read_bytes() == given.read_bytes() == b"x" * 100_000
+
+
 def test_without_i_there_is_no_input() -> None:
     assert run("", "sh", "-c", "cat; echo end", given=b"unread").stdout == b"end\n"
 
