@@ -226,24 +226,33 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 		nsr_exec_kill(exec);
 }
 
+/* What the client gave; its /dev/null is most likely the host's. */
+static int take_stdio(const struct nsr_pod *pod, int *fds, int stdio[3])
+{
+	for (int i = 0; i < 3; i++) {
+		stdio[i] = nsr_is_null(fds[i]) ? nsr_pod_null(pod, fcntl(fds[i], F_GETFL) & O_ACCMODE) : steal_fd(&fds[i]);
+		if (stdio[i] < 0)
+			return stdio[i];
+	}
+	return 0;
+}
+
 /* The three descriptors of the new process. */
 static int open_stdio(struct nsr_exec *exec, int *fds, size_t fds_count, int stdio[3])
 {
+	const struct nsr_pod *pod = &exec->shim->pod;
 	int ends[2];
 
-	if (!exec->spec->tty && exec->spec->output_limit == 0) {
-		if (fds_count != 4)
-			return -EINVAL;
-		for (int i = 0; i < 3; i++)
-			stdio[i] = steal_fd(&fds[i + 1]);
-		return 0;
-	}
+	if (!exec->spec->tty && exec->spec->output_limit == 0)
+		return fds_count == 4 ? take_stdio(pod, fds + 1, stdio) : -EINVAL;
 	if (fds_count != 1 || (exec->spec->tty && exec->spec->output_limit > 0))
 		return -EINVAL;
 	if (exec->spec->tty)
 		return 0;
-	stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (stdio[0] < 0 || pipe2(ends, O_CLOEXEC) < 0)
+	stdio[0] = nsr_pod_null(pod, O_RDONLY);
+	if (stdio[0] < 0)
+		return stdio[0];
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
 	exec->output_fd = ends[0];
 	stdio[1] = ends[1];

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "mount.h"
@@ -122,17 +121,10 @@ static int make_read_only(const struct nsr_world *w, const char *path)
 	return r < 0 ? r : nsr_mount_restrict(tree, MOUNT_ATTR_RDONLY | NONE, true);
 }
 
-/* The null that masks files is one that the pod made, and nothing else (CVE-2025-31133). */
-static bool is_null(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-}
-
 int nsr_world_restrict(struct nsr_world *w, struct nsr_error *e)
 {
-	if (w->spec->masked_count > 0 && !is_null(w->null))
+	/* The null that masks files is one that the pod made, and nothing else (CVE-2025-31133). */
+	if (w->spec->masked_count > 0 && !nsr_is_null(w->null))
 		return nsr_fail(e, NSR_STEP_MASK, ENODEV, "null");
 	for (uint32_t i = 0; i < w->spec->readonly_count; i++) {
 		int r = make_read_only(w, w->spec->readonly[i]);

@@ -222,6 +222,15 @@ int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struc
 	return r < 0 ? r : 0;
 }
 
+int nsr_pod_null(const struct nsr_pod *pod, int flags)
+{
+	cleanup_fd int fd = openat(pod->files_fd, NSR_FILES_NULL, flags | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return nsr_is_null(fd) ? steal_fd(&fd) : -ENODEV;
+}
+
 int nsr_pod_make_termination(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e)
 {
 	cleanup_fd int directory = openat(pod->files_fd, NSR_FILES_TERMINATION, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

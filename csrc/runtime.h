@@ -68,6 +68,10 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e);
 void nsr_spawned_close(struct nsr_spawned *s); /* closes what is left of its descriptors */
 
+/* /dev/null, opened. The pod's own: root in a container can change the mode of what it has a descriptor of, and the host's must not
+ * be it. */
+int nsr_pod_null(const struct nsr_pod *pod, int flags);
+
 /* The termination log of an instance: last 4096 bytes of the file that was bound into it. Returns the length. */
 ssize_t nsr_termination_message(struct nsr_pod *pod, const struct nsr_container_spec *spec, char *buffer, size_t size);
 /* True when the kernel reported an OOM kill in the instance's cgroup (memory.events), false when it cannot be known. */

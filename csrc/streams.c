@@ -49,9 +49,10 @@ int nsr_streams_open_pipes(struct nsr_instance *instance)
 	int ends[2], r;
 
 	if (!instance->spec->stdin_open) {
-		instance->stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (instance->stdio[0] < 0)
-			return -errno;
+		r = nsr_pod_null(&instance->shim->pod, O_RDONLY);
+		if (r < 0)
+			return r;
+		instance->stdio[0] = r;
 	} else {
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return -errno;

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -128,6 +130,13 @@ ssize_t nsr_read_at(int dir_fd, const char *name, char *buffer, size_t size)
 		length += (size_t)n;
 	}
 	return -EFBIG;
+}
+
+bool nsr_is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 int nsr_signal_listed(int fd, int signal, pid_t spare)

@@ -37,6 +37,9 @@ ssize_t nsr_read_at(int dir_fd, const char *name, char *buffer, size_t size);
 /* All of it, through short writes and EINTR. */
 int nsr_write_all(int fd, const void *data, size_t length);
 
+/* Is it a descriptor of /dev/null, wherever that node lies? */
+bool nsr_is_null(int fd);
+
 /* Sends the signal to each process of an open list of pids (cgroup.procs, children), but for one. 1: there were some, 0: none, or
  * -errno. Whoever calls knows why none of them can be another's by now. */
 int nsr_signal_listed(int fd, int signal, pid_t spare);

@@ -80,6 +80,14 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 	return spawn(spec->args, stdio, ret, e);
 }
 
+int nsr_pod_null(const struct nsr_pod *pod, int flags)
+{
+	int fd = open("/dev/null", flags | O_CLOEXEC);
+
+	(void)pod;
+	return fd < 0 ? -errno : fd;
+}
+
 int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e)
 {
 	(void)target;

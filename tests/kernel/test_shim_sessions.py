@@ -112,6 +112,28 @@ def test_exec_with_the_callers_streams(pod: Pod, client: Peer) -> None:
     assert (wrong.kind, wrong.ERRNO) == ("ERROR", 22)
 
 
+def test_nobody_gets_the_hosts_dev_null(pod: Pod, peer: Peer, client: Peer) -> None:
+    """Root in a container could change its mode, or owner, through the descriptor."""
+    pod.start(peer, "tty", "/bin/sh", "-c", "stat -Lc %d:%i:%t:%T - <&0; exec sleep 1000")
+    host = os.stat("/dev/null")
+    pod.wait_until_printed("tty", ":1:3")
+    seen = [pod.log("tty")[0].split()[-1]]
+    read, write = os.pipe()
+    null = os.open("/dev/null", os.O_RDWR)
+    answer = client.call_spec(
+        "EXEC", pod.execution("web", "/usr/bin/stat", "-Lc", "%d:%i:%t:%T", "-"), [null, write, null]
+    )
+    assert answer.kind == "OK"
+    os.close(write)
+    os.close(null)
+    seen += [read_all(read).decode().strip()]
+    seen += [pod.execute(peer, "web", "/usr/bin/stat", "-Lc", "%d:%i:%t:%T", "-")[1].decode().strip()]
+    for place in seen:
+        device, inode, major, minor = place.split(":")
+        assert (major, minor) == ("1", "3")
+        assert (int(device), int(inode)) != (host.st_dev, host.st_ino)
+
+
 def test_exec_sees_the_containers_environment_and_its_own(pod: Pod, peer: Peer, client: Peer) -> None:
     extra = [("OUTPUT_LIMIT", 4096), ("ENV", "ADDED=yes")]
     code, output = pod.execute(peer, "web", "/bin/sh", "-c", "echo $ADDED $PATH", extra=extra)
