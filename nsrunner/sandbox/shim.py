@@ -14,15 +14,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import signal as signals
 from collections.abc import AsyncIterator
 
 from nsrunner.errors import SandboxError
-from nsrunner.sandbox import native, transport, wire
+from nsrunner.sandbox import native, state, transport, wire
 from nsrunner.sandbox.connection import Connection
 from nsrunner.sandbox.records import ContainerRunning, Record, SandboxCreated, Snapshot
 from nsrunner.sandbox.session import Attachment, Exec
-from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
+from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Owner, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod, Roots, register
 from nsrunner.sandbox.sweep import end_processes, remove_log, remove_pod
 from nsrunner.sandbox.wire import Kind, Message, Role, Tag
@@ -46,6 +45,8 @@ class Shim(Connection):
 
     snapshot = Snapshot(uid="", sandbox_attempt=None, pause_pid=0, running=())
     """What the shim held when the connection was made."""
+    _process: Owner | None = None
+    """Of a shim that was launched from here."""
 
     # --- making a connection ------------------------------------------------------------------------------------------
 
@@ -58,11 +59,14 @@ class Shim(Connection):
         except OSError as error:
             raise SandboxError("make directory", error.errno or 0, run_dir) from None
         with transport.listen(run_dir) as listener:
-            pid = native.spawn_shim(listener.fileno())
+            process = state.process(native.spawn_shim(listener.fileno()))
             try:
-                return await cls(run_dir, transport.dial(run_dir, blocking=False))._greet(Role.CONTROLLER, within)
+                shim = cls(run_dir, transport.dial(run_dir, blocking=False))
+                shim._process = process
+                return await shim._greet(Role.CONTROLLER, within)
             except BaseException as error:
-                _end_speechless(pid)
+                if process is not None:
+                    state.kill(process)
                 if isinstance(error, SandboxError):
                     await asyncio.to_thread(native.check_helpers)
                 raise
@@ -85,6 +89,13 @@ class Shim(Connection):
     async def close(self) -> None:
         """Closes the connection. What the shim does then depends on the pod's owner."""
         self._end(transport.lost(self.run_dir, errno.ECANCELED), None)
+
+    async def kill(self) -> None:
+        """Ends a shim that was launched from here and does not answer any more, and with it all that dies with pause:
+        everything but the processes of a hostPID pod. The connection is closed, too."""
+        if self._process is not None:
+            state.kill(self._process)
+        await self.close()
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -190,14 +201,6 @@ class Shim(Connection):
         while (record := await self._records.get()) is not None:
             yield record
         self._records.put_nowait(None)  # for whoever iterates again
-
-
-def _end_speechless(pid: int) -> None:
-    """A shim that nobody would ever speak to; it may have ended by itself."""
-    try:
-        os.kill(pid, signals.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 class Shims:

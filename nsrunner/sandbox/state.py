@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -19,7 +20,7 @@ from msgspec import Struct
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.spec import Owner, PodPaths
 
-__all__ = ["RegisteredPod", "Roots", "alive", "locked", "register", "registered", "this_process"]
+__all__ = ["RegisteredPod", "Roots", "alive", "kill", "locked", "process", "register", "registered", "this_process"]
 
 NAME = "pod.json"
 
@@ -87,13 +88,19 @@ def _process(pid: int) -> tuple[str, int] | None:
     return fields[0].decode(), int(fields[19])
 
 
+def process(pid: int) -> Owner | None:
+    """This process, and no later one of its number. None: there is none."""
+    facts = _process(pid)
+    return Owner(kind="process", pid=pid, start_time=facts[1]) if facts is not None else None
+
+
 def this_process() -> Owner:
     """The calling process as an owner."""
     pid = os.getpid()
-    facts = _process(pid)
-    if facts is None:
+    found = process(pid)
+    if found is None:
         raise SandboxError("read /proc", 0, f"/proc/{pid}/stat")
-    return Owner(kind="process", pid=pid, start_time=facts[1])
+    return found
 
 
 def alive(owner: Owner) -> bool:
@@ -102,6 +109,21 @@ def alive(owner: Owner) -> bool:
         return True
     facts = _process(owner.pid)
     return facts is not None and facts[0] not in "ZX" and facts[1] == owner.start_time
+
+
+def kill(owner: Owner) -> None:
+    """SIGKILL, unless it has ended."""
+    try:
+        pidfd = os.pidfd_open(owner.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if alive(owner):  # asked after the descriptor was opened: it is this process's, then
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(pidfd)
 
 
 @lru_cache(maxsize=1)

@@ -298,7 +298,7 @@ class Performer:
             try:
                 await sandbox.remove_pod(id)
             except SandboxError:
-                await sandbox.close()
+                await sandbox.kill()
             else:
                 return
         await self._shims.remove(self._registered)
@@ -307,7 +307,7 @@ class Performer:
         """A shim that does not answer: everything of it dies, and the next sandbox gets a new one."""
         if self._sandbox is sandbox:
             self._sandbox = None
-        await sandbox.close()
+        await sandbox.kill()
         await self._reap()
         self._ledger.sandbox_died()
 

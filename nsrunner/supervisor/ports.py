@@ -117,6 +117,10 @@ class Sandbox(Protocol):
 
     def acknowledge(self, record: int) -> None: ...
 
+    async def kill(self) -> None:
+        """Ends a shim that does not answer any more, and what dies with it; the connection is closed."""
+        ...
+
     async def close(self) -> None:
         """Closes the connection; the shim goes on, or ends the pod when this process is its owner."""
         ...

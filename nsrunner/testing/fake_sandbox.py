@@ -291,6 +291,9 @@ class FakeSandbox:
     def acknowledge(self, record: int) -> None:
         self.acknowledged.append(record)
 
+    async def kill(self) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """This process owns the pod: its shim ends it."""
         if not self.closed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -490,3 +491,23 @@ def test_a_spec_of_the_planner_is_accepted_by_the_decoder() -> None:
     native.check_spec(2, encode_container(spec))
     with pytest.raises(SandboxError):
         native.check_spec(2, encode_container(replace(spec, cwd="relative")))
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_shim_that_hangs_can_be_ended() -> None:
+    async def test() -> None:
+        async with world({"containers": [sh("exec sleep 1000")]}) as w:
+            running = await w.start()
+            shim = parent(running.pid)
+            pidfds = [os.pidfd_open(pid) for pid in (running.pid, shim)]
+            os.kill(shim, signal.SIGSTOP)
+            await w.shim.kill()
+            for pidfd in pidfds:
+                assert await asyncio.to_thread(select.select, [pidfd], [], [], 10) != ([], [], [])
+                os.close(pidfd)
+            await Shims(w.node.roots).remove(w.registered)
+
+    run(test)
