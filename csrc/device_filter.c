@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -84,7 +85,9 @@ static int load_program(void)
 {
 	struct bpf_insn program[PROGRAM_MAX];
 	union bpf_attr attr = {0};
+	struct rlimit old;
 	long fd;
+	int err;
 
 	memset(program, 0, sizeof(program));
 	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
@@ -93,6 +96,17 @@ static int load_program(void)
 	attr.license = (uint64_t)(uintptr_t)"Apache-2.0";
 	memcpy(attr.prog_name, "nsr_devices", sizeof("nsr_devices"));
 	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)); /* O_CLOEXEC by itself */
+	if (fd < 0 && errno == EPERM && getrlimit(RLIMIT_MEMLOCK, &old) == 0) {
+		/* Before 5.11 programs count as locked memory of the user, whose usual limit is 16 pages: as many pods. */
+		struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY}, most = {old.rlim_max, old.rlim_max};
+
+		if (setrlimit(RLIMIT_MEMLOCK, &none) < 0)
+			(void)setrlimit(RLIMIT_MEMLOCK, &most); /* without CAP_SYS_RESOURCE; always granted */
+		fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+		err = errno;
+		(void)setrlimit(RLIMIT_MEMLOCK, &old); /* down again: always granted */
+		errno = err;
+	}
 	return fd < 0 ? -errno : (int)fd;
 }
 
