@@ -133,6 +133,70 @@ static int clone_there(struct job *job, struct nsr_error *e)
 	return 0;
 }
 
+/* What the passing process tells. */
+struct passing {
+	pid_t pid; /* as the caller's pid namespace numbers it, which is the passing process's, too */
+	struct nsr_error error;
+};
+
+static _Noreturn void pass(struct job *job, int pipe_fd)
+{
+	struct clone_args args = {.flags = CLONE_PARENT}; /* with the exit signal of this process */
+	struct passing told = {0};
+	long pid;
+
+	if (job->c->enter(job->arg, pipe_fd, &told.error) == 0) {
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid == 0) {
+			(void)close(pipe_fd);
+			job->child(job->arg);
+			_exit(127);
+		}
+		if (pid < 0) /* ENOMEM: the namespace's first process has ended */
+			(void)nsr_fail(&told.error, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, "");
+		told.pid = (pid_t)pid;
+	}
+	_exit(write(pipe_fd, &told, sizeof(told)) < 0);
+}
+
+static int clone_entered(struct job *job, struct nsr_error *e)
+{
+	cleanup_fd int ours = -1, theirs = -1;
+	struct passing told = {0};
+	int ends[2], status;
+	long pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
+	ours = ends[0];
+	theirs = ends[1];
+	/* VFORK: it is for the fraction of a millisecond that this takes. */
+	pid = clone_process(job->c, CLONE_VFORK, SIGCHLD);
+	if (pid == 0)
+		pass(job, theirs);
+	if (pid < 0)
+		return nsr_fail(e, NSR_STEP_CLONE, errno, "");
+	nsr_close(&job->c->pidfd);
+	nsr_close(&theirs);
+	while (waitpid((pid_t)pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	if (read(ours, &told, sizeof(told)) != sizeof(told))
+		return nsr_fail(e, NSR_STEP_DIED, ECHILD, "");
+	if (told.error.err) {
+		*e = told.error;
+		return -told.error.err;
+	}
+	job->c->pid = told.pid;
+	job->c->pidfd = (int)syscall(SYS_pidfd_open, told.pid, 0);
+	if (job->c->pidfd < 0) {
+		int err = errno;
+
+		(void)kill(told.pid, SIGKILL); /* a child that is not reaped yet */
+		return nsr_fail(e, NSR_STEP_CLONE, err, "pidfd");
+	}
+	return 0;
+}
+
 int nsr_clone(struct nsr_clone *c, void (*child)(void *arg), void *arg, struct nsr_error *e)
 {
 	struct job job = {.c = c, .child = child, .arg = arg};
@@ -144,7 +208,9 @@ int nsr_clone(struct nsr_clone *c, void (*child)(void *arg), void *arg, struct n
 	sigfillset(&all);
 	if (sigprocmask(SIG_BLOCK, &all, &old) < 0)
 		return nsr_fail(e, NSR_STEP_SIGNALS, errno, "");
-	if (c->pid_ns_of >= 0)
+	if (c->enter)
+		r = clone_entered(&job, e);
+	else if (c->pid_ns_of >= 0)
 		r = clone_there(&job, e);
 	else {
 		r = clone_here(&job);

@@ -31,18 +31,22 @@ _Noreturn void nsr_die(int channel, const struct nsr_error *e)
 	_exit(127);
 }
 
-int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e)
+int nsr_set_oom_score_adj(int64_t value, struct nsr_error *e)
 {
-	struct pollfd p = {.fd = channel, .events = 0};
 	char text[24] = "-";
 	int r;
 
 	/* The file of a process that is not dumpable belongs to root, which we may still be; and the host's /proc is still there. */
-	nsr_format_u64(oom_score_adj < 0 ? text + 1 : text, (uint64_t)(oom_score_adj < 0 ? -oom_score_adj : oom_score_adj));
+	nsr_format_u64(value < 0 ? text + 1 : text, (uint64_t)(value < 0 ? -value : value));
 	r = nsr_write_at(AT_FDCWD, "/proc/self/oom_score_adj", text);
 	/* Lowering it takes CAP_SYS_RESOURCE: then what is inherited has to do. */
-	if (r < 0 && r != -EACCES)
-		return nsr_fail(e, NSR_STEP_OOM_SCORE_ADJ, -r, "/proc/self/oom_score_adj");
+	return r < 0 && r != -EACCES ? nsr_fail(e, NSR_STEP_OOM_SCORE_ADJ, -r, "/proc/self/oom_score_adj") : 0;
+}
+
+int nsr_begin_alone(int channel, int shims_end, struct nsr_error *e)
+{
+	struct pollfd p = {.fd = channel, .events = 0};
+
 	/* Before any namespace that others live in (CVE-2016-9962) */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return nsr_fail(e, NSR_STEP_DUMPABLE, errno, "");
@@ -50,7 +54,7 @@ int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_erro
 		return nsr_fail(e, NSR_STEP_PDEATHSIG, errno, "");
 	/* Had the shim died before that call, no signal would come; getppid() says nothing across pid namespaces, the socket does,
 	 * once nobody but the shim has its other end. */
-	(void)close(shims_end); /* open for certain, and a socket's close does not fail */
+	nsr_close(&shims_end);
 	if (poll(&p, 1, 0) < 0 || (p.revents & POLLHUP))
 		_exit(127);
 	/* Cannot be refused: a new process leads no group. */
@@ -58,6 +62,13 @@ int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_erro
 		return nsr_fail(e, NSR_STEP_SETSID, errno, "");
 	umask(0); /* modes that we give are meant; the program gets 022 at the end */
 	return 0;
+}
+
+int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e)
+{
+	int r = nsr_set_oom_score_adj(oom_score_adj, e);
+
+	return r < 0 ? r : nsr_begin_alone(channel, shims_end, e);
 }
 
 int nsr_join_keyring(struct nsr_error *e)

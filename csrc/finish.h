@@ -22,6 +22,10 @@ struct nsr_finish {
  * the child's copy of the channel's other end, and is closed. */
 int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e);
 
+/* The two halves of it: while the host's /proc is there; and in the process itself, where nothing is closed when shims_end is -1. */
+int nsr_set_oom_score_adj(int64_t value, struct nsr_error *e);
+int nsr_begin_alone(int channel, int shims_end, struct nsr_error *e);
+
 /* Step 8: an anonymous session keyring. */
 int nsr_join_keyring(struct nsr_error *e);
 

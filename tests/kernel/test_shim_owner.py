@@ -195,7 +195,7 @@ def test_with_the_shim_everything_below_it_dies(pod: Pod, shim: Shim, pid_mode: 
 
 def remove_what_a_dead_shim_left(pod: Pod) -> None:
     """As the sweeper does (nsrunner.sandbox.sweep has its own tests)."""
-    for place in (pod.run, pod.state, pod.logs):
+    for place in (pod.run, pod.state, pod.logs, pod.links):
         shutil.rmtree(place)
     if pod.cgroup and pod.cgroup.exists():
         for folder, _, _ in os.walk(pod.cgroup, topdown=False):

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import termios
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import shim_pod
 from raw_shim import CLIENT, Message, Peer, Shim
 from shim_pod import Pod, shim_of
 
@@ -110,6 +112,36 @@ def test_exec_with_the_callers_streams(pod: Pod, client: Peer) -> None:
     assert pod.finished(client, answer.id) == (0, b"")
     wrong = client.call_spec("EXEC", pod.execution("web", "/bin/true"))
     assert (wrong.kind, wrong.ERRNO) == ("ERROR", 22)
+
+
+TRACER = """
+import os, stat
+ours, ways = [os.stat(place).st_dev for place in ("/", "/proc")], set()
+print("ready", flush=True)
+while not os.path.exists("/tmp/enough"):
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fds = [f"/proc/{pid}/fd/{fd}" for fd in os.listdir(f"/proc/{pid}/fd")]
+            for place in (f"/proc/{pid}/root/", f"/proc/{pid}/cwd/", *fds):
+                found = os.stat(place)
+                if stat.S_ISDIR(found.st_mode) and found.st_dev not in ours:
+                    ways.add(os.readlink(place.rstrip("/")))
+        except OSError:
+            continue
+print(sorted(ways), flush=True)
+"""
+
+
+def test_an_exec_is_born_inside_of_its_container(pod: Pod, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tracer with CAP_SYS_PTRACE sees all of it from its first moment: never a directory of the host's."""
+    monkeypatch.setattr("shim_pod.CAPABILITIES", shim_pod.CAPABILITIES | 1 << 19)
+    pod.start(peer, "web", sys.executable, "-c", TRACER)
+    pod.wait_until_printed("web", "ready")
+    for _ in range(200):
+        assert pod.execute(peer, "web", "/bin/true")[0] == 0
+    assert pod.execute(peer, "web", "/bin/touch", "/tmp/enough")[0] == 0
+    peer.record("CONTAINER_EXITED")
+    assert pod.log("web")[-1] == "stdout F []"
 
 
 def test_nobody_gets_the_hosts_dev_null(pod: Pod, peer: Peer, client: Peer) -> None:
