@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h> /* renameat2 */
+#include <linux/fs.h> /* RENAME_NOREPLACE */
+#include <stdio.h> /* renameat */
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -243,7 +244,7 @@ static int set_aside(struct nsr_log *log, char name[static NAME_MAX + 1])
 		r = concatenate(name, NAME_MAX + 1, pieces, log->rotated_count > 0 ? 5 : 3);
 		if (r < 0)
 			return r;
-		if (renameat2(log->dir_fd, log->file_name, log->dir_fd, name, RENAME_NOREPLACE) == 0)
+		if (syscall(SYS_renameat2, log->dir_fd, log->file_name, log->dir_fd, name, RENAME_NOREPLACE) == 0)
 			return 0;
 		if (errno != EEXIST)
 			return -errno;

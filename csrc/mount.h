@@ -10,6 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mount.h>
+#ifndef MOUNT_ATTR_RDONLY
+#include <linux/mount.h> /* a libc that does not know the new mount API: musl, glibc before 2.36 */
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000 /* linux/fcntl.h, which libc's fcntl.h does not bear */
+#endif
 
 #include "nsr.h"
 

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mountinfo.h"
@@ -141,15 +141,16 @@ static int visit_shared(char *line, void *arg)
 
 int nsr_mountinfo_is_shared(int fd)
 {
-	struct statx st;
-	uint64_t id;
+	/* struct statx of linux/stat.h, whose later fields not every libc knows: stx_mask lies at 0, stx_mnt_id at 144. */
+	uint64_t st[256 / sizeof(uint64_t)] = {0}, id;
+	const uint32_t mnt_id = 0x1000; /* STATX_MNT_ID, 5.8 */
 	int r;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0)
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, mnt_id, st) < 0)
 		return -errno;
-	if (!(st.stx_mask & STATX_MNT_ID)) /* 5.8 */
+	if (!(st[0] & mnt_id))
 		return -EOPNOTSUPP;
-	id = st.stx_mnt_id;
+	id = st[144 / sizeof(uint64_t)];
 	r = each_line(visit_shared, &id);
 	return r < 0 ? r : r == SHARED;
 }
