@@ -39,6 +39,11 @@ def pod(*containers: Manifest, name: str = "pod", **spec: Any) -> Manifest:
     }
 
 
+def start(manifest: Manifest, **options: Any) -> Pod:
+    """For a ``with`` block, at whose end everything is killed at once: with any grace the minimum is two seconds."""
+    return Pod.from_dict(manifest, **{"grace_period": 0, **options})
+
+
 def make_root(directory: Path) -> Manifest:
     """Fields for a container whose root is this directory with the host's programs: /usr is a volume, see USR."""
     directory.chmod(0o755)  # it is "/" for a user who is not root, too

@@ -118,7 +118,7 @@ def test_redis_as_an_ordinary_user() -> None:
 
 
 def test_examples_need_only_what_their_heads_name() -> None:
-    """A stranger's minimal Debian has no Python for containers and no curl: the manifests use sh, coreutils and perl."""
+    """A minimal Debian has no Python for containers and no curl: the manifests use sh, coreutils and perl."""
     for path in EXAMPLES.glob("*.yaml"):
         assert not {"python3", "curl", "wget", "nc"} & set(path.read_text().split()), path
         assert f"nsrunner run examples/{path.name}" in path.read_text()

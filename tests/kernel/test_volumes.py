@@ -15,7 +15,7 @@ import pytest
 
 from nsrunner import AsyncPod, ManifestError, Pod
 from nsrunner.model.types import ContainerStatus
-from real_pods import Manifest, container, next_event, pod, shell, status_of, waiting
+from real_pods import Manifest, container, next_event, pod, shell, start, status_of, waiting
 
 
 def mount(name: str, path: str, **fields: Any) -> Manifest:
@@ -38,7 +38,7 @@ def test_one_empty_dir_at_different_paths(medium: str) -> None:
     volumes = [{"name": "v", "emptyDir": {"medium": medium}}]
     writer = container("writer", volumeMounts=[mount("v", "/deep/down/here")])
     reader = container("reader", volumeMounts=[mount("v", "/elsewhere", readOnly=True), mount("v", "/again")])
-    with Pod.from_dict(pod(writer, reader, volumes=volumes)) as running:
+    with start(pod(writer, reader, volumes=volumes)) as running:
         running.wait("Ready", timeout=20)
         assert run(running, "echo text > /deep/down/here/file; stat -c '%a %u %g' /deep/down/here", "writer") == (
             "777 0 0\n"
@@ -51,7 +51,7 @@ def test_one_empty_dir_at_different_paths(medium: str) -> None:
 def test_an_empty_dir_in_memory_ends_at_its_limit() -> None:
     volumes = [{"name": "v", "emptyDir": {"medium": "Memory", "sizeLimit": "3Mi"}}]
     both = [container(name, volumeMounts=[mount("v", "/v")]) for name in ("main", "other")]
-    with Pod.from_dict(pod(*both, volumes=volumes)) as running:
+    with start(pod(*both, volumes=volumes)) as running:
         running.wait("Ready", timeout=20)
         assert "No space left on device" in run(running, "head -c 4M /dev/zero > /v/big")
         assert run(running, "stat -c %s /v/big; df --output=size -k /v | tail -n 1").split() == [str(3 << 20), "3072"]
@@ -62,7 +62,7 @@ def test_an_empty_dir_in_memory_ends_at_its_limit() -> None:
 def test_an_empty_dir_lives_as_long_as_the_pod(medium: str) -> None:
     volumes = [{"name": "v", "emptyDir": {"medium": medium}}]
     one = shell("main", "echo start >> /v/starts; sleep 1000", volumeMounts=[mount("v", "/v")])
-    with Pod.from_dict(pod(one, volumes=volumes, restartPolicy="Always")) as running:
+    with start(pod(one, volumes=volumes, restartPolicy="Always")) as running:
         running.wait("Ready", timeout=20)
         os.kill(running.pid(), 9)
         running.wait("Ready=False", timeout=20)
@@ -80,7 +80,7 @@ def test_what_a_container_puts_into_a_volume_cannot_mislead_its_removal(tmp_path
     (tmp_path / "keep/file").write_text("kept")
     script = f"ln -s {tmp_path} /v/link; mkdir -p /v/a/b; ln -s / /v/a/b/root; chmod 0 /v/a; mkfifo /v/fifo; echo done"
     one = shell("main", script, volumeMounts=[mount("v", "/v")])
-    with Pod.from_dict(pod(one, volumes=[{"name": "v", "emptyDir": {}}])) as running:
+    with start(pod(one, volumes=[{"name": "v", "emptyDir": {}}])) as running:
         running.wait("Succeeded", timeout=20)
     assert (tmp_path / "keep/file").read_text() == "kept"
 
@@ -115,7 +115,7 @@ def test_each_type_of_host_path(things: Path, kind: str) -> None:
     """The one of this type is mounted; for each other thing the pod waits and says why."""
     name, words = TYPES[kind]
     one = shell("main", "stat -c %F /v", volumeMounts=[mount("v", "/v")])
-    with Pod.from_dict(pod(one, volumes=[host_path(things / name, kind)])) as running:
+    with start(pod(one, volumes=[host_path(things / name, kind)])) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs().strip() in {
             "directory",
@@ -126,7 +126,7 @@ def test_each_type_of_host_path(things: Path, kind: str) -> None:
         }
     wrong = things / ("file" if kind != "File" else "directory")
     for path in (wrong, things / "missing"):
-        with Pod.from_dict(pod(one, volumes=[host_path(path, kind)])) as running:
+        with start(pod(one, volumes=[host_path(path, kind)])) as running:
             event = next_event(running.events(), "FailedMount")
             assert event.message == (
                 f'MountVolume.SetUp failed for volume "v" : hostPath type check failed: {path} is not a {words}'
@@ -143,20 +143,20 @@ def test_host_paths_that_are_made(tmp_path: Path) -> None:
     ):
         old = os.umask(0o077)  # ours, not the pod's
         try:
-            with Pod.from_dict(pod(one, volumes=[host_path(tmp_path / path, kind)])) as running:
+            with start(pod(one, volumes=[host_path(tmp_path / path, kind)])) as running:
                 running.wait("Succeeded", timeout=20)
                 assert running.logs() == printed, kind
         finally:
             os.umask(old)
         assert (tmp_path / path).exists()
-    with Pod.from_dict(pod(one, volumes=[host_path(tmp_path / "no/parent", "FileOrCreate")])) as running:
+    with start(pod(one, volumes=[host_path(tmp_path / "no/parent", "FileOrCreate")])) as running:
         assert "no/parent" in next_event(running.events(), "FailedMount").message
     assert not (tmp_path / "no").exists()
 
 
 def test_a_host_path_through_a_link_and_written_through(things: Path) -> None:
     one = shell("main", "echo written > /v/file; ls /v", volumeMounts=[mount("v", "/v")])
-    with Pod.from_dict(pod(one, volumes=[host_path(things / "link", "Directory")])) as running:
+    with start(pod(one, volumes=[host_path(things / "link", "Directory")])) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs() == "file\n"
     assert (things / "directory/file").read_text() == "written\n"
@@ -256,7 +256,7 @@ with Pod.from_dict(manifest(
 def test_bidirectional_is_for_privileged_containers() -> None:
     one = container("main", volumeMounts=[mount("v", "/v", mountPropagation="Bidirectional")])
     with pytest.raises(ManifestError, match="Bidirectional"):
-        Pod.from_dict(pod(one, volumes=[{"name": "v", "emptyDir": {}}]))
+        start(pod(one, volumes=[{"name": "v", "emptyDir": {}}]))
 
 
 # --- subPath ----------------------------------------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_sub_paths() -> None:
     env = [{"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
     whole = container("whole", volumeMounts=[mount("v", "/v")])
     main = container("main", volumeMounts=mounts, env=env)
-    with Pod.from_dict(pod(main, whole, initContainers=[prepare], volumes=volumes)) as running:
+    with start(pod(main, whole, initContainers=[prepare], volumes=volumes)) as running:
         running.wait("Ready", timeout=20)
         assert (
             run(running, "cat /dir/file /one /link/file; touch /new/x /mine/y; ls -A /dir") == "deep\none\ndeep\nfile\n"
@@ -294,7 +294,7 @@ def test_a_sub_path_that_leads_out_of_its_volume(target: str) -> None:
     prepare = shell("prepare", f"ln -s {target} /v/out", volumeMounts=[mount("v", "/v")])
     main = shell("main", "ls /m", volumeMounts=[mount("v", "/m", subPath="out")])
     spec = pod(main, initContainers=[prepare], volumes=[{"name": "v", "emptyDir": {}}])
-    with Pod.from_dict(spec) as running:
+    with start(spec) as running:
         event = next_event(running.events(), "Failed")
         assert 'failed to prepare subPath for volumeMount "v" of container "main"' in event.message
         assert waiting(running).reason == "CreateContainerConfigError"
@@ -333,7 +333,7 @@ async def race(outside: Path) -> list[str]:
         initContainers=[shell("prepare", prepare, **whole)],
         volumes=[{"name": "v", "emptyDir": {}}],
     )
-    async with AsyncPod.from_dict(spec) as running, asyncio.timeout(30):
+    async with AsyncPod.from_dict(spec, grace_period=0) as running, asyncio.timeout(30):
         changed = asyncio.Event()
         unsubscribe = running.subscribe(changed.set)
         while not all(settled(status) for status in running.status.container_statuses if status.name in readers):

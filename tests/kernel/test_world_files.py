@@ -12,13 +12,13 @@ import pytest
 
 import leaks
 from nsrunner import Pod
-from real_pods import USR, container, make_root, pod, shell, terminated, waiting
+from real_pods import USR, container, make_root, pod, shell, start, terminated, waiting
 
 
 @pytest.fixture(scope="module")
 def plain() -> Iterator[Pod]:
     """One pod with two ordinary containers, for the tests that only look."""
-    with leaks.state_root() as root, Pod.from_dict(pod(container("a"), container("b")), root=str(root)) as running:
+    with leaks.state_root() as root, start(pod(container("a"), container("b")), root=str(root)) as running:
         running.wait("Ready", timeout=20)
         yield running
 
@@ -111,7 +111,7 @@ def test_shm_is_the_pods_own(plain: Pod) -> None:
 
 
 def test_terminals_are_the_containers_own() -> None:
-    with Pod.from_dict(pod(container("main", "sh", "-c", "tty; ls -l /dev/console; sleep 1000", tty=True))) as running:
+    with start(pod(container("main", "sh", "-c", "tty; ls -l /dev/console; sleep 1000", tty=True))) as running:
         running.wait("Ready", timeout=20)
         assert next(running.follow()) == "/dev/pts/0"
         assert run(running, "ls /dev/pts", "main") == "0\nptmx\n"
@@ -140,7 +140,7 @@ def test_nothing_of_nsrunner_can_be_seen() -> None:
     shared = Path("/var/lib") / f"nsr-{os.getpid()}"
     shared.mkdir()
     try:
-        with Pod.from_dict(pod(container("a")), root=str(shared)) as running:
+        with start(pod(container("a")), root=str(shared)) as running:
             running.wait("Ready", timeout=20)
             assert any(shared.rglob("*.log"))
             assert run(running, f"find {shared} -type f -o -type s") == ""
@@ -158,7 +158,7 @@ def test_a_read_only_root() -> None:
         securityContext={"readOnlyRootFilesystem": True},
         volumeMounts=[{"name": "v", "mountPath": "/work"}],
     )
-    with Pod.from_dict(pod(one, volumes=[{"name": "v", "emptyDir": {}}])) as running:
+    with start(pod(one, volumes=[{"name": "v", "emptyDir": {}}])) as running:
         running.wait("Ready", timeout=20)
         for path in ("/x", "/etc/x", "/usr/x", "/root/x"):
             assert "Read-only file system" in run(running, f"touch {path}", "main"), path
@@ -169,7 +169,7 @@ def test_a_read_only_root() -> None:
 
 def test_privileged_sees_the_hosts_devices_and_may_mount() -> None:
     one = container("main", securityContext={"privileged": True})
-    with Pod.from_dict(pod(one)) as running:
+    with start(pod(one)) as running:
         running.wait("Ready", timeout=20)
         nodes = [name for name in os.listdir("/dev") if stat.S_ISCHR(os.stat(f"/dev/{name}").st_mode)]
         seen = run(running, "ls /dev", "main").split()
@@ -189,9 +189,7 @@ def test_privileged_sees_the_hosts_devices_and_may_mount() -> None:
     ],
 )
 def test_places_that_are_refused(fields: dict[str, object], message: str) -> None:
-    with Pod.from_dict(
-        pod(container("main", **dict[str, Any](fields)), volumes=[{"name": "v", "emptyDir": {}}])
-    ) as running:
+    with start(pod(container("main", **dict[str, Any](fields)), volumes=[{"name": "v", "emptyDir": {}}])) as running:
         for event in running.events():
             if event.reason == "Failed":
                 assert message in event.message
@@ -204,7 +202,7 @@ def test_places_that_are_refused(fields: dict[str, object], message: str) -> Non
 def test_a_working_directory_cannot_be_a_descriptor_of_ours(number: int) -> None:
     """CVE-2024-21626."""
     one = shell("main", "pwd -P; ls /", workingDir=f"/proc/self/fd/{number}")
-    with Pod.from_dict(pod(one)) as running:
+    with start(pod(one)) as running:
         running.wait("Failed", timeout=20)
         assert terminated(running).exit_code == 128
         assert "chdir to cwd" in (terminated(running).message or "")
@@ -214,7 +212,7 @@ def test_a_root_of_its_own(tmp_path: Path) -> None:
     fields = make_root(tmp_path)
     (tmp_path / "etc/motd").write_text("of the image\n")
     one = shell("main", "cat /etc/motd; echo changed > /etc/motd; ls /; touch /new", **fields)
-    with Pod.from_dict(pod(one, volumes=[USR])) as running:
+    with start(pod(one, volumes=[USR])) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs().split("\n")[0] == "of the image"
         assert {"dev", "proc", "sys", "etc", "usr"} <= set(running.logs().split())

@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nsrunner import Pod
-from real_pods import container, next_event, pod, shell
+from real_pods import container, next_event, pod, shell, start
 
 SHOW = "uname -n; cat /etc/hostname; tail -n +8 /etc/hosts"
 """Of /etc/hosts: what follows the lines that are in all of them."""
 
 
 def show(**spec: Any) -> list[str]:
-    with Pod.from_dict(pod(shell("main", SHOW), name="web", **spec)) as running:
+    with start(pod(shell("main", SHOW), name="web", **spec)) as running:
         running.wait("Succeeded", timeout=20)
         return running.logs().splitlines()
 
@@ -30,7 +29,7 @@ def test_host_name_and_subdomain() -> None:
 
 def test_a_full_name_that_is_too_long_keeps_the_pod_pending() -> None:
     spec: dict[str, Any] = {"hostname": "h" * 63, "subdomain": "sub", "setHostnameAsFQDN": True}
-    with Pod.from_dict(pod(**spec)) as running:
+    with start(pod(**spec)) as running:
         event = next_event(running.events(), "FailedCreatePodSandBox")
         assert "is too long (64 characters is the max, " in event.message
         assert running.status.phase == "Pending"
@@ -38,7 +37,7 @@ def test_a_full_name_that_is_too_long_keeps_the_pod_pending() -> None:
 
 def test_hosts_with_aliases() -> None:
     aliases = [{"ip": "10.1.2.3", "hostnames": ["one", "two"]}]
-    with Pod.from_dict(pod(shell("main", "cat /etc/hosts"), name="web", hostAliases=aliases)) as running:
+    with start(pod(shell("main", "cat /etc/hosts"), name="web", hostAliases=aliases)) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs() == (
             "# Kubernetes-managed hosts file.\n"
@@ -56,7 +55,7 @@ def test_hosts_with_aliases() -> None:
 
 
 def test_hosts_of_the_hosts_network() -> None:
-    with Pod.from_dict(pod(shell("main", "cat /etc/hosts"), hostNetwork=True)) as running:
+    with start(pod(shell("main", "cat /etc/hosts"), hostNetwork=True)) as running:
         running.wait("Succeeded", timeout=20)
         head, _, rest = running.logs().partition("\n")
         assert head == "# Kubernetes-managed hosts file (host network)."
@@ -69,7 +68,7 @@ def test_resolv_conf_of_the_manifest() -> None:
         "searches": ["example.org", "example.net"],
         "options": [{"name": "ndots", "value": "3"}, {"name": "rotate"}],
     }
-    with Pod.from_dict(pod(shell("main", "cat /etc/resolv.conf"), dnsPolicy="None", dnsConfig=config)) as running:
+    with start(pod(shell("main", "cat /etc/resolv.conf"), dnsPolicy="None", dnsConfig=config)) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs() == ("search example.org example.net\nnameserver 192.0.2.53\noptions ndots:3 rotate\n")
 
@@ -79,7 +78,7 @@ def test_a_volume_over_a_generated_file(tmp_path: Path) -> None:
     mounts = [{"name": "v", "mountPath": "/etc/hosts"}]
     volumes = [{"name": "v", "hostPath": {"path": str(tmp_path / "hosts"), "type": "File"}}]
     a, b = shell("a", "cat /etc/hosts", volumeMounts=mounts), shell("b", "head -n 1 /etc/hosts")
-    with Pod.from_dict(pod(a, b, volumes=volumes)) as running:
+    with start(pod(a, b, volumes=volumes)) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs("a") == "my own\n"
         assert running.logs("b") == "# Kubernetes-managed hosts file.\n"
@@ -87,7 +86,7 @@ def test_a_volume_over_a_generated_file(tmp_path: Path) -> None:
 
 def test_the_generated_files_are_the_pods_and_small() -> None:
     host = {path: Path(path).read_bytes() for path in ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf")}
-    with Pod.from_dict(pod(container("a"), container("b"))) as running:
+    with start(pod(container("a"), container("b"))) as running:
         running.wait("Ready", timeout=20)
         assert running.exec("a", ["sh", "-c", "echo 192.0.2.9 added >> /etc/hosts"]).ok
         assert b"192.0.2.9 added\n" in running.exec("b", ["cat", "/etc/hosts"]).stdout

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from nsrunner import Pod
-from real_pods import USR, Manifest, make_root, pod, shell, status_of
+from real_pods import USR, Manifest, make_root, pod, shell, start, status_of
 from world_probe import ARGV, Facts, exec_facts, facts, parse, probe
 
 DEFAULT_CAPABILITIES = 0xA80425FB
@@ -35,7 +34,7 @@ def capabilities(one: Facts) -> tuple[int, int, int, int, int]:
 def looked_at(security: Manifest | None = None, *, restart: bool = False, **fields: Any) -> Facts:
     """Facts of a container; an exec'd process has the same, and so has the container when it is started anew."""
     one = probe(securityContext=security or {}, **fields)
-    with Pod.from_dict(pod(one, restartPolicy="Always")) as running:
+    with start(pod(one, restartPolicy="Always")) as running:
         first = facts(running)
         compare(first, exec_facts(running))
         if not restart:
@@ -101,7 +100,7 @@ def test_privileged_and_unconfined() -> None:
 def test_init_containers_get_the_same_as_others() -> None:
     context = {"runAsUser": 1234, "allowPrivilegeEscalation": False}
     init = shell("first", ARGV[2], securityContext=context)
-    with Pod.from_dict(pod(probe(securityContext=context), initContainers=[init])) as running:
+    with start(pod(probe(securityContext=context), initContainers=[init])) as running:
         regular = facts(running)
         compare(parse(running.logs("first")), regular, but={"ns"})
 
@@ -124,7 +123,7 @@ def test_groups(tmp_path: Path, policy: str | None, user: Manifest, groups: str)
     context = {**user, "supplementalGroups": [4001, 4002]}
     if policy:
         context["supplementalGroupsPolicy"] = policy
-    with Pod.from_dict(pod(probe(**fields), securityContext=context, volumes=[USR])) as running:
+    with start(pod(probe(**fields), securityContext=context, volumes=[USR])) as running:
         assert facts(running)["id"] == exec_facts(running)["id"] == [groups]
 
 
@@ -195,7 +194,7 @@ def test_working_directories() -> None:
 def test_a_broken_pipe_ends_a_program() -> None:
     """With SIGPIPE ignored, as Python has it, yes would complain and end with 1."""
     script = "mkfifo /tmp/done; { yes; echo $? > /tmp/done; } | head -n 1 & cat /tmp/done"
-    with Pod.from_dict(pod(shell("main", script))) as running:
+    with start(pod(shell("main", script))) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs() == "y\n141\n"
 
@@ -203,6 +202,6 @@ def test_a_broken_pipe_ends_a_program() -> None:
 def test_containers_that_start_at_once_have_each_its_own_environment() -> None:
     """CVE-2021-21334."""
     many = [shell(f"c{n}", "env | grep ^OWN", env=[{"name": f"OWN{n}", "value": str(n)}]) for n in range(8)]
-    with Pod.from_dict(pod(*many)) as running:
+    with start(pod(*many)) as running:
         running.wait("Succeeded", timeout=30)
         assert [running.logs(f"c{n}") for n in range(8)] == [f"OWN{n}={n}\n" for n in range(8)]
