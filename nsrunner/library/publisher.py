@@ -14,8 +14,9 @@ __all__ = ["Publisher"]
 
 log = logging.getLogger(__name__)
 
-_DELAY = 0.2
-"""Seconds in which changes are gathered: a start is some ten of them."""
+_DELAY = 0.02
+"""Seconds in which changes are gathered: a start is some ten of them. Shorter than the start of any program that looks,
+so that whoever runs ``nsrunner logs`` for what they have just seen finds it."""
 
 
 class Publisher:
