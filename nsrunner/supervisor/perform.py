@@ -101,6 +101,7 @@ class Performer:
             container.name: container for container in (*pod.spec.init_containers, *pod.spec.containers)
         }
         self._sandbox: Sandbox | None = None
+        self._lost_a_shim = False
         self._plan: SandboxPlan | None = None
         self._images: dict[str, ImageRoot] = {}
         self._ledger = Ledger(post)
@@ -300,7 +301,8 @@ class Performer:
             except SandboxError:
                 await sandbox.kill()
             else:
-                return
+                if not self._lost_a_shim:
+                    return  # otherwise links to logs are left, of which the successor knows nothing
         await self._shims.remove(self._registered)
 
     async def _give_up(self, sandbox: Sandbox) -> None:
@@ -312,6 +314,7 @@ class Performer:
         self._ledger.sandbox_died()
 
     async def _reap(self) -> None:
+        self._lost_a_shim = True
         try:
             await self._shims.reap(self._registered)
         except SandboxError as error:
