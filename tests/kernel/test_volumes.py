@@ -64,6 +64,7 @@ def test_an_empty_dir_lives_as_long_as_the_pod(medium: str) -> None:
     one = shell("main", "echo start >> /v/starts; sleep 1000", volumeMounts=[mount("v", "/v")])
     with start(pod(one, volumes=volumes, restartPolicy="Always")) as running:
         running.wait("Ready", timeout=20)
+        run(running, "until [ -s /v/starts ]; do :; done")
         os.kill(running.pid(), 9)
         running.wait("Ready=False", timeout=20)
         running.wait("Ready", timeout=20)

@@ -18,11 +18,15 @@ def pipe() -> Iterator[tuple[int, int]]:
     read, write = os.pipe2(os.O_CLOEXEC)
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
     yield read, write
+    # A writer that still waits for room learns that nobody reads; it must not find another pipe behind the same number.
     for fd in (read, write):
         try:
             os.close(fd)
         except OSError:
             pass
+        for thread in threading.enumerate():
+            if thread.name == "output":
+                thread.join(10)
 
 
 def test_chunks_keep_their_order(pipe: tuple[int, int]) -> None:
