@@ -72,4 +72,5 @@ def ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # by _end(): the process is on its way out
+                signal.signal(number, handler)
