@@ -72,5 +72,4 @@ def ended_by_signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # by _end(): the process is on its way out
-                signal.signal(number, handler)
+            signal.signal(number, handler)
