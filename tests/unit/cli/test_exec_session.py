@@ -156,7 +156,7 @@ def test_signals_restore_the_terminal(terminals: list[Terminal], number: signal.
     terminal.expect(b"ready\r\n")
     os.kill(terminal.pid, number)
     os.kill(terminal.pid, number)
-    assert terminal.wait() == code
+    assert terminal.wait() in (code, -number)  # the second one may come when all is put back, and its default with it
     assert cooked(terminal)
 
 
