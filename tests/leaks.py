@@ -20,6 +20,8 @@ from pathlib import Path
 GRACE = 3.0
 """Seconds for the last processes to be reaped and the shim to remove its directories."""
 
+SETTLED = 1.0
+
 PR_SET_CHILD_SUBREAPER = 36
 
 Snapshot = dict[str, set[str]]
@@ -137,14 +139,20 @@ def snapshot(root: Path) -> Snapshot:
 
 
 def left_since(before: Snapshot, root: Path) -> list[str]:
-    """One line per thing that was not there before, after at most GRACE seconds of waiting for it to go."""
+    """One line per thing that was not there before and did not go within GRACE seconds.
+
+    Other tests' pods come and go meanwhile: what has been there for less than SETTLED seconds is looked at again.
+    """
     known = {int(line.split()[0]) for line in before["process"]}
+    seen: dict[str, float] = {}
     deadline = time.monotonic() + GRACE
     while True:
         gc.collect()
         reap_orphans(known)
-        after = snapshot(root)
+        after, now = snapshot(root), time.monotonic()
         left = [f"{kind}: {what}" for kind, found in after.items() for what in sorted(found - before[kind])]
-        if not left or time.monotonic() >= deadline:
-            return left
+        seen = {line: seen.get(line, now) for line in left}
+        settled = [line for line in left if now - seen[line] >= min(SETTLED, GRACE)]
+        if not left or (now >= deadline and settled) or now >= deadline + GRACE:
+            return settled
         time.sleep(0.02)  # the one wait that has no event: for things that nobody may still be watching
