@@ -67,6 +67,7 @@ def base(suite: str) -> Path:
         options = [f"--aptopt={line}" for line in apt_options()]
         made = archive.with_suffix(".part")
         command = [
+            *("unshare", "--mount", "--propagation", "private"),  # its mounts are nobody else's business
             "mmdebstrap",
             "--quiet",
             "--variant=minbase",
