@@ -24,6 +24,11 @@ FINAL_SKIP = "this machine cannot: "
 STRICT = "a skip is a failure: NSRUNNER_TEST_STRICT is set"
 
 
+def pytest_configure() -> None:
+    # The programs that tests start import the nsrunner that is under test, the wheel's: not the checkout they run in.
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def pytest_report_header() -> list[str]:
     import nsrunner
 
