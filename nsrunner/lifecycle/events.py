@@ -7,28 +7,35 @@ instance, so 0 for the first run; a sandbox by its own ``attempt``.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from nsrunner.lifecycle.commands import HookName, ProbeName
+from nsrunner.model.types import Pod
+
 __all__ = [
+    "ConditionSet",
     "ContainerExited",
     "ContainerFailed",
     "ContainerRemoved",
     "ContainerStarted",
     "DeleteRequested",
     "Event",
+    "HookDone",
     "ImageFailed",
     "ImageReady",
     "Now",
     "PodAdded",
     "PodRejected",
     "PodRemoved",
+    "ProbeDone",
     "SandboxDied",
     "SandboxFailed",
     "SandboxReady",
     "SandboxStopped",
     "SignalSent",
+    "SpecChanged",
     "Tick",
 ]
 
@@ -59,6 +66,23 @@ class DeleteRequested(Struct, frozen=True, kw_only=True):
 
     grace_seconds: int | None
     """None: the spec's terminationGracePeriodSeconds."""
+
+
+class SpecChanged(Struct, frozen=True, kw_only=True):
+    """The pod's object has changed in what may change while it lives (kubelet-semantics 2.5): ephemeral containers
+    were added, metadata, activeDeadlineSeconds."""
+
+    pod: Pod
+    """The whole object as it is now."""
+
+
+class ConditionSet(Struct, frozen=True, kw_only=True):
+    """Somebody else sets one of the pod's conditions, such as that of a readiness gate."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str = ""
+    message: str = ""
 
 
 class Tick(Struct, frozen=True, kw_only=True):
@@ -164,6 +188,32 @@ class ContainerExited(Struct, frozen=True, kw_only=True):
     finished: Now
 
 
+class HookDone(Struct, frozen=True, kw_only=True):
+    """A lifecycle hook has come to its end."""
+
+    id: int
+    container: str
+    attempt: int
+    hook: HookName
+    error: str = ""
+    """Empty: it succeeded. Otherwise the whole text for ``waiting.message`` of PostStartHookError (kubelet-semantics
+    15)."""
+
+
+class ProbeDone(Struct, frozen=True, kw_only=True):
+    """A probe has come to its end, by itself or by its timeout."""
+
+    id: int
+    container: str
+    attempt: int
+    probe: ProbeName
+    result: Literal["Success", "Failure", "Unknown"]
+    """Unknown: the prober itself failed, three times again at once (kubelet-semantics 14.6); nothing is known of the
+    container."""
+    message: str = ""
+    """With Failure the probe's output, with Unknown the error, with Success the text of a ProbeWarning or nothing."""
+
+
 class SignalSent(Struct, frozen=True, kw_only=True):
     """A SignalContainer was carried out, or the container was gone already (its exit follows in any case)."""
 
@@ -192,6 +242,8 @@ Event: TypeAlias = (
     PodAdded
     | PodRejected
     | DeleteRequested
+    | SpecChanged
+    | ConditionSet
     | Tick
     | SandboxReady
     | SandboxFailed
@@ -202,6 +254,8 @@ Event: TypeAlias = (
     | ContainerStarted
     | ContainerFailed
     | ContainerExited
+    | HookDone
+    | ProbeDone
     | SignalSent
     | ContainerRemoved
     | PodRemoved
