@@ -85,8 +85,6 @@ def _app_armor(value: Any, _: t.Struct) -> _Rule | None:
 _ONE_NODE: Final = _ignored("there is only one node to run on")
 _NO_CLUSTER: Final = _ignored("there is no cluster that would act on it")
 _SYSTEM: Final = _ignored("set by the system")
-_PROBES: Final = _unsupported("probes are not supported yet")
-_RESTARTS: Final = _unsupported("sidecars and restart policies of single containers are not supported yet")
 _CLAIMS: Final = _unsupported("resource claims are not supported yet")
 _NO_SELINUX: Final = _ignored("SELinux labels are not set")
 _WINDOWS: Final = _ignored("only for Windows")
@@ -109,7 +107,6 @@ _TABLE: Final[Mapping[type[t.Struct], Mapping[str, _Rule | _Test]]] = {
     },
     t.Pod: {"status": _SYSTEM},
     t.PodSpec: {
-        "ephemeral_containers": _unsupported("ephemeral containers are not supported yet"),
         "node_selector": _ONE_NODE,
         "node_name": _ONE_NODE,
         "affinity": _ONE_NODE,
@@ -122,7 +119,6 @@ _TABLE: Final[Mapping[type[t.Struct], Mapping[str, _Rule | _Test]]] = {
         "preemption_policy": _ONE_NODE,
         "overhead": _ONE_NODE,
         "scheduling_gates": _unsupported("a pod with scheduling gates would never start: nothing opens them here"),
-        "readiness_gates": _unsupported("readiness gates are not supported yet"),
         "service_account_name": _NO_CLUSTER,
         "service_account": _NO_CLUSTER,
         "automount_service_account_token": _NO_CLUSTER,
@@ -147,12 +143,6 @@ _TABLE: Final[Mapping[type[t.Struct], Mapping[str, _Rule | _Test]]] = {
         "windows_options": _WINDOWS,
     },
     t.Container: {
-        "liveness_probe": _PROBES,
-        "readiness_probe": _PROBES,
-        "startup_probe": _PROBES,
-        "lifecycle": _unsupported("lifecycle hooks are not supported yet"),
-        "restart_policy": _RESTARTS,
-        "restart_policy_rules": _RESTARTS,
         "resize_policy": _NO_CLUSTER,
         "volume_devices": _unsupported("block devices as volumes are not supported"),
     },

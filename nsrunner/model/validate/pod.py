@@ -15,6 +15,7 @@ from nsrunner.model.validate.projected import check_object_name
 from nsrunner.model.validate.resources import check_pod_resources, check_resource_claims
 from nsrunner.model.validate.scheduling import check_scheduling
 from nsrunner.model.validate.security import check_pod_security
+from nsrunner.model.validate.tuning import check_tuning
 from nsrunner.model.validate.volumes import check_volumes
 
 __all__ = ["check_pod"]
@@ -25,6 +26,7 @@ _RESTART_POLICIES: Final = ("Always", "Never", "OnFailure")
 
 def check_pod(pod: Pod, path: Path, report: Report) -> None:
     check_metadata(pod.metadata, path / "metadata", report)
+    check_tuning(pod, path / "metadata" / "annotations", report)
     spec, here = pod.spec, path / "spec"
     check_volumes(spec, here / "volumes", report)
     check_containers(spec, here, report)

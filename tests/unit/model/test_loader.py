@@ -61,6 +61,7 @@ def test_errors_name_source_document_kind_and_name() -> None:
 
 def test_invalid_and_unsupported_are_told_apart() -> None:
     text = POD.replace("image: x", "image: x, livenessProbe: {periodSeconds: -1}")
+    text = text.replace("spec: {", "spec: {runtimeClassName: gvisor, ")
     (document,) = load(text.encode())
     assert [str(error) for error in document.errors] == [
         "spec.containers[0].livenessProbe: Required value: must specify a handler type",
