@@ -16,6 +16,7 @@ import msgspec
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
 from nsrunner.lifecycle.events import Now
+from nsrunner.lifecycle.probe import ProbeValue
 
 __all__ = [
     "VERSION",
@@ -131,6 +132,8 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     kill_at: float | None = None
     """In ABORTING: when it is to be dead."""
     image_id: str = ""
+    probes: dict[str, ProbeValue] = {}
+    """Of the instance that runs (:mod:`nsrunner.lifecycle.probe`)."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +141,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
     type: str
     status: str
-    """``True`` or ``False``."""
+    """``True`` or ``False``; of a foreign one also ``Unknown``."""
     since: float
     """Wall time of the last change of the status."""
     reason: str = ""
@@ -169,6 +172,9 @@ class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     """Of the status; with a reason the pod ends as Failed."""
     message: str = ""
     conditions: tuple[Condition, ...] = ()
+    """Those that the machine itself decides."""
+    foreign: tuple[Condition, ...] = ()
+    """Those that others have set while the pod lives (ConditionSet)."""
     pulls: dict[str, PullBackOff] = {}
     """Failed images, by name of the image."""
     next_id: int = 1
