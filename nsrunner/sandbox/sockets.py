@@ -1,55 +1,125 @@
-"""Sockets inside a pod's network namespace, for probes: made by one thread that does nothing else.
+"""Sockets inside a pod's network namespace, for probes and hooks: made by one thread that does nothing else.
 
 A socket belongs for ever to the namespace in which it was made. Making one takes the calling thread there and back
 (9 microseconds), so all are made by a single thread that is started once: no other thread of the program ever changes
-its namespace, not even for a moment.
+its namespace, not even for a moment. Requests that come while it works are made together, and handed back to their loop
+together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import queue
 import socket
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import native
 
-__all__ = ["socket_at", "socket_in_pod"]
+__all__ = ["socket_in_pod"]
+
+_BATCH: Final = 64
+_FLAGS: Final = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+
+Answer = asyncio.Future[socket.socket]
+Made = tuple[Answer, "socket.socket | SandboxError"]
+
+
+class _Request:
+    __slots__ = ("answer", "family", "kind", "loop", "pidfd")
+
+    def __init__(self, pidfd: int, family: int, kind: int) -> None:
+        self.pidfd = pidfd
+        self.family = family
+        self.kind = kind
+        self.loop = asyncio.get_running_loop()
+        self.answer: Answer = self.loop.create_future()
+
+    def make(self) -> socket.socket | SandboxError:
+        try:
+            fd = native.socket_at(self.pidfd, self.family, self.kind | _FLAGS)
+        except OSError as error:
+            return SandboxError("make socket", error.errno or 0)
+        return socket.socket(self.family, self.kind | _FLAGS, 0, fd)
+
+
+class _Maker:
+    """The thread and what it has to do."""
+
+    def __init__(self) -> None:
+        self._requests: queue.SimpleQueue[_Request] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="nsrunner-sockets", daemon=True).start()
+
+    def ask(self, request: _Request) -> None:
+        self._requests.put(request)
+
+    def _work(self) -> None:
+        while True:
+            batch = [self._requests.get()]
+            while len(batch) < _BATCH and not self._requests.empty():
+                batch.append(self._requests.get())
+            made: dict[asyncio.AbstractEventLoop, list[Made]] = {}
+            for request in batch:
+                made.setdefault(request.loop, []).append((request.answer, request.make()))
+            for loop, answers in made.items():
+                try:
+                    loop.call_soon_threadsafe(_deliver, answers)
+                except RuntimeError:  # the loop is closed: nobody waits any more
+                    _discard(answers)
+
+
+def _deliver(answers: list[Made]) -> None:
+    for future, made in answers:
+        if future.done():
+            _discard([(future, made)])
+        elif isinstance(made, SandboxError):
+            future.set_exception(made)
+        else:
+            future.set_result(made)
+
+
+def _discard(answers: list[Made]) -> None:
+    for _, made in answers:
+        if isinstance(made, socket.socket):
+            made.close()
+
 
 _lock = threading.Lock()
-_executor: ThreadPoolExecutor | None = None
+_maker: _Maker | None = None
 
 
-def _thread() -> ThreadPoolExecutor:
-    global _executor
+def _forget() -> None:
+    """A child of fork has no such thread."""
+    global _maker, _lock
+    _maker, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _the_maker() -> _Maker:
+    global _maker
     with _lock:
-        if _executor is None:
-            _executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nsrunner-sockets")
-        return _executor
-
-
-def _make(pidfd: int, family: int, kind: int) -> socket.socket:
-    try:
-        fd = native.socket_at(pidfd, family, kind | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
-    except OSError as error:
-        raise SandboxError("make socket", error.errno or 0) from None
-    return socket.socket(family, kind, fileno=fd)
-
-
-def socket_at(pidfd: int, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> Future[socket.socket]:
-    """A nonblocking socket in the network namespace of the process behind ``pidfd``, such as a pod's pause process.
-
-    The descriptor may be closed when the future is done. Raises SandboxError (errno ESRCH: the process is gone).
-    """
-    return _thread().submit(_make, pidfd, family, kind)
+        if _maker is None:
+            native.load()  # not in the thread: a failure is the caller's
+            _maker = _Maker()
+        return _maker
 
 
 async def socket_in_pod(pidfd: int, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """:func:`socket_at` for asyncio. A socket that nobody waits for any more is closed."""
-    future = socket_at(pidfd, family, kind)
+    """A nonblocking socket in the network namespace of the process behind ``pidfd``, such as a pod's pause process. The
+    pidfd must stay open until then. A socket that nobody waits for any more is closed.
+
+    Raises SandboxError (errno ESRCH: the process is gone), HostError.
+    """
+    request = _Request(pidfd, family, kind)
+    _the_maker().ask(request)
     try:
-        return await asyncio.wrap_future(future)
+        return await request.answer
     except asyncio.CancelledError:
-        future.add_done_callback(lambda done: None if done.cancelled() or done.exception() else done.result().close())
+        answer = request.answer
+        if answer.done() and not answer.cancelled() and answer.exception() is None:
+            answer.result().close()  # it came at the moment of the cancellation
         raise

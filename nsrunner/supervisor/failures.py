@@ -19,6 +19,8 @@ from nsrunner.lifecycle.commands import (
     EnsureImage,
     RemoveContainer,
     RemovePod,
+    RunHook,
+    RunProbe,
     SignalContainer,
     StartContainer,
     StopSandbox,
@@ -27,8 +29,10 @@ from nsrunner.lifecycle.events import (
     ContainerFailed,
     ContainerRemoved,
     Event,
+    HookDone,
     ImageFailed,
     PodRemoved,
+    ProbeDone,
     SandboxFailed,
     SandboxStopped,
     SignalSent,
@@ -94,6 +98,10 @@ def failure(command: AnsweredCommand, error: Exception, uid: str) -> Event:
         case StartContainer(id=id, container=container, attempt=attempt):
             reason = "CreateContainerConfigError" if isinstance(error, ConfigError) else "CreateContainerError"
             return ContainerFailed(id=id, container=container, attempt=attempt, reason=reason, message=text)
+        case RunHook(id=id, container=container, attempt=attempt, hook=hook):
+            return HookDone(id=id, container=container, attempt=attempt, hook=hook, error=text)
+        case RunProbe(id=id, container=container, attempt=attempt, probe=probe):
+            return ProbeDone(id=id, container=container, attempt=attempt, probe=probe, result="Unknown", message=text)
         case SignalContainer(id=id, container=container, attempt=attempt):
             return SignalSent(id=id, container=container, attempt=attempt, error=text)
         case RemoveContainer(id=id, container=container, attempt=attempt):

@@ -6,6 +6,7 @@ event of that command. Nothing here decides what happens next.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import itertools
 import logging
@@ -17,11 +18,15 @@ from typing import Any, assert_never
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.commands import (
     AnsweredCommand,
+    CancelHook,
+    CancelProbe,
     CreateSandbox,
     EnsureImage,
     RecordEvent,
     RemoveContainer,
     RemovePod,
+    RunHook,
+    RunProbe,
     SignalContainer,
     StartContainer,
     StopSandbox,
@@ -56,6 +61,7 @@ from nsrunner.supervisor.plan import (
     plan_sandbox,
 )
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
+from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
 from nsrunner.supervisor.termination import as_now, container_exited
 
@@ -86,7 +92,7 @@ class Performer:
         fallback_host: bool,
         post: Callable[[Event], None],
         record: Callable[[RecordEvent], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._pod = pod
         self._registered = registered
@@ -107,6 +113,7 @@ class Performer:
         self._ledger = Ledger(post)
         self._warned: set[PlanWarning] = set()
         self._own_ids = itertools.count(_OWN_IDS)
+        self._prober = Prober(pod, exec=self._exec_quietly, record=record)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
 
@@ -145,6 +152,7 @@ class Performer:
 
     async def detach(self) -> None:
         """Lets go of the shim, which decides by the pod's owner what becomes of the pod."""
+        self._prober.sandbox_ends()
         if self._sandbox is not None:
             await self._sandbox.close()
 
@@ -158,6 +166,16 @@ class Performer:
             return self._ensure_image(command)
         except Exception as error:  # noqa: BLE001 - a bug here is this command's failure, not the pod's task's
             return failure(command, error, self._registered.uid)
+
+    def begin(self, command: AnsweredCommand) -> None:
+        """:meth:`perform` beside the caller."""
+        task = self._spawn(self.perform(command))
+        if isinstance(command, RunHook | RunProbe):
+            self._prober.begun(command.id, task)
+
+    def cancel(self, command: CancelHook | CancelProbe) -> None:
+        """Stops what was begun, if it still goes on: it posts nothing then."""
+        self._prober.cancel(command.hook_id if isinstance(command, CancelHook) else command.probe_id)
 
     async def perform(self, command: AnsweredCommand) -> None:
         """Carries the command out and posts its event."""
@@ -177,6 +195,10 @@ class Performer:
                 return self._ensure_image(command)
             case StartContainer():
                 return await self._start_container(command)
+            case RunHook():
+                return await self._prober.hook(command, self._specs[command.container])
+            case RunProbe():
+                return await self._prober.probe(command, self._specs[command.container])
             case SignalContainer():
                 return await self._signal_container(command)
             case RemoveContainer():
@@ -203,11 +225,13 @@ class Performer:
             return SandboxFailed(id=command.id, attempt=command.attempt, reason=reason, message=message)
         self._plan = plan
         self._ledger.sandbox_stands(command.attempt, created.pause_pid)
+        self._prober.sandbox_stands(next(iter(plan.pod_ips), ""), created.pause_pid)
         pod_ip = "" if self._pod.spec.host_network else next(iter(plan.pod_ips), "")
         return SandboxReady(id=command.id, attempt=command.attempt, pod_ip=pod_ip)
 
     async def _stop_sandbox(self, command: StopSandbox) -> Event:
         self._ledger.sandbox_ends()
+        self._prober.sandbox_ends()
         sandbox = self._sandbox
         if sandbox is not None:
             try:
@@ -272,6 +296,14 @@ class Performer:
             started=as_now(running.started),
         )
 
+    async def _exec_quietly(self, container: str, attempt: int, argv: tuple[str, ...], seconds: float) -> Process:
+        """For a probe or hook: its output is the shim's to collect."""
+        identity = self._ledger.identity(container, attempt)
+        if identity is None or self._sandbox is None:
+            raise SandboxError("find the container", errno.ESRCH)
+        spec = plan_exec(identity, argv, timeout_ms=round(seconds * 1000), output_limit=MAX_OUTPUT)
+        return await self._sandbox.exec(spec)
+
     async def _signal_container(self, command: SignalContainer) -> Event:
         identity = self._ledger.identity(command.container, command.attempt)
         if identity is not None and self._sandbox is not None:
@@ -294,6 +326,7 @@ class Performer:
 
     async def _remove_pod(self, id: int) -> None:
         self._ledger.sandbox_ends()
+        self._prober.sandbox_ends()
         sandbox, self._sandbox = self._sandbox, None
         if sandbox is not None:
             try:

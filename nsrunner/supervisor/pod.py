@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from nsrunner.errors import SandboxError
-from nsrunner.lifecycle.commands import RecordEvent
+from nsrunner.lifecycle.commands import CancelHook, CancelProbe, RecordEvent
 from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, Tick
 from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
@@ -215,10 +215,12 @@ class PodTask:
         for command in commands:
             if isinstance(command, RecordEvent):
                 self._record(command)
+            elif isinstance(command, CancelHook | CancelProbe):
+                self._performer.cancel(command)
             elif (answer := self._performer.at_once(command)) is not None:
                 self._queue.append(answer)
             else:
-                self._spawn(self._performer.perform(command))
+                self._performer.begin(command)
         self._changed()
 
     def _break(self, event: Event, error: Exception) -> None:

@@ -71,8 +71,10 @@ class Bench:
             spawn=self.spawn,
         )
 
-    def spawn(self, effect: Coroutine[Any, Any, None]) -> None:
-        self.tasks.add(asyncio.ensure_future(effect))
+    def spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(effect)
+        self.tasks.add(task)
+        return task
 
     async def do(self, command: AnsweredCommand) -> Event:
         before = len(self.posted)

@@ -1,0 +1,40 @@
+"""httpGet probes (pkg/probe/http, kubelet-semantics 14.7)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from nsrunner.model.types import AnyContainer, HTTPGetAction
+from nsrunner.supervisor.probes.dial import Network
+from nsrunner.supervisor.probes.http_get import BodyError, GetError, http_get
+from nsrunner.supervisor.probes.http_request import Headers, headers_of
+from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, success
+from nsrunner.supervisor.probes.target import container_port
+from nsrunner.supervisor.probes.url import Url, probe_url
+
+__all__ = ["http_request", "probe_http"]
+
+
+def http_request(
+    action: HTTPGetAction, container: AnyContainer, ip: str, purpose: Literal["probe", "lifecycle"]
+) -> tuple[Url, Headers]:
+    """What to ask whom for. Raises ProbeError."""
+    port = container_port(action.port, container)
+    url = probe_url((action.scheme or "HTTP").lower(), action.host or ip, port, action.path)
+    return url, headers_of(action.http_headers, purpose)
+
+
+async def probe_http(network: Network, action: HTTPGetAction, container: AnyContainer, timeout: float) -> Outcome:
+    """200 to 399 is success; what cannot be had is a failure. Raises ProbeError."""
+    url, headers = http_request(action, container, network.ip, "probe")
+    try:
+        response = await http_get(network, url, headers, timeout=timeout)
+    except GetError as error:
+        return failure(str(error))
+    except BodyError as error:
+        raise ProbeError(str(error)) from None
+    if not 200 <= response.status < 400:
+        return failure(f"HTTP probe failed with statuscode: {response.status}")
+    if response.status >= 300:
+        return success(f"Probe terminated redirects, Response body: {response.body.decode(errors='replace')}")
+    return success()
