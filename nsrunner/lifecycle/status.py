@@ -1,7 +1,4 @@
-"""What is published of a pod: container statuses, and the status around them (kubelet-semantics 11, 12, 13).
-
-The place where probes will say what ``started`` and ``ready`` are.
-"""
+"""What is published of a pod: container statuses, and the status around them (kubelet-semantics 11-13, 14.4, 14.5)."""
 
 from __future__ import annotations
 
@@ -10,16 +7,16 @@ from typing import Final
 
 from msgspec import structs
 
-from nsrunner.lifecycle.conditions import conditions_of, publish
+from nsrunner.lifecycle.conditions import conditions_of, is_sidecar, publish
 from nsrunner.lifecycle.phase import FAILED, TERMINAL, phase_of
-from nsrunner.lifecycle.policy import ContainerPlan, PodPlan
+from nsrunner.lifecycle.policy import PodPlan
+from nsrunner.lifecycle.probe import is_ready, is_started
 from nsrunner.lifecycle.records import UNSEEN_EXIT_CODE, UNSEEN_MESSAGE, UNSEEN_REASON
 from nsrunner.lifecycle.text import timestamp
-from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Instance, PodState, PodValue
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import (
-    Container,
+    AnyContainer,
     ContainerState,
     ContainerStateRunning,
     ContainerStateTerminated,
@@ -40,8 +37,6 @@ MESSAGE_BUDGET: Final = 12 * 1024
 FINISHED: Final = frozenset({PodState.STOPPED, PodState.REMOVING, PodState.REMOVED})
 """States in which nothing of the pod runs and nothing ever will."""
 
-_RUNS: Final = frozenset({S.RUNNING, S.STOPPING, S.KILLING})
-
 
 def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
     """The value with its phase and conditions brought up to date.
@@ -50,7 +45,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
     """
     if value.rejected:
         return structs.replace(value, phase=FAILED)
-    statuses = _statuses(pod, plan, value)
+    statuses = _statuses(pod, value)
     finished = value.state in FINISHED
     phase = value.phase
     if phase not in TERMINAL:
@@ -64,6 +59,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
         statuses,
         phase=phase,
         sandbox=value.state in (PodState.ACTIVE, PodState.TERMINATING),
+        foreign=value.foreign,
         before=value.conditions,
         wall=wall,
     )
@@ -72,7 +68,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
 
 def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> PodStatus:
     """The status as the API shows it."""
-    statuses = {} if value.rejected else _statuses(pod, plan, value)
+    statuses = {} if value.rejected else _statuses(pod, value)
     shown = value.phase in TERMINAL
     ips = host_ips if pod.spec.host_network else tuple(filter(None, (value.pod_ip,)))
     return PodStatus(
@@ -80,48 +76,66 @@ def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ..
         phase=value.phase,
         reason=(value.reason or None) if shown else None,
         message=(value.message or None) if shown else None,
-        conditions=publish(pod, value.conditions),
+        conditions=publish(pod, value.foreign, value.conditions),
         host_ip=host_ips[0] if host_ips else None,
         host_ips=tuple(HostIP(ip=ip) for ip in host_ips),
         pod_ip=ips[0] if ips else None,
         pod_ips=tuple(PodIP(ip=ip) for ip in ips),
         start_time=None if value.added is None else timestamp(value.added.wall),
-        init_container_statuses=tuple(statuses[init.name] for init in plan.init if init.name in statuses),
-        container_statuses=tuple(status for name, status in sorted(statuses.items()) if not plan.containers[name].init),
+        init_container_statuses=_shown(statuses, [c.name for c in pod.spec.init_containers]),
+        container_statuses=_shown(statuses, sorted(c.name for c in pod.spec.containers)),
+        ephemeral_container_statuses=_shown(statuses, sorted(c.name for c in pod.spec.ephemeral_containers)),
         qos_class=qos_class(pod),
     )
 
 
-def _statuses(pod: Pod, plan: PodPlan, value: PodValue) -> dict[str, ContainerStatus]:
-    """By name, in the order of the plan."""
-    initializing = "PodInitializing" if pod.spec.init_containers else "ContainerCreating"
-    count = len(plan.containers) + len(pod.spec.ephemeral_containers)
+def _shown(statuses: Mapping[str, ContainerStatus], names: list[str]) -> tuple[ContainerStatus, ...]:
+    return tuple(statuses[name] for name in names if name in statuses)
+
+
+def _statuses(pod: Pod, value: PodValue) -> dict[str, ContainerStatus]:
+    """By name: init containers and regular ones in the order of the spec, then ephemeral ones that have been added."""
+    spec = pod.spec
+    initializing = "PodInitializing" if spec.init_containers else "ContainerCreating"
+    everyone: tuple[AnyContainer, ...] = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
+    limit = MESSAGE_BUDGET // len(everyone)
     statuses = {
-        container.name: _status(
-            container, plan.containers[container.name], value.containers[container.name], initializing, count
-        )
-        for containers in (pod.spec.init_containers, pod.spec.containers)
-        for container in containers
+        container.name: _status(container, value.containers[container.name], initializing, limit)
+        for container in everyone
+        if container.name in value.containers
     }
-    return _written_off(plan, statuses) if value.state in FINISHED else statuses
+    for init in spec.init_containers:
+        if not is_sidecar(init):
+            statuses[init.name] = _as_init(statuses[init.name])
+    for ephemeral in spec.ephemeral_containers:
+        if ephemeral.name in statuses:
+            statuses[ephemeral.name] = structs.replace(statuses[ephemeral.name], ready=False, started=None)
+    return _written_off(pod, statuses) if value.state in FINISHED else statuses
 
 
-def _status(
-    spec: Container, plan: ContainerPlan, value: ContainerValue, initializing: str, count: int
-) -> ContainerStatus:
-    state, last = _states(value, initializing, MESSAGE_BUDGET // count)
-    running = value.state in _RUNS
-    done = plan.init and state.terminated is not None and state.terminated.exit_code == 0
+def _as_init(status: ContainerStatus) -> ContainerStatus:
+    """A plain init container is ready when it has done its work (14.5)."""
+    return structs.replace(status, ready=_succeeded(status))
+
+
+def _succeeded(status: ContainerStatus) -> bool:
+    state = status.state
+    return state is not None and state.terminated is not None and state.terminated.exit_code == 0
+
+
+def _status(spec: AnyContainer, value: ContainerValue, initializing: str, limit: int) -> ContainerStatus:
+    state, last = _states(value, initializing, limit)
+    running = state.running is not None
     newest = value.current
     resources = spec.resources
     return ContainerStatus(
-        name=plan.name,
+        name=spec.name,
         state=state,
         last_state=last,
-        ready=done if plan.init else running,
-        started=running,
+        ready=running and is_ready(value.probes),
+        started=running and is_started(value.probes),
         restart_count=max(value.next_attempt - 1, 0),
-        image=plan.image,
+        image=spec.image,
         image_id=newest.image_id if newest is not None else "",
         container_id=_prefixed(newest.container_id) if newest is not None else None,
         resources=resources,
@@ -135,6 +149,7 @@ def _status(
             )
             for mount in spec.volume_mounts
         ),
+        stop_signal=spec.lifecycle.stop_signal if spec.lifecycle is not None else None,
     )
 
 
@@ -182,13 +197,13 @@ def _prefixed(container_id: str) -> str | None:
     return CONTAINER_ID_PREFIX + container_id if container_id else None
 
 
-def _written_off(plan: PodPlan, statuses: Mapping[str, ContainerStatus]) -> dict[str, ContainerStatus]:
+def _written_off(pod: Pod, statuses: Mapping[str, ContainerStatus]) -> dict[str, ContainerStatus]:
     """Containers of a finished pod of which there is no record: those that should have run are taken for failed."""
-    init = [container.name for container in plan.init]
-    regular = [container.name for container in plan.regular]
+    init = [container.name for container in pod.spec.init_containers]
+    regular = [container.name for container in pod.spec.containers]
     started = [index for index, name in enumerate(init) if _ever_ran(statuses[name])]
     doubtful = init[: started[-1] + 1] if started else []
-    if _initialized(init, regular, statuses):
+    if _initialized(pod, statuses):
         doubtful += regular
     return {
         name: _as_unknown(status) if name in doubtful and _waits(status) else status
@@ -196,11 +211,11 @@ def _written_off(plan: PodPlan, statuses: Mapping[str, ContainerStatus]) -> dict
     }
 
 
-def _initialized(init: list[str], regular: list[str], statuses: Mapping[str, ContainerStatus]) -> bool:
-    if not init or any(_ever_ran(statuses[name]) for name in regular):
+def _initialized(pod: Pod, statuses: Mapping[str, ContainerStatus]) -> bool:
+    init = pod.spec.init_containers
+    if not init or any(_ever_ran(statuses[container.name]) for container in pod.spec.containers):
         return True
-    last = statuses[init[-1]].state
-    return last is not None and last.terminated is not None and last.terminated.exit_code == 0
+    return not is_sidecar(init[-1]) and _succeeded(statuses[init[-1].name])
 
 
 def _waits(status: ContainerStatus) -> bool:
