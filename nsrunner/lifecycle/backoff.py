@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from nsrunner.model.types import Container
+from nsrunner.model.types import AnyContainer
 
 __all__ = ["EXPIRY", "INITIAL", "MAXIMUM", "CrashBackOff", "PullBackOff", "after_failed_pull", "key_of", "try_restart"]
 
@@ -45,7 +45,7 @@ class PullBackOff:
         return self.failed + self.delay
 
 
-def key_of(container: Container) -> str:
+def key_of(container: AnyContainer) -> str:
     """What a container's crash-loop entry is bound to besides the pod and the name: the image and the resources."""
     return f"{container.image}|{container.resources!r}"
 

@@ -1,22 +1,69 @@
-"""What the spec says about containers, and whether the end of one is followed by another start (kubelet-semantics 6.4).
-
-The place where container-level restart policies and restart rules will be read.
-"""
+"""What the spec says about containers, and whether the end of one is followed by another start (kubelet-semantics 6.4)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from nsrunner.lifecycle.backoff import MAXIMUM, key_of
+from nsrunner.lifecycle.probe import ProbePlans, plans_of
 from nsrunner.lifecycle.termination import DEFAULT_GRACE
-from nsrunner.model.types import Pod
+from nsrunner.model.types import AnyContainer, ContainerRestartRule, Pod
 
-__all__ = ["COMPLETED", "OOM_KILLED", "ContainerPlan", "PodPlan", "plan_of", "restarts", "succeeded"]
+__all__ = [
+    "COMPLETED",
+    "OOM_KILLED",
+    "RESTARTING_ALL",
+    "ContainerPlan",
+    "Kind",
+    "PodPlan",
+    "RestartRule",
+    "plan_of",
+    "restarts",
+    "restarts_all",
+    "succeeded",
+]
 
 COMPLETED: Final = "Completed"
 OOM_KILLED: Final = "OOMKilled"
+RESTARTING_ALL: Final = "RestartingAllContainers"
+"""Why a container ended that a RestartAllContainers rule of its pod took along."""
 SOURCE_ANNOTATION: Final = "kubernetes.io/config.source"
+
+
+class Kind(Enum):
+    """The four parts that a container may have in its pod."""
+
+    INIT = "Init"
+    """Runs to success before the next one starts."""
+    SIDECAR = "Sidecar"
+    """An init container with restartPolicy Always: it has started before the next one starts, and runs to the end."""
+    REGULAR = "Regular"
+    EPHEMERAL = "Ephemeral"
+    """Added to the living pod; it runs once, and nothing depends on it."""
+
+
+_LISTS: Final = {
+    Kind.INIT: "initContainers",
+    Kind.SIDECAR: "initContainers",
+    Kind.REGULAR: "containers",
+    Kind.EPHEMERAL: "ephemeralContainers",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartRule:
+    """One of a container's restartPolicyRules."""
+
+    codes: frozenset[int]
+    listed: bool
+    """Whether the rule is for the exit codes in ``codes`` (In), or for all others (NotIn)."""
+    all_containers: bool
+    """Its action is RestartAllContainers; otherwise Restart."""
+
+    def matches(self, exit_code: int) -> bool:
+        return (exit_code in self.codes) is self.listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +72,18 @@ class ContainerPlan:
 
     name: str
     image: str
-    init: bool
+    kind: Kind
     restart_policy: str
-    """``Always``, ``OnFailure`` or ``Never``."""
+    """``Always``, ``OnFailure`` or ``Never``: the container's own, or else the pod's."""
+    rules: tuple[RestartRule, ...] = ()
+    """In their order; the first that matches decides, before the policy."""
+    post_start: bool = False
+    """It has a postStart hook."""
+    pre_stop: bool = False
+    stop_signal: str = "TERM"
+    grace: int = DEFAULT_GRACE
+    """The pod's terminationGracePeriodSeconds."""
+    probes: ProbePlans
     pod: str
     """``NAME_NAMESPACE(UID)``, as the kubelet's messages name a pod."""
     key: str
@@ -36,8 +92,21 @@ class ContainerPlan:
     """Seconds that a crash-loop back-off may reach."""
 
     @property
+    def init(self) -> bool:
+        """It is one of the init containers, be it a sidecar."""
+        return self.kind in (Kind.INIT, Kind.SIDECAR)
+
+    @property
+    def sidecar(self) -> bool:
+        return self.kind is Kind.SIDECAR
+
+    @property
+    def ephemeral(self) -> bool:
+        return self.kind is Kind.EPHEMERAL
+
+    @property
     def field_path(self) -> str:
-        return f"spec.{'initContainers' if self.init else 'containers'}{{{self.name}}}"
+        return f"spec.{_LISTS[self.kind]}{{{self.name}}}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +114,7 @@ class PodPlan:
     """The part of the spec that a pod's machine reads."""
 
     containers: dict[str, ContainerPlan]
-    """By name: init containers in their order, then regular ones in theirs."""
+    """By name: init containers in their order, then regular ones in theirs, then ephemeral ones in theirs."""
     restart_policy: str
     grace: int
     """terminationGracePeriodSeconds."""
@@ -53,39 +122,81 @@ class PodPlan:
     """activeDeadlineSeconds."""
     static: bool
     """From a file or URL, not from an API: its phase is not forced to an end (kubelet-semantics 10.3, 12)."""
+    maximum: float
+    """Seconds that a crash-loop back-off may reach."""
 
     @property
     def init(self) -> list[ContainerPlan]:
+        """Plain init containers and sidecars, in their order."""
         return [plan for plan in self.containers.values() if plan.init]
 
     @property
     def regular(self) -> list[ContainerPlan]:
-        return [plan for plan in self.containers.values() if not plan.init]
+        return [plan for plan in self.containers.values() if plan.kind is Kind.REGULAR]
+
+    @property
+    def ephemeral(self) -> list[ContainerPlan]:
+        return [plan for plan in self.containers.values() if plan.kind is Kind.EPHEMERAL]
+
+    @property
+    def has_restart_all_rule(self) -> bool:
+        """Whether the condition AllContainersRestarting is published."""
+        return any(rule.all_containers for plan in self.containers.values() for rule in plan.rules)
 
 
 def plan_of(pod: Pod, *, maximum: float = MAXIMUM) -> PodPlan:
     """``maximum`` is the longest crash-loop back-off, in seconds."""
-    meta, spec = pod.metadata, pod.spec
-    policy = spec.restart_policy or "Always"
-    grace = spec.termination_grace_period_seconds
+    spec = pod.spec
+    kinds: list[tuple[AnyContainer, Kind]] = [
+        *((each, Kind.SIDECAR if each.restart_policy == "Always" else Kind.INIT) for each in spec.init_containers),
+        *((each, Kind.REGULAR) for each in spec.containers),
+        *((each, Kind.EPHEMERAL) for each in spec.ephemeral_containers),
+    ]
     return PodPlan(
-        containers={
-            container.name: ContainerPlan(
-                name=container.name,
-                image=container.image or "",
-                init=init,
-                restart_policy=policy,
-                pod=f"{meta.name}_{meta.namespace}({meta.uid})",
-                key=key_of(container),
-                maximum=maximum,
-            )
-            for containers, init in ((spec.init_containers, True), (spec.containers, False))
-            for container in containers
-        },
-        restart_policy=policy,
-        grace=DEFAULT_GRACE if grace is None else grace,
+        containers={each.name: _container_plan(pod, each, kind, maximum) for each, kind in kinds},
+        restart_policy=_policy(pod),
+        grace=_grace(pod),
         active_deadline=spec.active_deadline_seconds,
-        static=meta.annotations.get(SOURCE_ANNOTATION, "api") != "api",
+        static=pod.metadata.annotations.get(SOURCE_ANNOTATION, "api") != "api",
+        maximum=maximum,
+    )
+
+
+def _policy(pod: Pod) -> str:
+    return pod.spec.restart_policy or "Always"
+
+
+def _grace(pod: Pod) -> int:
+    grace = pod.spec.termination_grace_period_seconds
+    return DEFAULT_GRACE if grace is None else grace
+
+
+def _container_plan(pod: Pod, container: AnyContainer, kind: Kind, maximum: float) -> ContainerPlan:
+    meta, lifecycle = pod.metadata, container.lifecycle
+    signal = lifecycle.stop_signal if lifecycle is not None else None
+    return ContainerPlan(
+        name=container.name,
+        image=container.image or "",
+        kind=kind,
+        restart_policy=container.restart_policy or _policy(pod),
+        rules=tuple(map(_rule, container.restart_policy_rules)) if container.restart_policy else (),
+        post_start=lifecycle is not None and lifecycle.post_start is not None,
+        pre_stop=lifecycle is not None and lifecycle.pre_stop is not None,
+        stop_signal=(signal or "TERM").removeprefix("SIG"),
+        grace=_grace(pod),
+        probes=plans_of(pod, container),
+        pod=f"{meta.name}_{meta.namespace}({meta.uid})",
+        key=key_of(container),
+        maximum=maximum,
+    )
+
+
+def _rule(rule: ContainerRestartRule) -> RestartRule:
+    codes = rule.exit_codes
+    return RestartRule(
+        codes=frozenset(codes.values if codes is not None else ()),
+        listed=codes is None or codes.operator == "In",
+        all_containers=rule.action == "RestartAllContainers",
     )
 
 
@@ -96,8 +207,15 @@ def succeeded(exit_code: int, reason: str, *, init: bool) -> bool:
 
 def restarts(plan: ContainerPlan, exit_code: int, reason: str) -> bool:
     """Whether a container that ended so is started again while its pod lives."""
-    if plan.init and succeeded(exit_code, reason, init=True):
-        return False
+    match plan.kind:
+        case Kind.EPHEMERAL:
+            return False
+        case Kind.SIDECAR:
+            return True
+        case Kind.INIT if succeeded(exit_code, reason, init=True):
+            return False
+    if reason == RESTARTING_ALL or _first_match(plan, exit_code) is not None:
+        return True
     match plan.restart_policy:
         case "Always":
             return True
@@ -105,3 +223,13 @@ def restarts(plan: ContainerPlan, exit_code: int, reason: str) -> bool:
             return exit_code != 0
         case _:
             return False
+
+
+def restarts_all(plan: ContainerPlan, exit_code: int) -> bool:
+    """Whether a container that ended so takes all others along (kubelet-semantics 6.5)."""
+    rule = _first_match(plan, exit_code)
+    return rule is not None and rule.all_containers
+
+
+def _first_match(plan: ContainerPlan, exit_code: int) -> RestartRule | None:
+    return next((rule for rule in plan.rules if rule.matches(exit_code)), None)

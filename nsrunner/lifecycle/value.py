@@ -16,7 +16,7 @@ import msgspec
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
 from nsrunner.lifecycle.events import Now
-from nsrunner.lifecycle.probe import ProbeValue
+from nsrunner.lifecycle.probe import Probes
 
 __all__ = [
     "VERSION",
@@ -27,6 +27,7 @@ __all__ = [
     "Instance",
     "PodState",
     "PodValue",
+    "Then",
     "from_dict",
     "to_dict",
 ]
@@ -52,10 +53,16 @@ class ContainerState(Enum):
     STARTING = "Starting"
     """StartContainer is in flight."""
     ABORTING = "Aborting"
-    """StartContainer is in flight and the pod ends meanwhile."""
+    """StartContainer is in flight, and what it starts is to be stopped at once."""
     CREATE_WAIT = "CreateWait"
     """It could not be created; tried again at ``due``."""
+    POST_START = "PostStart"
+    """It runs, and so does its postStart hook: to the world it waits."""
     RUNNING = "Running"
+    PRE_STOP = "PreStop"
+    """It is being stopped, and its preStop hook runs; TERM follows when that is done, at ``due`` at the latest."""
+    LAST = "Last"
+    """A sidecar that is being stopped: TERM follows when those that need it have ended, at ``due`` at the latest."""
     STOPPING = "Stopping"
     """TERM was sent; KILL follows at ``due``."""
     KILLING = "Killing"
@@ -64,6 +71,19 @@ class ContainerState(Enum):
     """Dead, to be started again at ``due``."""
     ENDED = "Ended"
     """Will not be started (again) in this sandbox."""
+
+
+class Then(Enum):
+    """What follows the end of a container that is being stopped."""
+
+    END = "End"
+    """Nothing: the pod ends."""
+    DECIDE = "Decide"
+    """What the restart policy says to its exit code."""
+    RESTART = "Restart"
+    """It is started again, whatever its exit code."""
+    RESET = "Reset"
+    """All containers of the pod start anew (RestartAllContainers)."""
 
 
 class PodState(Enum):
@@ -107,6 +127,10 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """The sandbox died and nobody saw the exit; a record that turns up later replaces what is assumed here."""
     removed: bool = False
     """Record and log are gone; only the status still tells of it."""
+    reset: bool = False
+    """A RestartAllContainers rule has ended its time: it counts as never run, but the status tells of it."""
+    stale: bool = False
+    """Of a sandbox that died and has a successor."""
 
 
 class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +155,15 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     """In PULL_WAIT: when the image is tried again, ``due`` may be earlier."""
     kill_at: float | None = None
     """In ABORTING: when it is to be dead."""
+    since: float | None = None
+    """In PRE_STOP and LAST: when the state began."""
+    then: Then = Then.END
+    """In ABORTING, PRE_STOP, LAST, STOPPING and KILLING: what follows."""
+    killed: bool = False
+    """``current`` was killed to be started again: the start that is to follow at once waits for no back-off of it."""
+    probes: Probes = {}
+    """Of the instance that runs, from the end of its postStart hook on (:mod:`nsrunner.lifecycle.probe`)."""
     image_id: str = ""
-    probes: dict[str, ProbeValue] = {}
-    """Of the instance that runs (:mod:`nsrunner.lifecycle.probe`)."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +197,9 @@ class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of the termination under way; None when there is none."""
     deleted: bool = False
     rejected: bool = False
+    restarting: bool = False
+    """A RestartAllContainers rule applied, and not all containers are ready to start anew yet: the condition
+    AllContainersRestarting."""
     phase: str = "Pending"
     reason: str = ""
     """Of the status; with a reason the pod ends as Failed."""
