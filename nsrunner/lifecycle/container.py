@@ -103,7 +103,7 @@ def _after_end(value: ContainerValue, at: Step) -> ContainerValue:
     if not restarts(at.plan, dead.exit_code, dead.reason):
         return _rest(value, S.ENDED)
     _, until = try_restart(
-        value.backoff, key=at.plan.key, finished=dead.finished.mono, now=at.now.mono, maximum=at.plan.maximum
+        value.backoff, key=at.plan.key, finished=dead.finished.mono, now=at.now.mono, limits=at.plan.limits
     )
     if until is not None:
         return _back_off(value, until, at)
@@ -121,7 +121,7 @@ def _turn(value: ContainerValue, event: Turn, at: Step) -> ContainerValue:
     dead = value.current
     if dead is not None and dead.finished is not None and not dead.removed:
         backoff, until = try_restart(
-            value.backoff, key=at.plan.key, finished=dead.finished.mono, now=at.now.mono, maximum=at.plan.maximum
+            value.backoff, key=at.plan.key, finished=dead.finished.mono, now=at.now.mono, limits=at.plan.limits
         )
         value = replace(value, backoff=backoff)
         if until is not None:

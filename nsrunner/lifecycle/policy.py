@@ -1,4 +1,4 @@
-"""What the spec says about containers, and whether the end of one is followed by another start (kubelet-semantics 6.4)."""
+"""What the spec says of containers, and whether the end of one is followed by another start (kubelet-semantics 6.4)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from nsrunner.lifecycle.backoff import MAXIMUM, key_of
+from nsrunner.lifecycle.backoff import MAXIMUM, RestartLimits, key_of, limits_of
 from nsrunner.lifecycle.probe import ProbePlans, plans_of
 from nsrunner.lifecycle.termination import DEFAULT_GRACE
 from nsrunner.model.types import AnyContainer, ContainerRestartRule, Pod
@@ -88,8 +88,8 @@ class ContainerPlan:
     """``NAME_NAMESPACE(UID)``, as the kubelet's messages name a pod."""
     key: str
     """Of the crash-loop back-off."""
-    maximum: float
-    """Seconds that a crash-loop back-off may reach."""
+    limits: RestartLimits
+    """Of the same."""
 
     @property
     def init(self) -> bool:
@@ -187,7 +187,7 @@ def _container_plan(pod: Pod, container: AnyContainer, kind: Kind, maximum: floa
         probes=plans_of(pod, container),
         pod=f"{meta.name}_{meta.namespace}({meta.uid})",
         key=key_of(container),
-        maximum=maximum,
+        limits=limits_of(pod, maximum=maximum),
     )
 
 

@@ -1,4 +1,4 @@
-"""Both back-offs by their numbers (kubelet-semantics 9, 19, 33.1, 33.3)."""
+"""Both back-offs by their numbers (kubelet-semantics 9, 19, 33.1-33.3)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff, after_failed_pull, key_of, try_restart
+from nsrunner.lifecycle.backoff import (
+    CrashBackOff,
+    PullBackOff,
+    RestartLimits,
+    after_failed_pull,
+    key_of,
+    limits_of,
+    try_restart,
+)
 from nsrunner.model.quantity import Quantity
 from nsrunner.model.types import Container, ResourceRequirements
+from unit.lifecycle.play import make_pod
 
 
 def entry(delay: float, updated: float) -> CrashBackOff:
@@ -42,14 +51,58 @@ def test_33_3_another_key_starts_from_zero() -> None:
     assert try_restart(entry(300, 0), key="other", finished=1, now=1)[0].delay == 10
 
 
-@pytest.mark.parametrize(("maximum", "delays"), [(300, [10, 20, 40, 80]), (60, [10, 20, 40, 60, 60]), (5, [5, 5, 5])])
-def test_the_node_may_lower_the_maximum(maximum: float, delays: list[float]) -> None:
-    finished, now, known = 0.0, 0.0, None
-    for delay in delays:
-        known, refused = try_restart(known, key="k", finished=finished, now=now, maximum=maximum)
-        assert refused is None
-        assert known.delay == delay
-        finished, now = now, now + delay
+def delays(limits: RestartLimits, count: int, run: float = 0.0) -> list[float]:
+    """The waits of a container whose every run lasts ``run`` seconds, by what the entry says."""
+    seen: list[float] = []
+    now, known = 0.0, None
+    while len(seen) < count:
+        finished = now + run
+        known, until = try_restart(known, key="k", finished=finished, now=finished, limits=limits)
+        seen.append(0.0 if until is None else until - finished)
+        now = finished if until is None else until
+        if until is not None:
+            known, refused = try_restart(known, key="k", finished=finished, now=now, limits=limits)
+            assert refused is None
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("maximum", "waits"), [(300, [0, 10, 20, 40, 80, 160, 300, 300]), (60, [0, 10, 20, 40, 60, 60]), (5, [0, 5, 5, 5])]
+)
+def test_33_1_the_waits_and_the_nodes_maximum(maximum: float, waits: list[float]) -> None:
+    """Each counts from the end of the run; a maximum below ten seconds lowers the first one too."""
+    limits = limits_of(make_pod("c"), maximum=maximum)
+    assert delays(limits, len(waits)) == waits
+    assert delays(limits, len(waits), run=1) == waits
+
+
+def tuned(**texts: str) -> RestartLimits:
+    annotations = {f"nsrunner.dev/restart-backoff-{name}": text for name, text in texts.items()}
+    return limits_of(make_pod("c", annotations=annotations))
+
+
+def test_without_annotations_all_is_the_kubelets() -> None:
+    assert tuned() == RestartLimits(initial=10, maximum=300, reset=600)
+    assert tuned().forget == 600
+
+
+def test_a_pod_tunes_its_first_and_its_longest_wait() -> None:
+    assert delays(tuned(initial="500ms", maximum="3s"), 6) == [0, 0.5, 1, 2, 3, 3]
+    assert delays(tuned(initial="10m"), 3) == [0, 600, 600], "the longest is never below the first"
+    assert delays(tuned(maximum="1h"), 11)[-3:] == [1280, 2560, 3600], "waits longer than the usual expiry are waited"
+    assert delays(tuned(maximum="4s"), 3) == [0, 4, 4]
+
+
+def test_what_a_pod_says_goes_before_what_the_node_says() -> None:
+    pod = make_pod("c", annotations={"nsrunner.dev/restart-backoff-maximum": "20m"})
+    assert limits_of(pod, maximum=60).maximum == 1200
+
+
+def test_a_pod_tunes_what_counts_as_a_stable_run() -> None:
+    limits = tuned(reset="30s")
+    assert delays(limits, 6, run=29) == [0, 10, 20, 40, 80, 160]
+    assert delays(limits, 6, run=31) == [0, 0, 0, 0, 0, 0]
+    assert delays(tuned(reset="1h"), 4, run=1000) == [0, 10, 20, 40]
 
 
 @given(

@@ -41,7 +41,7 @@ def test_what_is_read_from_the_spec() -> None:
     assert [container.name for container in plan.regular] == ["b", "a"]
     assert (plan.restart_policy, plan.grace, plan.active_deadline, plan.static) == ("Always", 30, 9, False)
     container = plan.containers["b"]
-    assert (container.pod, container.maximum, container.field_path) == ("web_shop(u1)", 60, "spec.containers{b}")
+    assert (container.pod, container.limits.maximum, container.field_path) == ("web_shop(u1)", 60, "spec.containers{b}")
     assert plan.containers["z"].field_path == "spec.initContainers{z}"
 
 
