@@ -15,7 +15,7 @@ from nsrunner.lifecycle.events import ConditionSet
 from nsrunner.lifecycle.phase import FAILED, SUCCEEDED
 from nsrunner.lifecycle.text import timestamp
 from nsrunner.lifecycle.value import Condition
-from nsrunner.model.types import Container, ContainerStatus, Pod, PodCondition, PodSpec
+from nsrunner.model.types import Container, ContainerStatus, Pod, PodCondition
 
 __all__ = ["OURS", "conditions_of", "is_sidecar", "publish", "set_foreign"]
 
@@ -46,15 +46,15 @@ def conditions_of(
     *,
     phase: str,
     sandbox: bool,
-    restarting: bool = False,
+    restarting: bool | None = None,
     foreign: Sequence[Condition] = (),
     before: Sequence[Condition],
     wall: float,
 ) -> tuple[Condition, ...]:
     """Ours, in the order in which they are written; ``since`` moves only where the status differs from before.
 
-    ``restarting``: a rule has asked to restart all containers, and there are still records of them (6.5). A pod without
-    such a rule does not have the condition that tells of it.
+    ``restarting``: a rule has asked to restart all containers, and they have not all ended yet (6.5); None for a pod
+    without such a rule, which does not have the condition that tells of it.
     """
     old = {condition.type: condition for condition in before}
     was_initialized = INITIALIZED in old and old[INITIALIZED].status == "True"
@@ -66,7 +66,7 @@ def conditions_of(
         CONTAINERS_READY: containers_ready,
         SCHEDULED: _Verdict(True),
     }
-    if _may_restart_all(pod.spec):
+    if restarting is not None:
         verdicts[ALL_RESTARTING] = _all_restarting(restarting, phase)
     conditions = []
     for name, verdict in verdicts.items():
@@ -162,14 +162,6 @@ def _ready(pod: Pod, foreign: Sequence[Condition], containers_ready: _Verdict) -
         elif status != "True":
             problems.append(f'the status of pod readiness gate "{name}" is not "True", but {status}')
     return _Verdict(False, "ReadinessGatesNotReady", ", ".join(problems)) if problems else _Verdict(True)
-
-
-def _may_restart_all(spec: PodSpec) -> bool:
-    return any(
-        rule.action == "RestartAllContainers"
-        for container in (*spec.init_containers, *spec.containers)
-        for rule in container.restart_policy_rules
-    )
 
 
 def _all_restarting(restarting: bool, phase: str) -> _Verdict:

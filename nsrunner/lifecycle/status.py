@@ -9,10 +9,11 @@ from msgspec import structs
 
 from nsrunner.lifecycle.conditions import conditions_of, is_sidecar, publish
 from nsrunner.lifecycle.phase import FAILED, TERMINAL, phase_of
-from nsrunner.lifecycle.policy import PodPlan
+from nsrunner.lifecycle.policy import RESTARTING_ALL, PodPlan
 from nsrunner.lifecycle.probe import is_ready, is_started
 from nsrunner.lifecycle.records import UNSEEN_EXIT_CODE, UNSEEN_MESSAGE, UNSEEN_REASON
 from nsrunner.lifecycle.text import timestamp
+from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Instance, PodState, PodValue
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import (
@@ -59,6 +60,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
         statuses,
         phase=phase,
         sandbox=value.state in (PodState.ACTIVE, PodState.TERMINATING),
+        restarting=value.restarting if plan.has_restart_all_rule else None,
         foreign=value.foreign,
         before=value.conditions,
         wall=wall,
@@ -161,14 +163,22 @@ def _states(value: ContainerValue, initializing: str, limit: int) -> tuple[Conta
     """state and lastState. The newest record is the state, unless there is something newer to say than the record."""
     current, previous = value.current, value.previous
     if current is not None and current.finished is None:
+        if value.state is S.POST_START:
+            # To the world the container starts until its hook is done (15).
+            return _waiting(initializing), _dead(previous, limit)
         running = ContainerStateRunning(started_at=timestamp(current.started.wall))
         return ContainerState(running=running), _dead(previous, limit)
     if value.reason:
-        waiting = ContainerStateWaiting(reason=value.reason, message=value.message or None)
-        return ContainerState(waiting=waiting), _dead(current, limit)
+        return _waiting(value.reason, value.message), _dead(current, limit)
     if current is None:
-        return ContainerState(waiting=ContainerStateWaiting(reason=initializing)), None
+        return _waiting(initializing), None
+    if current.reset:
+        return _waiting(RESTARTING_ALL), _dead(current, limit)
     return ContainerState(terminated=_terminated(current, limit)), _dead(previous, limit)
+
+
+def _waiting(reason: str, message: str = "") -> ContainerState:
+    return ContainerState(waiting=ContainerStateWaiting(reason=reason, message=message or None))
 
 
 def _dead(instance: Instance | None, limit: int) -> ContainerState | None:

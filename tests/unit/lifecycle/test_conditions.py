@@ -163,7 +163,7 @@ def verdicts(
     statuses: dict[str, str],
     *,
     phase: str = "Running",
-    restarting: bool = False,
+    restarting: bool | None = None,
     foreign: Sequence[Condition] = (),
     before: Sequence[Condition] = (),
 ) -> dict[str, str]:
@@ -243,23 +243,15 @@ def test_13_ready_is_false_in_a_terminal_phase_whatever_the_containers_say(phase
 # AllContainersRestarting (6.5).
 
 
-def restarter() -> Pod:
-    rule = ContainerRestartRule(action="RestartAllContainers")
-    return make_pod(Container(name="c", image="busybox", restart_policy="Never", restart_policy_rules=(rule,)))
-
-
 def test_13_all_containers_restarting_is_there_only_with_a_rule_that_asks_for_it() -> None:
-    rule = ContainerRestartRule(action="Restart")
-    plain = make_pod(Container(name="c", image="busybox", restart_policy="Never", restart_policy_rules=(rule,)))
-    assert "AllContainersRestarting" not in verdicts(plain, {"c": "running"})
-    assert list(verdicts(restarter(), {"c": "running"}))[-1] == "AllContainersRestarting"
-    init = Container(
-        name="i",
-        image="busybox",
-        restart_policy="Never",
-        restart_policy_rules=(ContainerRestartRule(action="RestartAllContainers"),),
-    )
-    assert "AllContainersRestarting" in verdicts(make_pod("c", init=[init]), {"i": "running", "c": "waiting"})
+    rules = {action: (ContainerRestartRule(action=action),) for action in ("Restart", "RestartAllContainers")}
+    for action, there in (("Restart", False), ("RestartAllContainers", True)):
+        c = Container(name="c", image="busybox", restart_policy="Never", restart_policy_rules=rules[action])
+        play = Play(make_pod(c)).begin()
+        types = [condition.type for condition in play.machine.status().conditions]
+        assert types == [*TYPES, *(["AllContainersRestarting"] if there else [])]
+        if there:
+            assert play.says("AllContainersRestarting") == "False"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +265,8 @@ def test_13_all_containers_restarting_is_there_only_with_a_rule_that_asks_for_it
 )
 def test_13_all_containers_restarting(restarting: bool, phase: str, said: str) -> None:
     statuses = {"c": "running started ready"}
-    assert verdicts(restarter(), statuses, restarting=restarting, phase=phase)["AllContainersRestarting"] == said
+    assert verdicts(make_pod("c"), statuses, restarting=restarting, phase=phase)["AllContainersRestarting"] == said
+    assert "AllContainersRestarting" not in verdicts(make_pod("c"), statuses, phase=phase)
 
 
 # Conditions of others, and readiness gates that look at them.
