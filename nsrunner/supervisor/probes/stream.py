@@ -42,6 +42,7 @@ class Plain:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
+        self._peer = _peer(sock)
 
     async def write(self, data: bytes) -> None:
         try:
@@ -59,11 +60,16 @@ class Plain:
         self._sock.close()
 
     def _words(self, operation: str, error: OSError) -> str:
-        try:
-            ends = "->".join(host_port(*end[:2]) for end in (self._sock.getsockname(), self._sock.getpeername()))
-        except OSError:  # it is not connected any more
-            ends = host_port(*self._sock.getsockname()[:2])
+        ends = f"{host_port(*self._sock.getsockname()[:2])}->{self._peer}"
         return f"{operation} tcp {ends}: {operation}: {go_errno(error.errno or 0)}"
+
+
+def _peer(sock: socket.socket) -> str:
+    """For messages: afterwards a connection that was reset does not know it any more."""
+    try:
+        return host_port(*sock.getpeername()[:2])
+    except OSError:
+        return "?"
 
 
 class Tls:

@@ -80,9 +80,12 @@ class Url(Struct, frozen=True, kw_only=True):
 
 
 def probe_url(scheme: str, host: str, port: int, path: str) -> Url:
-    """``formatURL``: a path that is no URL is passed on as it is, encoded."""
+    """``formatURL``: a path that is no URL is passed on as it is, encoded. (So is one that looks like ``mailto:x``, of
+    which Go makes a request without a host.)"""
     try:
         url = parse(path)
+        if url.scheme and not url.netloc and not url.path.startswith("/"):
+            raise UrlError("opaque")
     except UrlError:
         url = Url(path=_escape(path))
     return replace(url, scheme=scheme, netloc=host_port(host, port))
