@@ -163,9 +163,9 @@ def _states(value: ContainerValue, initializing: str, limit: int) -> tuple[Conta
     """state and lastState. The newest record is the state, unless there is something newer to say than the record."""
     current, previous = value.current, value.previous
     if current is not None and current.finished is None:
-        if value.state is S.POST_START:
-            # To the world the container starts until its hook is done (15).
-            return _waiting(initializing), _dead(previous, limit)
+        if value.state is S.POST_START or value.reason:
+            # To the world the container starts until its hook is done, or waits since the hook has failed (15).
+            return _waiting(value.reason or initializing, value.message), _dead(previous, limit)
         running = ContainerStateRunning(started_at=timestamp(current.started.wall))
         return ContainerState(running=running), _dead(previous, limit)
     if value.reason:
