@@ -15,7 +15,7 @@ from nsrunner.model.validate.probes import check_lifecycle, check_probes
 from nsrunner.model.validate.resources import check_container_resources, check_resize_policy
 from nsrunner.model.validate.security import check_container_security
 
-__all__ = ["check_containers"]
+__all__ = ["check_common", "check_containers"]
 
 _RESTART_POLICIES: Final = ("Always", "Never", "OnFailure")
 _RULE_ACTIONS: Final = ("Restart", "RestartAllContainers")
@@ -32,7 +32,7 @@ def check_containers(spec: PodSpec, path: Path, report: Report) -> None:
     host_ports: set[tuple[str, str, int]] = set()
     for index, container in enumerate(spec.containers):
         here = (path / "containers")[index]
-        _check_common(container, spec, seen, here, report)
+        check_common(container, spec, seen, here, report)
         _check_host_ports(container.ports, host_ports, here / "ports", report)
         check_lifecycle(container, here / "lifecycle", report, spec)
         check_probes(container, here, report, spec)
@@ -40,14 +40,15 @@ def check_containers(spec: PodSpec, path: Path, report: Report) -> None:
             _check_host_network_ports(container.ports, here / "ports", report)
     for index, container in enumerate(spec.init_containers):
         here = (path / "initContainers")[index]
-        _check_common(container, spec, seen, here, report)
+        check_common(container, spec, seen, here, report)
         _check_host_ports(container.ports, set(), here / "ports", report)
         _check_init(container, spec, here, report)
     if spec.ephemeral_containers:
         report.forbidden(path / "ephemeralContainers", "cannot be set on create")
 
 
-def _check_common(container: AnyContainer, spec: PodSpec, seen: set[str], path: Path, report: Report) -> None:
+def check_common(container: AnyContainer, spec: PodSpec, seen: set[str], path: Path, report: Report) -> None:
+    """What containers of all kinds have. ``seen`` are the names of the others; this one's is added."""
     if not container.name:
         report.required(path / "name")
     else:
