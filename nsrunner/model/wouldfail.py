@@ -1,8 +1,9 @@
 """What the API accepts and the node would refuse, or could not start: the second class of ``nsrunner validate``.
 
 Running such a pod is not an error of the command: it ends as it would on a cluster, in the reason that is named here.
-Only what the manifest itself shows is found; what depends on the host (a hostPath that is missing, a seccomp profile
-that does not exist) shows when the pod runs.
+Probes and hooks that can never succeed are told of too, although the pod runs. Only what the manifest itself shows is
+found; what depends on the host (a hostPath that is missing, a seccomp profile that does not exist) shows when the pod
+runs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from nsrunner.model.images import image_problem, is_local
 from nsrunner.model.path import ROOT, Path
 from nsrunner.model.report import quoted
 from nsrunner.model.sysctls import is_safe, with_dots
-from nsrunner.model.types import AnyContainer, Pod, VolumeMount
+from nsrunner.model.types import AnyContainer, LifecycleHandler, Pod, Probe, VolumeMount
 
 __all__ = ["WouldFail", "would_fail"]
 
@@ -119,6 +120,8 @@ def _container(
     yield from _strings(container, path)
     yield from _mounts(container, path / "volumeMounts")
     yield from _environment(pod, container, path, context)
+    yield from _probes(container, path)
+    yield from _hooks(container, path / "lifecycle")
 
 
 def _image(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
@@ -243,6 +246,49 @@ def _environment(
             yield WouldFail(str(here), _CONFIG, f"{quoted(expanded)} must be a relative path")
         elif ".." in expanded.split("/"):
             yield WouldFail(str(here), _CONFIG, f"{quoted(expanded)} must not contain '..'")
+
+
+# --- its probes and hooks ---------------------------------------------------------------------------------------------
+
+
+def _probes(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    """Probes that cannot be made: they neither succeed nor fail, ever."""
+    for field, probe in (
+        ("livenessProbe", container.liveness_probe),
+        ("readinessProbe", container.readiness_probe),
+        ("startupProbe", container.startup_probe),
+    ):
+        if probe is not None:
+            for here, problem in _unknown_ports(container, probe, path / field):
+                yield WouldFail(str(here), "Unhealthy", f"{problem}; the probe can never be made")
+
+
+def _hooks(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    """Hooks that always fail. The container is killed for postStart, and stops without what preStop was for."""
+    lifecycle = container.lifecycle
+    if lifecycle is None:
+        return
+    for field, hook, reason in (
+        ("postStart", lifecycle.post_start, "PostStartHookError"),
+        ("preStop", lifecycle.pre_stop, "FailedPreStopHook"),
+    ):
+        if hook is None:
+            continue
+        if hook.tcp_socket is not None:
+            yield WouldFail(str(path / field / "tcpSocket"), reason, "a hook by tcpSocket is accepted and always fails")
+        else:
+            for here, problem in _unknown_ports(container, hook, path / field):
+                yield WouldFail(str(here), reason, problem)
+
+
+def _unknown_ports(
+    container: AnyContainer, handler: Probe | LifecycleHandler, path: Path
+) -> Iterator[tuple[Path, str]]:
+    for field, action in (("httpGet", handler.http_get), ("tcpSocket", handler.tcp_socket)):
+        if action is not None and isinstance(action.port, str):
+            name = action.port
+            if all(port.name != name for port in container.ports):
+                yield path / field / "port", f"the container has no port {quoted(name)}"
 
 
 def _has_control(text: str) -> bool:

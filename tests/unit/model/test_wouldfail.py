@@ -314,3 +314,30 @@ def test_a_pod_that_never_met_defaults() -> None:
     pod = Pod(spec=PodSpec(containers=(Container(name="a", image="x", security_context=context),)))
     (found,) = would_fail(pod)
     assert found.reason == "CreateContainerConfigError"
+
+
+PORTS = {"ports": [{"containerPort": 80, "name": "http"}]}
+
+
+@pytest.mark.parametrize("field", ["livenessProbe", "readinessProbe", "startupProbe"])
+def test_a_probe_of_a_port_that_the_container_does_not_have(make_pod: MakePod, field: str) -> None:
+    """33.23: it is a prober error for ever."""
+    for action in ("httpGet", "tcpSocket"):
+        assert would_fail(make_pod({**PORTS, field: {action: {"port": "http"}}})) == ()
+        assert would_fail(make_pod({**PORTS, field: {action: {"port": 81}}})) == ()
+        (problem,) = would_fail(make_pod({**PORTS, field: {action: {"port": "https"}}}))
+        assert str(problem) == (
+            f'spec.containers[0].{field}.{action}.port: Unhealthy: the container has no port "https"; '
+            "the probe can never be made"
+        )
+
+
+def test_hooks_that_always_fail(make_pod: MakePod) -> None:
+    hook = {"postStart": {"tcpSocket": {"port": 80}}, "preStop": {"httpGet": {"port": "https"}}}
+    assert [str(problem) for problem in would_fail(make_pod({**PORTS, "lifecycle": hook}))] == [
+        "spec.containers[0].lifecycle.postStart.tcpSocket: PostStartHookError: "
+        "a hook by tcpSocket is accepted and always fails",
+        'spec.containers[0].lifecycle.preStop.httpGet.port: FailedPreStopHook: the container has no port "https"',
+    ]
+    fine = {"postStart": {"exec": {"command": ["x"]}}, "preStop": {"sleep": {"seconds": 1}}}
+    assert would_fail(make_pod({"lifecycle": fine})) == ()
