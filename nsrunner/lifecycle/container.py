@@ -1,40 +1,48 @@
-"""The machine of one container: every start, end and wait of it, in one total table.
+"""The machine of one container: what each input does in each of its states, in one total table.
 
 States are :class:`~nsrunner.lifecycle.value.ContainerState`, inputs the events that concern the container and the pod's
-orders (:mod:`nsrunner.lifecycle.orders`). It never asks which other containers there are: the pod gives the turns.
-
-Not modelled yet, each with its place: probes (an input that ends RUNNING with a reason, and what RUNNING means for
-``ready``), hooks (a state between STARTING and RUNNING, one before STOPPING), container-level restart rules
-(:mod:`nsrunner.lifecycle.policy`), sidecars and ephemeral containers (other plans, other rows).
+orders (:mod:`nsrunner.lifecycle.orders`). It never asks which other containers there are: the pod gives the turns. The
+actions are in :mod:`~nsrunner.lifecycle.starting`, :mod:`~nsrunner.lifecycle.running` and
+:mod:`~nsrunner.lifecycle.stopping`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
-
-from nsrunner.lifecycle import records
-from nsrunner.lifecycle.backoff import try_restart
-from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, ContainerStarted, ImageReady, Now, SignalSent
-from nsrunner.lifecycle.orders import Due, PullFailed, SandboxLost, Stop, Turn, Want
-from nsrunner.lifecycle.outbox import Outbox
-from nsrunner.lifecycle.policy import ContainerPlan, restarts
+from nsrunner.lifecycle import running, starting, stopping
+from nsrunner.lifecycle.events import (
+    ContainerExited,
+    ContainerFailed,
+    ContainerStarted,
+    HookDone,
+    ImageReady,
+    ProbeDone,
+    SignalSent,
+)
+from nsrunner.lifecycle.orders import (
+    Due,
+    Go,
+    ProbeDue,
+    PullFailed,
+    Redefine,
+    Reset,
+    SandboxLost,
+    Stop,
+    Turn,
+    Want,
+)
+from nsrunner.lifecycle.step import Step
 from nsrunner.lifecycle.table import Row, Table, column, look_up
-from nsrunner.lifecycle.termination import MINIMUM_STOP
-from nsrunner.lifecycle.text import go_duration
 from nsrunner.lifecycle.value import ContainerState as S
-from nsrunner.lifecycle.value import ContainerValue, Instance
+from nsrunner.lifecycle.value import ContainerValue
 
-__all__ = ["ALIVE", "INPUTS", "RETRY_DELAY", "TABLE", "Step", "step"]
+__all__ = ["ALIVE", "INPUTS", "RUNS", "TABLE", "step"]
 
-RETRY_DELAY: Final = 10.0
-"""Seconds after which what failed without a back-off of its own is tried again (the kubelet takes 10 to 15)."""
-
-ALIVE: Final = frozenset({S.STARTING, S.ABORTING, S.RUNNING, S.STOPPING, S.KILLING})
+RUNS: Final = frozenset({S.POST_START, S.RUNNING, S.PRE_STOP, S.LAST, S.STOPPING, S.KILLING})
+"""States in which there is an instance that has not ended."""
+ALIVE: Final = RUNS | {S.STARTING, S.ABORTING}
 """States in which a process of the container may exist."""
-
 
 INPUTS: Final = (
     Want,
@@ -43,27 +51,18 @@ INPUTS: Final = (
     PullFailed,
     ContainerStarted,
     ContainerFailed,
+    HookDone,
+    ProbeDue,
+    ProbeDone,
     ContainerExited,
     SignalSent,
     Due,
     Stop,
+    Go,
+    Reset,
+    Redefine,
     SandboxLost,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What an action is given besides the value and the input."""
-
-    plan: ContainerPlan
-    now: Now
-    out: Outbox
-
-    def warn(self, reason: str, message: str) -> None:
-        self.out.record("Warning", reason, message, self.plan.field_path)
-
-    def tell(self, reason: str, message: str) -> None:
-        self.out.record("Normal", reason, message, self.plan.field_path)
 
 
 def step(value: ContainerValue, event: object, at: Step) -> ContainerValue:
@@ -76,321 +75,137 @@ def step(value: ContainerValue, event: object, at: Step) -> ContainerValue:
     return after
 
 
-# What several actions share.
-
-
-def _waiting(value: ContainerValue, state: S, due: float, reason: str, message: str) -> ContainerValue:
-    return replace(value, state=state, due=due, retry_at=None, reason=reason, message=message, early=None)
-
-
-def _rest(value: ContainerValue, state: S) -> ContainerValue:
-    """A state without a deadline and without a reason to show."""
-    return replace(value, state=state, due=None, retry_at=None, kill_at=None, reason="", message="", early=None)
-
-
-def _back_off(value: ContainerValue, until: float, at: Step) -> ContainerValue:
-    assert value.backoff is not None
-    name, pod = at.plan.name, at.plan.pod
-    at.warn("BackOff", f"Back-off restarting failed container {name} in pod {pod}")
-    message = f"back-off {go_duration(value.backoff.delay)} restarting failed container={name} pod={pod}"
-    return _waiting(value, S.BACK_OFF, until, "CrashLoopBackOff", message)
-
-
-def _after_end(value: ContainerValue, at: Step) -> ContainerValue:
-    """``current`` is dead and the pod lives: what now?"""
-    dead = value.current
-    assert dead is not None and dead.finished is not None
-    if not restarts(at.plan, dead.exit_code, dead.reason):
-        return _rest(value, S.ENDED)
-    _, until = try_restart(
-        value.backoff, key=at.plan.key, finished=dead.finished.mono, now=at.now.mono, limits=at.plan.limits
-    )
-    if until is not None:
-        return _back_off(value, until, at)
-    return replace(value, state=S.QUEUED, due=None, early=None)
-
-
-# Actions, in the order of a container's life.
-
-
-def _want(value: ContainerValue, event: Want, at: Step) -> ContainerValue:
-    return replace(value, state=S.QUEUED)
-
-
-def _turn(value: ContainerValue, event: Turn, at: Step) -> ContainerValue:
-    dead = value.current
-    if dead is not None and dead.finished is not None and not dead.removed:
-        backoff, until = try_restart(
-            value.backoff, key=at.plan.key, finished=dead.finished.mono, now=at.now.mono, limits=at.plan.limits
-        )
-        value = replace(value, backoff=backoff)
-        if until is not None:
-            return _back_off(value, until, at)
-    if event.refused is not None:
-        return _pull_back_off(value, event.refused.until, f"ErrImagePull: {event.refused.error}", at)
-    at.out.ensure_image(at.plan.name)
-    return replace(value, state=S.PULLING)
-
-
-def _image_ready(value: ContainerValue, event: ImageReady, at: Step) -> ContainerValue:
-    present = f'Container image "{at.plan.image}" already present on machine and can be accessed by the pod'
-    at.tell("Pulled", event.message or present)
-    at.out.start(at.plan.name, value.next_attempt)
-    return replace(value, state=S.STARTING, image_id=event.image_id)
-
-
-def _pull_failed(value: ContainerValue, event: PullFailed, at: Step) -> ContainerValue:
-    match event.reason:
-        case "ErrImagePull":
-            at.warn("Failed", f'Failed to pull image "{at.plan.image}": {event.message}')
-        case "ErrImageNeverPull":
-            at.warn("ErrImageNeverPull", event.message)
-        case _:
-            at.warn("InspectFailed", event.message)
-    at.warn("Failed", f"Error: {event.reason}")
-    look_at = min(event.retry_at, at.now.mono + RETRY_DELAY)
-    return replace(_waiting(value, S.PULL_WAIT, look_at, event.reason, event.message), retry_at=event.retry_at)
-
-
-def _pull_back_off(value: ContainerValue, until: float, error: str, at: Step) -> ContainerValue:
-    text = f'Back-off pulling image "{at.plan.image}"'
-    at.tell("BackOff", text)
-    at.warn("Failed", "Error: ImagePullBackOff")
-    return replace(_waiting(value, S.PULL_WAIT, until, "ImagePullBackOff", f"{text}: {error}"), retry_at=until)
-
-
-def _pull_due(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
-    """The kubelet shows the error of the pull until its next look, then the back-off until the next pull."""
-    assert value.retry_at is not None
-    if value.retry_at > at.now.mono:
-        return _pull_back_off(value, value.retry_at, f"{value.reason}: {value.message}", at)
-    return replace(value, state=S.QUEUED, due=None, retry_at=None)
-
-
-def _retry_due(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
-    return replace(value, state=S.QUEUED, due=None)
-
-
-def _is_running(value: ContainerValue, event: ContainerStarted, at: Step) -> ContainerValue:
-    """The start was answered: a record exists."""
-    at.tell("Created", "Container created")
-    at.tell("Started", "Container started")
-    running = Instance(
-        attempt=event.attempt, container_id=event.container_id, started=event.started, image_id=value.image_id
-    )
-    if value.early is not None:
-        running = replace(value.early, container_id=event.container_id, image_id=value.image_id)
-    return replace(records.add(value, running, at.plan.name, at.out), reason="", message="")
-
-
-def _started(value: ContainerValue, event: ContainerStarted, at: Step) -> ContainerValue:
-    ended = value.early is not None
-    value = _is_running(value, event, at)
-    return _after_end(value, at) if ended else _rest(value, S.RUNNING)
-
-
-def _started_to_stop(value: ContainerValue, event: ContainerStarted, at: Step) -> ContainerValue:
-    ended = value.early is not None
-    value = _is_running(value, event, at)
-    if ended:
-        return _rest(value, S.ENDED)
-    assert value.kill_at is not None
-    return _term(value, max(value.kill_at, at.now.mono + MINIMUM_STOP), at)
-
-
-def _failed_record(value: ContainerValue, event: ContainerFailed, at: Step) -> ContainerValue:
-    """The events of a failed start; and the record that RunContainerError leaves."""
-    if event.reason != "RunContainerError":
-        at.warn("Failed", f"Error: {event.message}")
-        return value
-    at.tell("Created", "Container created")
-    at.warn("Failed", f"Error: {event.message}")
-    dead = records.start_error(event, image_id=value.image_id, now=at.now)
-    return records.add(value, dead, at.plan.name, at.out)
-
-
-def _start_failed(value: ContainerValue, event: ContainerFailed, at: Step) -> ContainerValue:
-    value = _failed_record(value, event, at)
-    if event.reason == "RunContainerError":
-        return _after_end(replace(value, reason=event.reason, message=event.message), at)
-    return _waiting(value, S.CREATE_WAIT, at.now.mono + RETRY_DELAY, event.reason, event.message)
-
-
-def _start_failed_to_stop(value: ContainerValue, event: ContainerFailed, at: Step) -> ContainerValue:
-    return _rest(_failed_record(value, event, at), S.ENDED)
-
-
-def _exit_before_answer(value: ContainerValue, event: ContainerExited, at: Step) -> ContainerValue:
-    return replace(value, early=records.ended(event, container_id="", image_id=value.image_id))
-
-
-def _record_exit(value: ContainerValue, event: ContainerExited) -> ContainerValue:
-    assert value.current is not None
-    dead = records.ended(event, container_id=value.current.container_id, image_id=value.current.image_id)
-    return replace(value, current=dead)
-
-
-def _exited(value: ContainerValue, event: ContainerExited, at: Step) -> ContainerValue:
-    return _after_end(_record_exit(value, event), at)
-
-
-def _exited_for_good(value: ContainerValue, event: ContainerExited, at: Step) -> ContainerValue:
-    return _rest(_record_exit(value, event), S.ENDED)
-
-
-# The end of the pod, or of its sandbox.
-
-
-def _cancel(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    at.out.abandon(at.plan.name)
-    return _rest(value, S.ENDED)
-
-
-def _abort(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    return replace(value, state=S.ABORTING, kill_at=event.kill_at)
-
-
-def _abort_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    assert value.kill_at is not None
-    return replace(value, kill_at=min(value.kill_at, event.kill_at))
-
-
-def _term(value: ContainerValue, kill_at: float, at: Step) -> ContainerValue:
-    assert value.current is not None
-    at.tell("Killing", f"Stopping container {at.plan.name}")
-    at.out.signal(at.plan.name, value.current.attempt, "TERM")
-    return replace(_rest(value, S.STOPPING), due=kill_at)
-
-
-def _stop(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    return _term(value, event.kill_at, at)
-
-
-def _stop_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    assert value.due is not None
-    return replace(value, due=min(value.due, event.kill_at))
-
-
-def _kill(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
-    assert value.current is not None
-    at.out.signal(at.plan.name, value.current.attempt, "KILL")
-    return replace(value, state=S.KILLING, due=None)
-
-
-def _term_sent(value: ContainerValue, event: SignalSent, at: Step) -> ContainerValue:
-    if event.error:
-        at.out.record("Warning", "FailedKillPod", f"error killing pod: {event.error}")
-    return value
-
-
-def _kill_sent(value: ContainerValue, event: SignalSent, at: Step) -> ContainerValue:
-    value = _term_sent(value, event, at)
-    return replace(value, due=at.now.mono + RETRY_DELAY) if event.error else value
-
-
-def _lost(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
-    """Nothing of it ran."""
-    at.out.abandon(at.plan.name)
-    if event.renew and at.plan.init:
-        # Initialisation starts anew, so what the init containers left goes.
-        value = records.purge(value, at.plan.name, at.out)
-    return _rest(value, S.IDLE if event.renew else S.ENDED)
-
-
-def _lost_running(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
-    assert value.current is not None
-    return _lost(replace(value, current=records.unseen(value.current, at.now)), event, at)
-
-
-def _lost_starting(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
-    """Whether it ran, nobody will tell: its attempt is used up."""
-    dead = value.early
-    if dead is None:
-        dead = records.unseen(Instance(attempt=value.next_attempt, container_id="", started=at.now), at.now)
-    return _lost(records.add(value, dead, at.plan.name, at.out), event, at)
-
-
-def _lost_ended(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
-    """A regular container that needs no further start needs none in another sandbox either (kubelet-semantics 5)."""
-    return _lost(value, event, at) if at.plan.init else value
-
-
 _AFTER_END: Final = (S.QUEUED, S.BACK_OFF, S.ENDED)
+_AFTER_STOP: Final = (*_AFTER_END, S.IDLE)
 _NOT_BEGUN: Final = (S.IDLE, S.QUEUED, S.PULLING, S.PULL_WAIT, S.CREATE_WAIT, S.BACK_OFF)
 """States in which there is no process, but may be one later."""
+_BEGUN: Final = (S.POST_START, S.RUNNING)
+_BEING_STOPPED: Final = (S.PRE_STOP, S.LAST, S.STOPPING, S.KILLING)
+_TO_STOP: Final = (S.PRE_STOP, S.LAST, S.STOPPING)
+"""Where an instance goes that is to be stopped."""
 
 TABLE: Final[Table[S]] = {
-    **column(S, Want, {S.IDLE: Row(_want, (S.QUEUED,))}),
-    **column(S, Turn, {S.QUEUED: Row(_turn, (S.PULLING, S.PULL_WAIT, S.BACK_OFF))}),
-    **column(S, ImageReady, {S.PULLING: Row(_image_ready, (S.STARTING,))}),
-    **column(S, PullFailed, {S.PULLING: Row(_pull_failed, (S.PULL_WAIT,))}),
+    **column(S, Want, {S.IDLE: Row(starting.want, (S.QUEUED,))}),
+    **column(S, Turn, {S.QUEUED: Row(starting.turn, (S.PULLING, S.PULL_WAIT, S.BACK_OFF))}),
+    **column(S, ImageReady, {S.PULLING: Row(starting.image_ready, (S.STARTING,))}),
+    **column(S, PullFailed, {S.PULLING: Row(starting.pull_failed, (S.PULL_WAIT,))}),
     **column(
         S,
         ContainerStarted,
         {
-            S.STARTING: Row(_started, (S.RUNNING, *_AFTER_END)),
-            S.ABORTING: Row(_started_to_stop, (S.STOPPING, S.ENDED)),
+            S.STARTING: Row(starting.started, (S.POST_START, S.RUNNING, *_AFTER_END)),
+            S.ABORTING: Row(running.started_to_stop, (*_TO_STOP, *_AFTER_STOP)),
         },
     ),
     **column(
         S,
         ContainerFailed,
         {
-            S.STARTING: Row(_start_failed, (S.CREATE_WAIT, *_AFTER_END)),
-            S.ABORTING: Row(_start_failed_to_stop, (S.ENDED,)),
+            S.STARTING: Row(starting.start_failed, (S.CREATE_WAIT, *_AFTER_END)),
+            S.ABORTING: Row(running.start_failed_to_stop, (S.CREATE_WAIT, *_AFTER_STOP)),
+        },
+    ),
+    **column(
+        S,
+        HookDone,
+        {
+            S.POST_START: Row(starting.post_start_done, (S.RUNNING, S.PRE_STOP, S.STOPPING)),
+            S.PRE_STOP: Row(stopping.pre_stop_done, (S.LAST, S.STOPPING)),
+            S.STOPPING: Row(stopping.late_hook, (S.STOPPING,)),
+            S.KILLING: Row(stopping.late_hook, (S.KILLING,)),
+        },
+    ),
+    **column(
+        S,
+        ProbeDue,
+        {state: Row(running.probe_due, (state,)) for state in (S.RUNNING, *_BEING_STOPPED)},
+    ),
+    **column(
+        S,
+        ProbeDone,
+        {
+            S.RUNNING: Row(running.probe_done, (S.RUNNING, S.PRE_STOP, S.STOPPING)),
+            **{state: Row(running.probe_done_stopping, (state,)) for state in _BEING_STOPPED},
         },
     ),
     **column(
         S,
         ContainerExited,
         {
-            S.STARTING: Row(_exit_before_answer, (S.STARTING,)),
-            S.ABORTING: Row(_exit_before_answer, (S.ABORTING,)),
-            S.RUNNING: Row(_exited, _AFTER_END),
-            S.STOPPING: Row(_exited_for_good, (S.ENDED,)),
-            S.KILLING: Row(_exited_for_good, (S.ENDED,)),
+            S.STARTING: Row(starting.exit_before_answer, (S.STARTING,)),
+            S.ABORTING: Row(starting.exit_before_answer, (S.ABORTING,)),
+            **dict.fromkeys(_BEGUN, Row(running.exited, _AFTER_END)),
+            S.LAST: Row(running.stopped, (S.ENDED,)),
+            **dict.fromkeys((S.PRE_STOP, S.STOPPING, S.KILLING), Row(running.stopped, _AFTER_STOP)),
         },
     ),
     **column(
         S,
         SignalSent,
-        {S.STOPPING: Row(_term_sent, (S.STOPPING,)), S.KILLING: Row(_kill_sent, (S.KILLING,))},
-        ignored=(S.ENDED,),
+        {S.STOPPING: Row(stopping.term_sent, (S.STOPPING,)), S.KILLING: Row(stopping.kill_sent, (S.KILLING,))},
     ),
     **column(
         S,
         Due,
         {
-            S.PULL_WAIT: Row(_pull_due, (S.PULL_WAIT, S.QUEUED)),
-            S.CREATE_WAIT: Row(_retry_due, (S.QUEUED,)),
-            S.BACK_OFF: Row(_retry_due, (S.QUEUED,)),
-            S.STOPPING: Row(_kill, (S.KILLING,)),
-            S.KILLING: Row(_kill, (S.KILLING,)),
+            S.PULL_WAIT: Row(starting.pull_due, (S.PULL_WAIT, S.QUEUED)),
+            S.CREATE_WAIT: Row(starting.retry_due, (S.QUEUED,)),
+            S.BACK_OFF: Row(starting.retry_due, (S.QUEUED,)),
+            S.PRE_STOP: Row(stopping.overdue, (S.STOPPING,)),
+            S.LAST: Row(stopping.overdue, (S.STOPPING,)),
+            S.STOPPING: Row(stopping.kill, (S.KILLING,)),
+            S.KILLING: Row(stopping.kill, (S.KILLING,)),
         },
     ),
     **column(
         S,
         Stop,
         {
-            **dict.fromkeys(_NOT_BEGUN, Row(_cancel, (S.ENDED,))),
-            S.STARTING: Row(_abort, (S.ABORTING,)),
-            S.ABORTING: Row(_abort_sooner, (S.ABORTING,)),
-            S.RUNNING: Row(_stop, (S.STOPPING,)),
-            S.STOPPING: Row(_stop_sooner, (S.STOPPING,)),
+            **dict.fromkeys(_NOT_BEGUN, Row(stopping.cancel, (S.ENDED,))),
+            S.STARTING: Row(stopping.abort, (S.ABORTING,)),
+            S.ABORTING: Row(stopping.abort_sooner, (S.ABORTING,)),
+            **dict.fromkeys(_BEGUN, Row(stopping.stop, _TO_STOP)),
+            S.PRE_STOP: Row(stopping.stop_sooner, (S.PRE_STOP,)),
+            S.LAST: Row(stopping.stop_sooner, (S.LAST,)),
+            S.STOPPING: Row(stopping.stop_term_sooner, (S.STOPPING,)),
+            S.KILLING: Row(stopping.stop_killing, (S.KILLING,)),
         },
-        ignored=(S.KILLING, S.ENDED),
+        ignored=(S.ENDED,),
+    ),
+    **column(S, Go, {S.LAST: Row(stopping.go, (S.STOPPING,))}),
+    **column(
+        S,
+        Reset,
+        {
+            **dict.fromkeys((*_NOT_BEGUN, S.ENDED), Row(running.reset, (S.IDLE,))),
+            **dict.fromkeys((S.STARTING, S.ABORTING), Row(stopping.reset_starting, (S.ABORTING,))),
+            **dict.fromkeys(_BEGUN, Row(stopping.reset_running, (S.STOPPING,))),
+            **dict.fromkeys((S.PRE_STOP, S.STOPPING), Row(stopping.reset_stopping, (S.STOPPING,))),
+            S.KILLING: Row(stopping.reset_killing, (S.KILLING,)),
+        },
+    ),
+    **column(
+        S,
+        Redefine,
+        {
+            S.PULLING: Row(starting.redefine_pulling, (S.QUEUED,)),
+            S.PULL_WAIT: Row(starting.redefine_pulling, (S.QUEUED,)),
+            S.BACK_OFF: Row(starting.redefine_backed_off, (S.QUEUED,)),
+            S.STARTING: Row(stopping.redefine_starting, (S.ABORTING,)),
+            **dict.fromkeys(_BEGUN, Row(stopping.redefine, (S.PRE_STOP, S.STOPPING))),
+        },
+        ignored=(S.IDLE, S.QUEUED, S.ABORTING, S.CREATE_WAIT, *_BEING_STOPPED, S.ENDED),
     ),
     **column(
         S,
         SandboxLost,
         {
-            **dict.fromkeys(_NOT_BEGUN, Row(_lost, (S.IDLE, S.ENDED))),
-            S.STARTING: Row(_lost_starting, (S.IDLE, S.ENDED)),
-            S.ABORTING: Row(_lost_starting, (S.ENDED,)),
-            S.RUNNING: Row(_lost_running, (S.IDLE, S.ENDED)),
-            S.STOPPING: Row(_lost_running, (S.ENDED,)),
-            S.KILLING: Row(_lost_running, (S.ENDED,)),
-            S.ENDED: Row(_lost_ended, (S.IDLE, S.ENDED)),
+            **dict.fromkeys(_NOT_BEGUN, Row(running.lost, (S.IDLE, S.ENDED))),
+            S.STARTING: Row(running.lost_starting, (S.IDLE, S.ENDED)),
+            S.ABORTING: Row(running.lost_starting, (S.IDLE, S.ENDED)),
+            **dict.fromkeys((*_BEGUN, S.PRE_STOP, S.STOPPING, S.KILLING), Row(running.lost_running, (S.IDLE, S.ENDED))),
+            S.LAST: Row(running.lost_running, (S.ENDED,)),
+            S.ENDED: Row(running.lost_ended, (S.IDLE, S.ENDED)),
         },
     ),
 }

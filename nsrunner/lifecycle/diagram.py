@@ -37,7 +37,7 @@ _CONTAINER: Final = """\
 ## A container
 
 Inputs are events that concern the container and the orders of its pod (`nsrunner/lifecycle/orders.py`); the actions are
-in `nsrunner/lifecycle/container.py`.
+in `starting.py`, `running.py` and `stopping.py` beside it.
 """
 
 

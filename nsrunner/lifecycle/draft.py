@@ -10,6 +10,7 @@ from nsrunner.lifecycle import container
 from nsrunner.lifecycle.events import Now
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import PodPlan
+from nsrunner.lifecycle.step import Step
 from nsrunner.lifecycle.value import PodState, PodValue
 
 __all__ = ["Draft"]
@@ -33,8 +34,10 @@ class Draft:
     def tell(self, name: str, event: object) -> None:
         """Give an input to the machine of one container."""
         containers = self.value.containers
-        after = container.step(containers[name], event, container.Step(self.plan.containers[name], self.now, self.out))
-        self.change(containers={**containers, name: after})
+        before = containers[name]
+        after = container.step(before, event, Step(self.plan.containers[name], self.now, self.out))
+        if after is not before:
+            self.change(containers={**containers, name: after})
 
     def tell_all(self, event: object) -> None:
         for name in self.plan.containers:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from nsrunner.lifecycle.backoff import EXPIRY, MAXIMUM
-from nsrunner.lifecycle.container import RETRY_DELAY
 from nsrunner.lifecycle.events import Now
 from nsrunner.lifecycle.policy import ContainerPlan, Kind
+from nsrunner.lifecycle.step import RETRY_DELAY
 from nsrunner.lifecycle.text import go_duration, timestamp
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Instance

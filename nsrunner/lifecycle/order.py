@@ -1,49 +1,80 @@
 """What a living pod does next: whose turn it is to start, and when there is nothing left to do (kubelet-semantics 6-8).
 
-Init containers run one after the other; when the last has succeeded the regular containers are wanted, all at once.
-Starts, with the image pulls that belong to them, are strictly serial: those that become possible at the same time go in
-spec order, later ones queue behind them.
-
-The place where sidecars will be let through (running and started instead of ended) and kept alive, and where a hanging
-postStart will hold the turn.
+Init containers come one after the other: a plain one has passed when it has succeeded, a sidecar when it has started.
+When the last has passed the regular containers are wanted, all at once. Starts, with the image pulls that belong to
+them, are strictly serial: those that become possible at the same time go in spec order, later ones queue behind them. A
+postStart hook holds up those that come after its container in the spec, and nobody else.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from nsrunner.lifecycle.container import ALIVE, RUNS
 from nsrunner.lifecycle.draft import Draft
-from nsrunner.lifecycle.orders import Turn, Want
-from nsrunner.lifecycle.policy import succeeded
+from nsrunner.lifecycle.orders import Go, Reset, Turn, Want
+from nsrunner.lifecycle.policy import ContainerPlan, restarts_all, succeeded
+from nsrunner.lifecycle.probe import is_started
 from nsrunner.lifecycle.value import ContainerState as S
+from nsrunner.lifecycle.value import ContainerValue
 
-__all__ = ["give_turns", "nothing_left", "want_next"]
+__all__ = ["give_turns", "let_go", "nothing_left", "restart_all", "want_next"]
 
 _TAKES_TURN: Final = frozenset({S.PULLING, S.STARTING, S.ABORTING})
 
 
 def want_next(at: Draft) -> None:
     """Ask those containers to run whose predecessors are done."""
-    for plan in at.plan.init:
-        value = at.value.containers[plan.name]
-        if value.state is S.IDLE:
+    values = at.value.containers
+    wanted = list(at.plan.ephemeral)
+    if not at.value.restarting:
+        init = at.plan.init
+        passed = _passed(at, init)
+        wanted += [plan for plan in init[:passed] if plan.sidecar] + init[passed : passed + 1]
+        if passed == len(init):
+            wanted += at.plan.regular
+    for plan in wanted:
+        if values[plan.name].state is S.IDLE:
             at.tell(plan.name, Want())
-        if value.state is not S.ENDED or _failed(at, plan.name):
-            return
-    for plan in at.plan.regular:
-        if at.value.containers[plan.name].state is S.IDLE:
-            at.tell(plan.name, Want())
+
+
+def _passed(at: Draft, init: list[ContainerPlan]) -> int:
+    """How many init containers need not be waited for (kubelet-semantics 7).
+
+    The last one that has a record tells how far things are; those before it have passed once, and a sidecar among them
+    that has died is started again beside what goes on. While regular containers run, all have passed.
+    """
+    values = at.value.containers
+    if any(values[plan.name].state in RUNS for plan in at.plan.regular):
+        return len(init)
+    for index in range(len(init) - 1, -1, -1):
+        value = values[init[index].name]
+        if _has_record(value):
+            return index + (_goes_on(value) if init[index].sidecar else value.state is S.ENDED)
+    return 0
+
+
+def _has_record(value: ContainerValue) -> bool:
+    current = value.current
+    return current is not None and not current.removed and not current.reset
+
+
+def _goes_on(sidecar: ContainerValue) -> bool:
+    """Whether those that come after a sidecar may start."""
+    return sidecar.state is S.RUNNING and is_started(sidecar.probes)
 
 
 def nothing_left(at: Draft) -> bool:
     """Whether no container of the pod will ever start again: the pod is to be stopped."""
-    if any(_failed(at, plan.name) for plan in at.plan.init):
+    if at.value.restarting:
+        return False
+    if any(_failed(at, plan) for plan in at.plan.init):
         return True
     return all(at.value.containers[plan.name].state is S.ENDED for plan in at.plan.regular)
 
 
-def _failed(at: Draft, init: str) -> bool:
-    value = at.value.containers[init]
+def _failed(at: Draft, init: ContainerPlan) -> bool:
+    value = at.value.containers[init.name]
     last = value.current
     return value.state is S.ENDED and last is not None and not succeeded(last.exit_code, last.reason, init=True)
 
@@ -52,10 +83,62 @@ def give_turns(at: Draft) -> None:
     """Begin the next start, unless one is under way."""
     containers = at.value.containers
     queued = [name for name in containers if containers[name].state is S.QUEUED]
-    first = [name for name in at.value.queue if name in queued]
-    queue = first + [name for name in queued if name not in first]
-    while queue and not any(value.state in _TAKES_TURN for value in at.value.containers.values()):
-        name = queue.pop(0)
-        backoff = at.value.pulls.get(at.plan.containers[name].image)
-        at.tell(name, Turn(refused=backoff if backoff is not None and at.now.mono < backoff.until else None))
-    at.change(queue=tuple(queue))
+    known = set(at.value.queue)
+    queue = [name for name in at.value.queue if name in queued] + [name for name in queued if name not in known]
+    for name in tuple(queue):
+        if any(value.state in _TAKES_TURN for value in at.value.containers.values()):
+            break
+        if _may_start(at, at.plan.containers[name]):
+            queue.remove(name)
+            backoff = at.value.pulls.get(at.plan.containers[name].image)
+            at.tell(name, Turn(refused=backoff if backoff is not None and at.now.mono < backoff.until else None))
+    if tuple(queue) != at.value.queue:
+        at.change(queue=tuple(queue))
+
+
+def _may_start(at: Draft, plan: ContainerPlan) -> bool:
+    """Nobody who was wanted must wait for a hook of its predecessors, and what was true then must be true now."""
+    if plan.ephemeral:
+        return True
+    for other in at.plan.containers.values():
+        if other is plan:
+            break
+        if at.value.containers[other.name].state is S.POST_START:
+            return False
+    init = at.plan.init
+    passed = _passed(at, init)
+    return passed == len(init) or plan in init[: passed + 1]
+
+
+def restart_all(at: Draft) -> None:
+    """See to RestartAllContainers (kubelet-semantics 6.5): begin it when a container's end asks for it, and end it when
+    all are as if they had never run."""
+    plans = [*at.plan.init, *at.plan.regular]
+    culprits = [plan for plan in plans if _asks_for_all(plan, at.value.containers[plan.name])]
+    if culprits:
+        at.change(restarting=True)
+        for plan in plans:
+            at.tell(plan.name, Reset(culprit=plan in culprits))
+    if at.value.restarting and all(at.value.containers[plan.name].state is S.IDLE for plan in plans):
+        at.change(restarting=False)
+
+
+def _asks_for_all(plan: ContainerPlan, value: ContainerValue) -> bool:
+    dead = value.current
+    if not plan.rules or dead is None or dead.finished is None or value.killed:
+        return False
+    old = dead.removed or dead.reset or dead.stale
+    return not old and restarts_all(plan, dead.exit_code)
+
+
+def let_go(at: Draft) -> None:
+    """Sidecars end in the reverse order of their start, after the regular containers (kubelet-semantics 10.2)."""
+    if any(at.value.containers[plan.name].state in ALIVE for plan in at.plan.regular):
+        return
+    for plan in reversed(at.plan.init):
+        if not plan.sidecar:
+            continue
+        if at.value.containers[plan.name].state is S.LAST:
+            at.tell(plan.name, Go())
+        if at.value.containers[plan.name].state in ALIVE:
+            return

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from nsrunner.lifecycle.backoff import PullBackOff
 
-__all__ = ["Due", "PullFailed", "SandboxLost", "Stop", "Turn", "Want"]
+__all__ = ["Due", "Go", "ProbeDue", "PullFailed", "Redefine", "Reset", "SandboxLost", "Stop", "Turn", "Want"]
 
 
 class Want(Struct, frozen=True, kw_only=True):
@@ -32,10 +32,30 @@ class Due(Struct, frozen=True, kw_only=True):
     """``due`` has come."""
 
 
-class Stop(Struct, frozen=True, kw_only=True):
-    """The pod ends: do not start any more, be dead by ``kill_at``. May be repeated."""
+class ProbeDue(Struct, frozen=True, kw_only=True):
+    """The time has come for one of its probes."""
 
-    kill_at: float
+
+class Stop(Struct, frozen=True, kw_only=True):
+    """The pod ends: do not start any more. May be repeated."""
+
+    until: float
+    """Monotonic time at which the grace period ends."""
+
+
+class Go(Struct, frozen=True, kw_only=True):
+    """To a sidecar that is to stop: those that need it have ended."""
+
+
+class Reset(Struct, frozen=True, kw_only=True):
+    """All containers of the pod start anew: be dead soon, then be as if never run."""
+
+    culprit: bool
+    """It is this container whose end set it off."""
+
+
+class Redefine(Struct, frozen=True, kw_only=True):
+    """The spec has another image now."""
 
 
 class SandboxLost(Struct, frozen=True, kw_only=True):

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias
 
 from nsrunner.lifecycle.commands import (
     AnsweredCommand,
+    CancelHook,
+    CancelProbe,
     Command,
     CreateSandbox,
     EnsureImage,
+    HookName,
+    ProbeName,
     RecordEvent,
     RemoveContainer,
     RemovePod,
+    RunHook,
+    RunProbe,
     SignalContainer,
     StartContainer,
     StopSandbox,
 )
 
 __all__ = ["Outbox"]
+
+_OfContainer: TypeAlias = EnsureImage | StartContainer | RunHook | RunProbe | SignalContainer | RemoveContainer
 
 
 class Outbox:
@@ -47,7 +55,25 @@ class Outbox:
     def start(self, container: str, attempt: int) -> None:
         self._send(StartContainer(id=self.next_id, container=container, attempt=attempt))
 
-    def signal(self, container: str, attempt: int, signal: Literal["TERM", "KILL"]) -> None:
+    def run_hook(self, container: str, attempt: int, hook: HookName) -> None:
+        self._send(RunHook(id=self.next_id, container=container, attempt=attempt, hook=hook))
+
+    def hook_under_way(self, container: str) -> HookName | None:
+        return next((command.hook for command in self._of(container) if isinstance(command, RunHook)), None)
+
+    def cancel_hook(self, container: str) -> None:
+        """Stop the container's hook, if one is under way."""
+        self._drop(command for command in self._of(container) if isinstance(command, RunHook))
+
+    def run_probe(self, container: str, attempt: int, probe: ProbeName) -> None:
+        self._send(RunProbe(id=self.next_id, container=container, attempt=attempt, probe=probe))
+
+    def cancel_probe(self, container: str, probe: ProbeName) -> None:
+        """Stop the attempt under way of one of the container's probes."""
+        attempts = (command for command in self._of(container) if isinstance(command, RunProbe))
+        self._drop(command for command in attempts if command.probe == probe)
+
+    def signal(self, container: str, attempt: int, signal: str) -> None:
         self._send(SignalContainer(id=self.next_id, container=container, attempt=attempt, signal=signal))
 
     def remove_container(self, container: str, attempt: int) -> None:
@@ -64,12 +90,24 @@ class Outbox:
         return self.inflight.pop(number, None)
 
     def abandon(self, container: str) -> None:
-        """Answers to the container's image, start and signal commands no longer matter; they may come or not."""
-        self.inflight = {
-            number: command
-            for number, command in self.inflight.items()
-            if not isinstance(command, (EnsureImage, StartContainer, SignalContainer)) or command.container != container
-        }
+        """Of the container's image, start, hooks, probes and signals nothing matters any more: answers may come or not.
+        Hooks and probes are stopped."""
+        self._drop(command for command in self._of(container) if not isinstance(command, RemoveContainer))
+
+    def _of(self, container: str) -> list[_OfContainer]:
+        return [
+            command
+            for command in self.inflight.values()
+            if isinstance(command, _OfContainer) and command.container == container
+        ]
+
+    def _drop(self, commands: Iterable[_OfContainer]) -> None:
+        for command in commands:
+            del self.inflight[command.id]
+            if isinstance(command, RunHook):
+                self.commands.append(CancelHook(hook_id=command.id))
+            elif isinstance(command, RunProbe):
+                self.commands.append(CancelProbe(probe_id=command.id))
 
     def abandon_sandbox(self) -> None:
         """An answer to the CreateSandbox in flight no longer matters."""

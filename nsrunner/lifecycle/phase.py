@@ -1,7 +1,4 @@
-"""The pod's phase, from the statuses of its containers (kubelet-semantics 12).
-
-The place where sidecars will be counted (pendingSidecar, running).
-"""
+"""The pod's phase, from the statuses of its containers (kubelet-semantics 12)."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nsrunner.lifecycle.policy import PodPlan, restarts
+from nsrunner.lifecycle.policy import ContainerPlan, Kind, PodPlan, restarts
 from nsrunner.model.types import ContainerStateTerminated, ContainerStatus
 
 __all__ = ["FAILED", "PENDING", "RUNNING", "SUCCEEDED", "TERMINAL", "phase_of"]
@@ -25,49 +22,68 @@ TERMINAL: Final = frozenset({SUCCEEDED, FAILED})
 class _Count:
     pending_init: int = 0
     failed_init: int = 0
-    """Init containers that failed and will not be started again."""
+    """Plain init containers that failed and will not be started again."""
+    pending_sidecar: int = 0
     waiting: int = 0
     running: int = 0
     stopped: int = 0
+    """Regular containers, as all that follow."""
     succeeded: int = 0
     final: int = 0
     """Stopped, and not to be started again."""
 
 
-def phase_of(plan: PodPlan, statuses: Mapping[str, ContainerStatus], *, over: bool) -> str:
-    """``over``: the containers were all stopped and none will be started again."""
+def phase_of(plan: PodPlan, statuses: Mapping[str, ContainerStatus], *, over: bool, begun: bool) -> str:
+    """``over``: the containers were all stopped and none will be started again. ``begun``: a regular container has
+    started in the sandbox that there is."""
     count = _Count()
     for container in plan.containers.values():
         status = statuses[container.name]
-        last = _terminated(status)
-        final = last is not None and not restarts(container, last.exit_code, last.reason or "")
-        running = status.state is not None and status.state.running is not None
-        if container.init:
-            _count_init(count, status, last, final=final, running=running)
-        elif running:
-            count.running += 1
-        elif last is None:
-            count.waiting += 1
-        else:
-            count.stopped += 1
-            count.succeeded += _is_terminated(status) and last.exit_code == 0
-            count.final += final
-    return _decide(plan, count, over=over)
+        match container.kind:
+            case Kind.INIT:
+                _count_init(count, container, status)
+            case Kind.SIDECAR:
+                _count_sidecar(count, status)
+            case Kind.REGULAR:
+                _count_regular(count, container, status)
+            case Kind.EPHEMERAL:
+                pass
+    return _decide(plan, count, over=over, begun=begun)
 
 
-def _count_init(
-    count: _Count, status: ContainerStatus, last: ContainerStateTerminated | None, *, final: bool, running: bool
-) -> None:
-    if running or last is None:
+def _count_init(count: _Count, plan: ContainerPlan, status: ContainerStatus) -> None:
+    last = _terminated(status)
+    if _is_running(status) or last is None:
         count.pending_init += 1
-    elif last.exit_code != 0 and final:
+    elif last.exit_code != 0 and not _restarts(plan, last):
         count.failed_init += 1
 
 
-def _decide(plan: PodPlan, count: _Count, *, over: bool) -> str:
+def _count_sidecar(count: _Count, status: ContainerStatus) -> None:
+    if _is_running(status):
+        count.running += 1
+        count.pending_sidecar += not status.started
+    elif _terminated(status) is None:
+        count.pending_sidecar += 1
+        count.waiting += 1
+
+
+def _count_regular(count: _Count, plan: ContainerPlan, status: ContainerStatus) -> None:
+    last = _terminated(status)
+    if _is_running(status):
+        count.running += 1
+    elif last is None:
+        count.waiting += 1
+    else:
+        count.stopped += 1
+        count.succeeded += _is_terminated(status) and last.exit_code == 0
+        count.final += not _restarts(plan, last)
+
+
+def _decide(plan: PodPlan, count: _Count, *, over: bool, begun: bool) -> str:
     if count.failed_init:
         return FAILED
-    if count.pending_init or count.waiting:
+    if count.pending_init or (count.pending_sidecar and not begun) or count.waiting:
         # One container that never started makes the whole pod Pending, even though others run.
         return PENDING
     if count.running:
@@ -77,6 +93,14 @@ def _decide(plan: PodPlan, count: _Count, *, over: bool) -> str:
     if count.final < count.stopped:
         return RUNNING
     return SUCCEEDED if count.stopped == count.succeeded else FAILED
+
+
+def _restarts(plan: ContainerPlan, last: ContainerStateTerminated) -> bool:
+    return restarts(plan, last.exit_code, last.reason or "")
+
+
+def _is_running(status: ContainerStatus) -> bool:
+    return status.state is not None and status.state.running is not None
 
 
 def _is_terminated(status: ContainerStatus) -> bool:

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from nsrunner.lifecycle import status
 from nsrunner.lifecycle.backoff import MAXIMUM
 from nsrunner.lifecycle.commands import AnsweredCommand, Command
 from nsrunner.lifecycle.draft import Draft
 from nsrunner.lifecycle.events import (
+    ConditionSet,
     ContainerExited,
     DeleteRequested,
     Event,
@@ -23,6 +26,7 @@ from nsrunner.lifecycle.events import (
     PodAdded,
     PodRejected,
     SandboxDied,
+    SpecChanged,
     Tick,
 )
 from nsrunner.lifecycle.outbox import Outbox
@@ -49,7 +53,8 @@ class PodMachine:
     """The policy of one pod: events in, commands out. It does nothing by itself and owns no clock.
 
     The commands of one call are to be begun in their order. When the process dies, a machine made by :meth:`restore`
-    from the last :meth:`save` carries on; ``unanswered`` are the commands to be asked for again, with their ids.
+    from the last :meth:`save`, and from the pod as it was then or with more ephemeral containers, carries on;
+    ``unanswered`` are the commands to be asked for again, with their ids.
     """
 
     def __init__(self, pod: Pod, settings: Settings | None = None) -> None:
@@ -75,6 +80,8 @@ class PodMachine:
             advance(at)
             assert at.state in row.to, (self._value.state, event, at.state)
             at.change(next_id=out.next_id)
+            if isinstance(event, SpecChanged):
+                self.pod, self._plan = event.pod, at.plan
             self._value = status.settle(self.pod, self._plan, at.value, now.wall)
         self._inflight = out.inflight
         return out.commands
@@ -133,14 +140,34 @@ class PodMachine:
         """The machine that was saved. Raises BadValue when ``saved`` is damaged or belongs to another pod."""
         machine = cls(pod, settings)
         value, inflight = from_dict(saved)
-        if saved.get("uid") != pod.metadata.uid or list(value.containers) != list(machine._plan.containers):
+        plans = machine._plan.containers
+        unknown = set(plans) - set(value.containers)
+        if (
+            saved.get("uid") != pod.metadata.uid
+            or set(value.containers) - set(plans)
+            or not all(plans[name].ephemeral for name in unknown)
+        ):
             raise BadValue(f"of another pod than {pod.metadata.uid}")
-        machine._value, machine._inflight = value, inflight
+        containers = {name: value.containers.get(name, ContainerValue()) for name in plans}
+        machine._value, machine._inflight = replace(value, containers=containers), inflight
         return machine
 
     @property
     def _name(self) -> str:
         return f'pod "{self.pod.metadata.namespace}/{self.pod.metadata.name}"'
+
+    def _check_same_pod(self, event: SpecChanged) -> None:
+        """Raises IllegalEvent for a change that no living pod can follow."""
+        old, new = self.pod.spec, event.pod.spec
+        for before, after in (
+            (old.init_containers, new.init_containers),
+            (old.containers, new.containers),
+            (old.ephemeral_containers, new.ephemeral_containers[: len(old.ephemeral_containers)]),
+        ):
+            if [each.name for each in before] != [each.name for each in after]:
+                raise IllegalEvent(self._name, self._value.state, event, "its containers are others")
+        if event.pod.metadata.uid != self.pod.metadata.uid:
+            raise IllegalEvent(self._name, self._value.state, event, "it is another pod")
 
     def _is_news(self, event: Event, out: Outbox) -> bool:
         """Sorts out answers and exits that are too late to matter; raises IllegalEvent for those of what never was."""
@@ -154,7 +181,10 @@ class PodMachine:
             if event.attempt > value.sandbox:
                 raise IllegalEvent(self._name, value.state, event, "there is no such sandbox")
             return event.attempt == value.sandbox
-        if isinstance(event, (PodAdded, PodRejected, DeleteRequested, Tick)):
+        if isinstance(event, SpecChanged):
+            self._check_same_pod(event)
+            return True
+        if isinstance(event, (PodAdded, PodRejected, DeleteRequested, ConditionSet, Tick)):
             return True
         if not 0 < event.id < value.next_id:
             raise IllegalEvent(self._name, value.state, event, "no command has this id")
@@ -163,7 +193,7 @@ class PodMachine:
             return False
         if not isinstance(command, ANSWERS[type(event)]) or any(
             getattr(command, name) != getattr(event, name)
-            for name in ("attempt", "container")
+            for name in ("attempt", "container", "hook", "probe")
             if hasattr(command, name)
         ):
             raise IllegalEvent(self._name, value.state, event, f"it does not answer {command!r}")

@@ -2,49 +2,54 @@
 
 States are :class:`~nsrunner.lifecycle.value.PodState`, inputs the events of :mod:`nsrunner.lifecycle.events`. An action
 works on a :class:`~nsrunner.lifecycle.draft.Draft`; what has become possible by it, :func:`advance` does.
-
-Not modelled yet: probes, hooks, sidecars, ephemeral containers, container-level restart rules, a changed spec.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from nsrunner.lifecycle import container, order, records
+from nsrunner.lifecycle import container, order, probe, records
 from nsrunner.lifecycle.backoff import after_failed_pull
 from nsrunner.lifecycle.commands import (
     CreateSandbox,
     EnsureImage,
     RemoveContainer,
     RemovePod,
+    RunHook,
+    RunProbe,
     SignalContainer,
     StartContainer,
     StopSandbox,
 )
-from nsrunner.lifecycle.container import RETRY_DELAY
+from nsrunner.lifecycle.conditions import set_foreign
 from nsrunner.lifecycle.draft import Draft
 from nsrunner.lifecycle.events import (
+    ConditionSet,
     ContainerExited,
     ContainerFailed,
     ContainerRemoved,
     ContainerStarted,
     DeleteRequested,
+    HookDone,
     ImageFailed,
     ImageReady,
     PodAdded,
     PodRejected,
     PodRemoved,
+    ProbeDone,
     SandboxDied,
     SandboxFailed,
     SandboxReady,
     SandboxStopped,
     SignalSent,
+    SpecChanged,
     Tick,
 )
-from nsrunner.lifecycle.orders import Due, PullFailed, SandboxLost, Stop
-from nsrunner.lifecycle.policy import PodPlan
+from nsrunner.lifecycle.orders import Due, ProbeDue, PullFailed, Redefine, SandboxLost, Stop
+from nsrunner.lifecycle.policy import Kind, PodPlan, plan_of
+from nsrunner.lifecycle.step import RETRY_DELAY
 from nsrunner.lifecycle.table import Row, Table, column
-from nsrunner.lifecycle.termination import kill_time, shrunk
+from nsrunner.lifecycle.termination import shrunk
 from nsrunner.lifecycle.value import ContainerState, ContainerValue, PodValue
 from nsrunner.lifecycle.value import PodState as S
 
@@ -64,7 +69,9 @@ def _active_until(value: PodValue, plan: PodPlan) -> float | None:
 def deadlines(value: PodValue, plan: PodPlan) -> list[float]:
     """All times at which something happens by itself."""
     sandbox = value.due if value.state is S.SANDBOX_WAIT else None
-    dues = [sandbox, _active_until(value, plan), *(known.due for known in value.containers.values())]
+    dues = [sandbox, _active_until(value, plan)]
+    for known in value.containers.values():
+        dues += (known.due, probe.deadline(known.probes) if known.probes else None)
     return [due for due in dues if due is not None]
 
 
@@ -80,13 +87,16 @@ def last_attempt(value: ContainerValue) -> int:
 def advance(at: Draft) -> None:
     """Whatever has become possible."""
     if at.state is S.ACTIVE:
+        order.restart_all(at)
         order.want_next(at)
         if order.nothing_left(at):
             _end(at, at.plan.grace)
         else:
             order.give_turns(at)
-    if at.state is S.TERMINATING and not any(c.state in container.ALIVE for c in at.value.containers.values()):
-        _stop_sandbox(at, S.STOPPING)
+    if at.state is S.TERMINATING:
+        order.let_go(at)
+        if not any(known.state in container.ALIVE for known in at.value.containers.values()):
+            _stop_sandbox(at, S.STOPPING)
 
 
 def _create_sandbox(at: Draft) -> None:
@@ -103,9 +113,8 @@ def _stop_sandbox(at: Draft, state: S) -> None:
 def _end(at: Draft, grace: int) -> None:
     """The pod is to stop, with this grace period; or, when it is stopping already, perhaps sooner."""
     grace = shrunk(at.value.grace, grace)
-    kill_at = kill_time(grace, at.now.mono)
-    at.tell_all(Stop(kill_at=kill_at))
-    at.change(grace=grace, queue=(), due=None)
+    at.tell_all(Stop(until=at.now.mono + grace))
+    at.change(grace=grace, queue=(), due=None, restarting=False)
     match at.state:
         case S.NEW | S.SANDBOX_WAIT:
             _conclude(at)
@@ -161,9 +170,13 @@ def _tick(at: Draft, event: Tick) -> None:
         at.change(reason="DeadlineExceeded", message=DEADLINE_MESSAGE)
         _end(at, at.plan.grace)
         return
-    for name, value in at.value.containers.items():
-        if value.due is not None and value.due <= at.now.mono:
+    for name in at.value.containers:
+        due = at.value.containers[name].due
+        if due is not None and due <= at.now.mono:
             at.tell(name, Due())
+        due = probe.deadline(at.value.containers[name].probes)
+        if due is not None and due <= at.now.mono:
+            at.tell(name, ProbeDue())
     if at.state is S.SANDBOX_WAIT and at.value.due is not None and at.value.due <= at.now.mono:
         _create_sandbox(at)
 
@@ -208,7 +221,7 @@ def _died(at: Draft, event: SandboxDied) -> None:
     ran = any(value.next_attempt or value.state is ContainerState.STARTING for value in at.value.containers.values())
     renew = not (at.plan.restart_policy == "Never" and ran)
     at.tell_all(SandboxLost(renew=renew))
-    at.change(queue=())
+    at.change(queue=(), restarting=False)
     if not renew:
         at.change(state=S.TERMINATING, grace=at.plan.grace)
         return
@@ -234,7 +247,24 @@ def _stopped(at: Draft, event: SandboxStopped) -> None:
     _conclude(at)
 
 
-def _tell(at: Draft, event: ImageReady | ContainerStarted | ContainerFailed | SignalSent) -> None:
+def _spec_changed(at: Draft, event: SpecChanged) -> None:
+    """Ephemeral containers may have come, and with another image a container is another one (kubelet-semantics 2.5,
+    6.3). A plain init container takes its image from the spec when it starts next."""
+    before = at.plan.containers
+    at.plan = plan_of(event.pod, maximum=at.plan.maximum)
+    at.change(containers={name: at.value.containers.get(name, ContainerValue()) for name in at.plan.containers})
+    for name, plan in at.plan.containers.items():
+        if name in before and before[name].image != plan.image and plan.kind in (Kind.SIDECAR, Kind.REGULAR):
+            at.tell(name, Redefine())
+
+
+def _condition_set(at: Draft, event: ConditionSet) -> None:
+    at.change(foreign=set_foreign(at.value.foreign, event, at.now.wall))
+
+
+def _tell(
+    at: Draft, event: ImageReady | ContainerStarted | ContainerFailed | HookDone | ProbeDone | SignalSent
+) -> None:
     at.tell(event.container, event)
 
 
@@ -281,6 +311,8 @@ ANSWERS: Final[dict[type, type]] = {
     ImageFailed: EnsureImage,
     ContainerStarted: StartContainer,
     ContainerFailed: StartContainer,
+    HookDone: RunHook,
+    ProbeDone: RunProbe,
     SignalSent: SignalContainer,
     ContainerRemoved: RemoveContainer,
     PodRemoved: RemovePod,
@@ -290,6 +322,7 @@ ANSWERS: Final[dict[type, type]] = {
 
 _GONE: Final = (S.STOPPED, S.REMOVING)
 _OVER: Final = (S.STOPPING, S.STOPPED, S.REMOVING, S.REMOVED)
+_HAS_CONTAINERS: Final = (S.ACTIVE, S.TERMINATING)
 _GOES_ON: Final = (S.ACTIVE, S.STOPPING)
 _ENDS: Final = (S.TERMINATING, S.STOPPING)
 
@@ -363,7 +396,11 @@ TABLE: Final[Table[S]] = {
             S.TERMINATING: Row(_exited, _ENDS),
         },
     ),
-    **column(S, SignalSent, {S.TERMINATING: Row(_tell, (S.TERMINATING,))}, ignored=_OVER),
+    **column(S, HookDone, {state: Row(_tell, (state,)) for state in _HAS_CONTAINERS}),
+    **column(S, ProbeDone, {state: Row(_tell, (state,)) for state in _HAS_CONTAINERS}),
+    **column(S, SignalSent, {state: Row(_tell, (state,)) for state in _HAS_CONTAINERS}),
+    **column(S, SpecChanged, {state: Row(_spec_changed, (state,)) for state in S}),
+    **column(S, ConditionSet, {state: Row(_condition_set, (state,)) for state in S}),
     **column(S, ContainerRemoved, {}, ignored=[state for state in S if state is not S.NEW]),
     **column(S, PodRemoved, {S.REMOVING: Row(_removed, (S.REMOVED,))}),
 }

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, Now
 from nsrunner.lifecycle.outbox import Outbox
-from nsrunner.lifecycle.policy import COMPLETED, OOM_KILLED
+from nsrunner.lifecycle.policy import COMPLETED, OOM_KILLED, RESTARTING_ALL
 from nsrunner.lifecycle.value import ContainerValue, Instance
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "amend",
     "ended",
     "purge",
+    "reset",
     "start_error",
     "unseen",
 ]
@@ -81,6 +82,17 @@ def purge(value: ContainerValue, name: str, out: Outbox) -> ContainerValue:
     _remove(value.previous, name, out)
     _remove(value.current, name, out)
     current = value.current if value.current is None else replace(value.current, removed=True)
+    return replace(value, current=current, previous=None)
+
+
+def reset(value: ContainerValue, name: str, out: Outbox) -> ContainerValue:
+    """The (dead) instances count as removed. The log of the newest stays, as the kubelet leaves it (6.5)."""
+    _remove(value.previous, name, out)
+    current = value.current
+    if current is not None:
+        current = replace(
+            current, exit_code=UNSEEN_EXIT_CODE, reason=RESTARTING_ALL, message="", unseen=False, reset=True
+        )
     return replace(value, current=current, previous=None)
 
 

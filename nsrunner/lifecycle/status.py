@@ -10,7 +10,7 @@ from msgspec import structs
 from nsrunner.lifecycle.conditions import conditions_of, is_sidecar, publish
 from nsrunner.lifecycle.phase import FAILED, TERMINAL, phase_of
 from nsrunner.lifecycle.policy import RESTARTING_ALL, PodPlan
-from nsrunner.lifecycle.probe import is_ready, is_started
+from nsrunner.lifecycle.probe import ProbePlans, is_ready, is_started
 from nsrunner.lifecycle.records import UNSEEN_EXIT_CODE, UNSEEN_MESSAGE, UNSEEN_REASON
 from nsrunner.lifecycle.text import timestamp
 from nsrunner.lifecycle.value import ContainerState as S
@@ -46,11 +46,11 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
     """
     if value.rejected:
         return structs.replace(value, phase=FAILED)
-    statuses = _statuses(pod, value)
+    statuses = _statuses(pod, plan, value)
     finished = value.state in FINISHED
     phase = value.phase
     if phase not in TERMINAL:
-        computed = FAILED if value.reason else phase_of(plan, statuses, over=finished)
+        computed = FAILED if value.reason else phase_of(plan, statuses, over=finished, begun=_begun(plan, value))
         if finished and computed not in TERMINAL and not plan.static:
             computed = FAILED
         if finished or computed not in TERMINAL:
@@ -68,9 +68,15 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
     return structs.replace(value, phase=phase, conditions=conditions)
 
 
+def _begun(plan: PodPlan, value: PodValue) -> bool:
+    """Whether a regular container has started in the sandbox that there is."""
+    newest = (value.containers[regular.name].current for regular in plan.regular)
+    return any(instance is not None and not (instance.stale or instance.reset) for instance in newest)
+
+
 def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> PodStatus:
     """The status as the API shows it."""
-    statuses = {} if value.rejected else _statuses(pod, value)
+    statuses = {} if value.rejected else _statuses(pod, plan, value)
     shown = value.phase in TERMINAL
     ips = host_ips if pod.spec.host_network else tuple(filter(None, (value.pod_ip,)))
     return PodStatus(
@@ -95,14 +101,16 @@ def _shown(statuses: Mapping[str, ContainerStatus], names: list[str]) -> tuple[C
     return tuple(statuses[name] for name in names if name in statuses)
 
 
-def _statuses(pod: Pod, value: PodValue) -> dict[str, ContainerStatus]:
+def _statuses(pod: Pod, plan: PodPlan, value: PodValue) -> dict[str, ContainerStatus]:
     """By name: init containers and regular ones in the order of the spec, then ephemeral ones that have been added."""
     spec = pod.spec
     initializing = "PodInitializing" if spec.init_containers else "ContainerCreating"
     everyone: tuple[AnyContainer, ...] = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
     limit = MESSAGE_BUDGET // len(everyone)
     statuses = {
-        container.name: _status(container, value.containers[container.name], initializing, limit)
+        container.name: _status(
+            container, plan.containers[container.name].probes, value.containers[container.name], initializing, limit
+        )
         for container in everyone
         if container.name in value.containers
     }
@@ -125,17 +133,21 @@ def _succeeded(status: ContainerStatus) -> bool:
     return state is not None and state.terminated is not None and state.terminated.exit_code == 0
 
 
-def _status(spec: AnyContainer, value: ContainerValue, initializing: str, limit: int) -> ContainerStatus:
+def _status(
+    spec: AnyContainer, probes: ProbePlans, value: ContainerValue, initializing: str, limit: int
+) -> ContainerStatus:
     state, last = _states(value, initializing, limit)
     running = state.running is not None
+    # One that is stopped before its postStart hook is done is never probed.
+    probed = running and probes.keys() == value.probes.keys()
     newest = value.current
     resources = spec.resources
     return ContainerStatus(
         name=spec.name,
         state=state,
         last_state=last,
-        ready=running and is_ready(value.probes),
-        started=running and is_started(value.probes),
+        ready=probed and is_ready(value.probes),
+        started=probed and is_started(value.probes),
         restart_count=max(value.next_attempt - 1, 0),
         image=spec.image,
         image_id=newest.image_id if newest is not None else "",

@@ -1,13 +1,10 @@
-"""The arithmetic of ending a pod: how long its containers may take (kubelet-semantics 4 and 10).
-
-The place where an order among containers (sidecars last) and the time that preStop hooks use up will be reckoned.
-"""
+"""The arithmetic of ending a pod: how long its containers may take (kubelet-semantics 4 and 10)."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DEFAULT_GRACE", "MINIMUM_GRACE", "MINIMUM_STOP", "kill_time", "shrunk"]
+__all__ = ["DEFAULT_GRACE", "MINIMUM_GRACE", "MINIMUM_STOP", "shrunk"]
 
 DEFAULT_GRACE: Final = 30
 """Seconds, where the spec says nothing (the API's default)."""
@@ -24,8 +21,3 @@ def shrunk(current: int | None, requested: int) -> int:
     """
     grace = max(requested, MINIMUM_GRACE)
     return grace if current is None else min(current, grace)
-
-
-def kill_time(grace: int, now: float) -> float:
-    """When containers that get TERM now are killed (monotonic seconds)."""
-    return now + max(float(grace), MINIMUM_STOP)

@@ -153,8 +153,8 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     """Monotonic time at which the state does something by itself (the container table says what)."""
     retry_at: float | None = None
     """In PULL_WAIT: when the image is tried again, ``due`` may be earlier."""
-    kill_at: float | None = None
-    """In ABORTING: when it is to be dead."""
+    until: float | None = None
+    """In ABORTING: when the grace period ends; None: it begins when the start is answered."""
     since: float | None = None
     """In PRE_STOP and LAST: when the state began."""
     then: Then = Then.END

@@ -13,12 +13,16 @@ from typing import TypeVar
 from nsrunner.lifecycle import PodMachine, Settings
 from nsrunner.lifecycle.commands import (
     AnsweredCommand,
+    CancelHook,
+    CancelProbe,
     Command,
     CreateSandbox,
     EnsureImage,
     RecordEvent,
     RemoveContainer,
     RemovePod,
+    RunHook,
+    RunProbe,
     SignalContainer,
     StartContainer,
     StopSandbox,
@@ -95,6 +99,14 @@ def line(command: Command) -> str:
             return f"start {command.container}/{command.attempt}"
         case SignalContainer():
             return f"{command.signal} {command.container}/{command.attempt}"
+        case RunHook():
+            return f"{command.hook} {command.container}/{command.attempt}"
+        case CancelHook():
+            return f"cancel hook {command.hook_id}"
+        case RunProbe():
+            return f"{command.probe} {command.container}/{command.attempt}"
+        case CancelProbe():
+            return f"cancel probe {command.probe_id}"
         case RemoveContainer():
             return f"remove {command.container}/{command.attempt}"
         case RemovePod():
@@ -112,6 +124,7 @@ class Play:
         self.events: list[str] = []
         self.recorded: list[RecordEvent] = []
         self.started: dict[str, float] = {}
+        self._signals: list[SignalContainer] = []
 
     @property
     def now(self) -> Now:
@@ -122,6 +135,7 @@ class Play:
         records = [command for command in commands if isinstance(command, RecordEvent)]
         self.recorded += records
         self.events += map(line, records)
+        self._signals += [command for command in commands if isinstance(command, SignalContainer)]
         return [line(command) for command in commands if not isinstance(command, RecordEvent)]
 
     def pending(self, kind: type[C], container: str = "") -> C:
@@ -198,7 +212,9 @@ class Play:
         )
 
     def signalled(self, name: str, error: str = "") -> list[str]:
-        command = self.pending(SignalContainer, name)
+        """The oldest signal that was not answered yet, be it that nobody waits for the answer any more."""
+        command = next(signal for signal in self._signals if signal.container == name)
+        self._signals.remove(command)
         return self.tell(SignalSent(id=command.id, container=name, attempt=command.attempt, error=error))
 
     def forgotten(self, name: str) -> list[str]:

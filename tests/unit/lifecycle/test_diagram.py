@@ -16,7 +16,7 @@ def test_the_committed_page_is_up_to_date() -> None:
 def test_the_page_shows_what_the_tables_hold() -> None:
     page = render()
     assert "    NEW --> CREATING: PodAdded\n" in page
-    assert "    RUNNING --> STOPPING: Stop\n" in page
+    assert "    LAST --> STOPPING: Due, Go\n" in page
     assert "    KILLING --> KILLING" not in page
     assert "| PodAdded | NEW → CREATING |  | elsewhere |\n" in page
     assert page.endswith("\n")

@@ -16,6 +16,6 @@ def test_a_draft_leaves_the_value_it_came_from() -> None:
     draft.tell("a", Want())
     draft.change(state=PodState.ACTIVE)
     assert (draft.value.containers["a"].state, draft.state) == (ContainerState.QUEUED, PodState.ACTIVE)
-    draft.tell_all(Stop(kill_at=1))
+    draft.tell_all(Stop(until=1))
     assert {known.state for known in draft.value.containers.values()} == {ContainerState.ENDED}
     assert value == PodValue(containers={"a": ContainerValue(), "b": ContainerValue()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nsrunner.lifecycle.commands import EnsureImage
 from nsrunner.lifecycle.explain import Wait, explain
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.model.types import Container, ContainerRestartRule, ContainerRestartRuleOnExitCodes, Pod
@@ -23,6 +24,9 @@ def crashes(pod: Pod, times: int = 2, run: float = 1.25, code: int = 1, name: st
             while play.machine.value.containers[name].due is not None:
                 play.until_deadline()
         play.run(name)
+        for command in play.machine.unanswered:
+            if isinstance(command, EnsureImage):
+                play.run(command.container)
         play.time += run
         play.exit(name, code)
     return play

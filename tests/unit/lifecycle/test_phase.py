@@ -36,7 +36,7 @@ def phase(regular: str, *, init: str = "", policy: str = "Always", over: bool = 
     annotations = {"kubernetes.io/config.source": "file"} if static else {}
     plan = plan_of(make_pod(*names, init=init_names, policy=policy, annotations=annotations))
     pairs = [*zip(init_names, init.split(), strict=True), *zip(names, texts, strict=True)]
-    return phase_of(plan, {name: status(name, text) for name, text in pairs}, over=over)
+    return phase_of(plan, {name: status(name, text) for name, text in pairs}, over=over, begun=True)
 
 
 @pytest.mark.parametrize(

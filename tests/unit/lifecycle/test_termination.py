@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsrunner.lifecycle.termination import kill_time, shrunk
+from nsrunner.lifecycle.termination import shrunk
 from unit.lifecycle.play import Play, make_pod
 
 
@@ -14,11 +14,6 @@ from unit.lifecycle.play import Play, make_pod
 )
 def test_4_a_grace_period_only_shrinks_and_never_below_one(current: int | None, requested: int, result: int) -> None:
     assert shrunk(current, requested) == result
-
-
-@pytest.mark.parametrize(("grace", "result"), [(1, 102.0), (2, 102.0), (30, 130.0)])
-def test_10_2_at_least_two_seconds_before_the_kill(grace: int, result: float) -> None:
-    assert kill_time(grace, 100) == result
 
 
 def running(*names: str, grace: int | None = 30, policy: str = "Always") -> Play:

@@ -13,6 +13,7 @@ from nsrunner.lifecycle import BadValue, PodMachine
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
 from nsrunner.lifecycle.events import Now
+from nsrunner.lifecycle.probe import ProbeValue
 from nsrunner.lifecycle.value import (
     Condition,
     ContainerState,
@@ -20,6 +21,7 @@ from nsrunner.lifecycle.value import (
     Instance,
     PodState,
     PodValue,
+    Then,
     from_dict,
     to_dict,
 )
@@ -41,6 +43,17 @@ instances = st.builds(
     image_id=texts,
     unseen=st.booleans(),
     removed=st.booleans(),
+    reset=st.booleans(),
+    stale=st.booleans(),
+)
+probes = st.builds(
+    ProbeValue,
+    result=st.sampled_from(["Success", "Failure", "Unknown"]),
+    started=times,
+    outcome=st.sampled_from(["", "Success", "Failure"]),
+    run=counts,
+    due=st.none() | times,
+    begun=st.none() | times,
 )
 containers = st.builds(
     ContainerValue,
@@ -54,9 +67,16 @@ containers = st.builds(
     message=texts,
     due=st.none() | times,
     retry_at=st.none() | times,
-    kill_at=st.none() | times,
+    until=st.none() | times,
+    since=st.none() | times,
+    then=st.sampled_from(Then),
+    killed=st.booleans(),
+    probes=st.dictionaries(texts, probes, max_size=2),
     image_id=texts,
 )
+conditions = st.lists(
+    st.builds(Condition, type=texts, status=texts, since=times, reason=texts, message=texts), max_size=3
+).map(tuple)
 values = st.builds(
     PodValue,
     state=st.sampled_from(PodState),
@@ -70,12 +90,12 @@ values = st.builds(
     grace=st.none() | counts,
     deleted=st.booleans(),
     rejected=st.booleans(),
+    restarting=st.booleans(),
     phase=texts,
     reason=texts,
     message=texts,
-    conditions=st.lists(
-        st.builds(Condition, type=texts, status=texts, since=times, reason=texts, message=texts), max_size=3
-    ).map(tuple),
+    conditions=conditions,
+    foreign=conditions,
     pulls=st.dictionaries(texts, st.builds(PullBackOff, delay=times, failed=times, error=texts), max_size=2),
     next_id=counts,
 )
