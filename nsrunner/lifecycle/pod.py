@@ -29,6 +29,7 @@ from nsrunner.lifecycle.events import (
     SpecChanged,
     Tick,
 )
+from nsrunner.lifecycle.explain import Wait, explain
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.pod_table import ANSWERS, TABLE, advance, deadlines, last_attempt
 from nsrunner.lifecycle.policy import plan_of
@@ -97,6 +98,10 @@ class PodMachine:
         if value.state not in waits:
             return None
         return value.due if value.retry_at is None else value.retry_at
+
+    def explain(self, container: str, now: Now) -> Wait | None:
+        """Why a container waits for its next start, and until when; None when it does not."""
+        return explain(self._plan.containers[container], self._value.containers[container], now)
 
     def status(self) -> PodStatus:
         """What the API shows of the pod."""

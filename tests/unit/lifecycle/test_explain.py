@@ -5,15 +5,13 @@ from __future__ import annotations
 import pytest
 
 from nsrunner.lifecycle.commands import EnsureImage
-from nsrunner.lifecycle.explain import Wait, explain
-from nsrunner.lifecycle.policy import plan_of
+from nsrunner.lifecycle.explain import Wait
 from nsrunner.model.types import Container, ContainerRestartRule, ContainerRestartRuleOnExitCodes, Pod
 from unit.lifecycle.play import WALL, Play, instant, make_pod
 
 
 def said(play: Play, name: str = "c", at: float | None = None) -> Wait | None:
-    plan = plan_of(play.machine.pod).containers[name]
-    return explain(plan, play.machine.value.containers[name], instant(play.time if at is None else at))
+    return play.machine.explain(name, instant(play.time if at is None else at))
 
 
 def crashes(pod: Pod, times: int = 2, run: float = 1.25, code: int = 1, name: str = "c") -> Play:
