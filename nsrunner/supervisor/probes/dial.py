@@ -11,8 +11,9 @@ from typing import Final
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox.sockets import socket_in_pod
-from nsrunner.supervisor.probes.names import Address, Names, UnknownName
+from nsrunner.supervisor.probes.names import Address, Names, UnknownName, literal
 from nsrunner.supervisor.probes.outcome import ProbeError
+from nsrunner.supervisor.probes.stream import Plain
 from nsrunner.supervisor.probes.words import go_errno, host_port
 
 __all__ = ["DialError", "Network"]
@@ -33,17 +34,20 @@ class Network:
         self.ip = ip
         """Where probes go that name no host."""
         self._pidfd = pidfd
+        self._own = literal(ip)
 
     def close(self) -> None:
         pidfd, self._pidfd = self._pidfd, -1
         if pidfd is not None and pidfd >= 0:
             os.close(pidfd)
 
-    async def dial(self, host: str, port: int) -> socket.socket:
-        """A connected nonblocking socket. Takes as long as it takes: put it under a timeout.
+    async def dial(self, host: str, port: int) -> Plain:
+        """A connection. Takes as long as it takes: put it under a timeout.
 
         Raises DialError: the other side cannot be reached; ProbeError: there is no socket to try it with.
         """
+        if host == self.ip and self._own is not None:
+            return await self._connect(self._own, port)
         try:
             addresses = await _names.addresses(host)
         except UnknownName as error:
@@ -57,7 +61,7 @@ class Network:
         assert first is not None, "a name that was found has an address"
         raise first
 
-    async def _connect(self, address: Address, port: int) -> socket.socket:
+    async def _connect(self, address: Address, port: int) -> Plain:
         family, ip = address
         sock = await self._socket(family, ip)
         try:
@@ -68,7 +72,7 @@ class Network:
         if code:
             sock.close()
             raise DialError(f"dial tcp {host_port(ip, port)}: connect: {go_errno(code)}")
-        return sock
+        return Plain(sock, (ip, port))
 
     async def _socket(self, family: int, ip: str) -> socket.socket:
         try:

@@ -12,7 +12,6 @@ from nsrunner.supervisor.probes.grpc_call import Connection, ConnectionLost, Sta
 from nsrunner.supervisor.probes.grpc_messages import SERVING, MessageError, request, serving_status
 from nsrunner.supervisor.probes.http_request import user_agent
 from nsrunner.supervisor.probes.outcome import Outcome, failure, success
-from nsrunner.supervisor.probes.stream import Plain
 from nsrunner.supervisor.probes.words import go_quote, host_port
 
 __all__ = ["probe_grpc"]
@@ -60,7 +59,7 @@ async def _connect(network: Network, port: int, deadline: float) -> Connection:
     while True:
         connection = None
         try:
-            connection = Connection(Plain(await network.dial(network.ip, port)))
+            connection = Connection(await network.dial(network.ip, port))
             await connection.open()
             return connection
         except (DialError, ConnectionLost):

@@ -8,7 +8,7 @@ from typing import Final
 from nsrunner.supervisor.probes.dial import DialError, Network
 from nsrunner.supervisor.probes.http_request import Headers, RequestError, request_bytes
 from nsrunner.supervisor.probes.http_response import BodyError, Response, ResponseError
-from nsrunner.supervisor.probes.stream import Plain, Stream, StreamError, Tls, TLSError
+from nsrunner.supervisor.probes.stream import Stream, StreamError, Tls, TLSError
 from nsrunner.supervisor.probes.url import Url, UrlError
 from nsrunner.supervisor.probes.words import go_quote
 
@@ -115,7 +115,7 @@ async def _exchange(
 
 
 async def _connect(network: Network, url: Url) -> Stream:
-    plain = Plain(await network.dial(url.host, url.port))
+    plain = await network.dial(url.host, url.port)
     if url.scheme == "http":
         return plain
     tls = Tls(plain, url.host)

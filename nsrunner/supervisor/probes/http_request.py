@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final, Literal
 
@@ -15,6 +16,7 @@ VERSION: Final = "1.36"
 """Of the Kubernetes release whose behaviour this is."""
 
 _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_FROM_HEADERS: Final = frozenset({"Host", "User-Agent", "Content-Length", "Transfer-Encoding", "Trailer"})
 """What net/http writes itself, or never for a GET."""
 
@@ -46,7 +48,7 @@ def request_bytes(url: Url, headers: Headers) -> bytes:
     """One GET on a connection of its own. Raises RequestError."""
     for name, values in headers.items():
         for value in values:
-            if any((char < " " and char != "\t") or char == "\x7f" for char in value):
+            if _CONTROL.search(value):
                 raise RequestError(f"net/http: invalid header field value for {go_quote(name)}")
     host = headers.get("Host", ("",))[0] or url.netloc
     lines = [f"GET {url.request_uri} HTTP/1.1", f"Host: {host}"]

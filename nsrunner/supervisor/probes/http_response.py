@@ -80,8 +80,9 @@ class Response:
 
     def _head(self) -> bool:
         """Reads status line and headers when all of them are there. An informational response is passed over."""
-        self._check_first_line()
         end, after = _blank_line(self._buffer)
+        if end < 0:
+            self._check_first_line()
         if self._seen + (len(self._buffer) if end < 0 else end) > _MAX_HEADER:
             raise ResponseError(f"net/http: server response headers exceeded {_MAX_HEADER} bytes; aborted")
         if end < 0:

@@ -39,10 +39,12 @@ class Stream(Protocol):
 
 
 class Plain:
-    def __init__(self, sock: socket.socket) -> None:
+    """``peer``: address and port to which the socket is connected."""
+
+    def __init__(self, sock: socket.socket, peer: tuple[str, int]) -> None:
         self._sock = sock
+        self._peer = peer
         self._loop = asyncio.get_running_loop()
-        self._peer = _peer(sock)
 
     async def write(self, data: bytes) -> None:
         try:
@@ -60,16 +62,8 @@ class Plain:
         self._sock.close()
 
     def _words(self, operation: str, error: OSError) -> str:
-        ends = f"{host_port(*self._sock.getsockname()[:2])}->{self._peer}"
+        ends = f"{host_port(*self._sock.getsockname()[:2])}->{host_port(*self._peer)}"
         return f"{operation} tcp {ends}: {operation}: {go_errno(error.errno or 0)}"
-
-
-def _peer(sock: socket.socket) -> str:
-    """For messages: afterwards a connection that was reset does not know it any more."""
-    try:
-        return host_port(*sock.getpeername()[:2])
-    except OSError:
-        return "?"
 
 
 class Tls:

@@ -19,11 +19,11 @@ async def probe_tcp(network: Network, action: TCPSocketAction, container: AnyCon
     port, host = container_port(action.port, container), action.host or network.ip
     try:
         async with asyncio.timeout(timeout):
-            sock = await network.dial(host, port)
+            connection = await network.dial(host, port)
     except TimeoutError:
         where = f"tcp {host_port(host, port)}" if literal(host) else f"tcp: lookup {host}"
         return failure(f"dial {where}: i/o timeout")
     except DialError as error:
         return failure(str(error))
-    sock.close()
+    connection.close()
     return success()

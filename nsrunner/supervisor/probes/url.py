@@ -5,6 +5,7 @@ A probe's path is written by a person and may be anything; what Go makes of it i
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from msgspec import Struct
@@ -19,7 +20,8 @@ _IN_PATH: Final = _UNRESERVED | frozenset("$&+,/:;=@")
 """What the path encoding leaves as it is."""
 _VALID_IN_PATH: Final = _IN_PATH | frozenset("!'()*[]%")
 """What a path may hold to be kept as it was written."""
-_HEX: Final = frozenset("0123456789abcdefABCDEF")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9a-fA-F]{2}).{0,2}")
 
 
 class UrlError(ValueError):
@@ -93,7 +95,7 @@ def probe_url(scheme: str, host: str, port: int, path: str) -> Url:
 
 def parse(text: str) -> Url:
     """``url.Parse``. Raises UrlError."""
-    if any(char < " " or char == "\x7f" for char in text):
+    if _CONTROL.search(text):
         raise UrlError(f"parse {go_quote(text)}: net/url: invalid control character in URL")
     rest, _, fragment = text.partition("#")
     scheme, rest = _scheme(rest, text)
@@ -127,9 +129,8 @@ def _netloc(netloc: str, text: str) -> str:
 
 def _path(path: str, text: str) -> str:
     """As it was written when that is a valid encoding; otherwise encoded anew."""
-    for position, char in enumerate(path):
-        if char == "%" and not (_HEX.issuperset(path[position + 1 : position + 3]) and len(path) >= position + 3):
-            raise UrlError(f"parse {go_quote(text)}: invalid URL escape {go_quote(path[position : position + 3])}")
+    if wrong := _BAD_ESCAPE.search(path):
+        raise UrlError(f"parse {go_quote(text)}: invalid URL escape {go_quote(wrong[0])}")
     if _VALID_IN_PATH.issuperset(path):
         return path
     return _escape(_unescape(path))
