@@ -6,9 +6,20 @@ import pytest
 from msgspec import structs
 
 from nsrunner.lifecycle import Settings
+from nsrunner.lifecycle.commands import RunHook
+from nsrunner.lifecycle.events import HookDone, SpecChanged
 from nsrunner.lifecycle.status import cut
 from nsrunner.model.quantity import Quantity
-from nsrunner.model.types import Container, EphemeralContainer, ResourceRequirements, VolumeMount
+from nsrunner.model.types import (
+    Container,
+    EphemeralContainer,
+    ExecAction,
+    Lifecycle,
+    LifecycleHandler,
+    Pod,
+    ResourceRequirements,
+    VolumeMount,
+)
 from unit.lifecycle.play import Play, make_pod
 
 
@@ -179,3 +190,118 @@ def test_11_a_restart_that_does_not_come_to_running_shows_the_last_end() -> None
     status = play.status_of("c")
     assert (play.state_of("c"), play.last_state_of("c")) == ("waiting CreateContainerError", "5 Error")
     assert (status.restart_count, play.phase) == (0, "Running")
+
+
+# Sidecars, ephemeral containers, hooks.
+
+
+def sidecar(name: str) -> Container:
+    return Container(name=name, image="busybox", restart_policy="Always")
+
+
+def test_14_5_a_plain_init_container_is_ready_when_it_has_succeeded_a_sidecar_while_it_runs() -> None:
+    play = Play(make_pod("c", init=["i", sidecar("s"), "j"])).begin()
+    play.run("i")
+    assert (play.status_of("i").ready, play.status_of("i").started) == (False, True)
+    play.exit("i", 0)
+    assert (play.status_of("i").ready, play.status_of("i").started) == (True, False)
+    play.run("s")
+    assert (play.status_of("s").ready, play.status_of("s").started) == (True, True)
+    play.exit("s", 0)
+    assert (play.status_of("s").ready, play.status_of("s").started) == (False, False)
+
+
+def with_debug(play: Play, *names: str) -> None:
+    """Add ephemeral containers."""
+    pod = play.machine.pod
+    added = tuple(EphemeralContainer(name=name, image="busybox") for name in names)
+    play.tell(SpecChanged(pod=structs.replace(pod, spec=structs.replace(pod.spec, ephemeral_containers=added))))
+
+
+def test_24_ephemeral_containers_have_statuses_of_their_own_sorted_by_name() -> None:
+    play = Play(make_pod("c")).begin()
+    play.run("c")
+    assert play.machine.status().ephemeral_container_statuses == ()
+    with_debug(play, "z", "d")
+    status = play.machine.status()
+    assert [container.name for container in status.ephemeral_container_statuses] == ["d", "z"]
+    assert [container.name for container in status.container_statuses] == ["c"]
+    assert (play.says("Ready"), play.phase) == ("True", "Running")
+    play.run("z")
+    debug = play.machine.status().ephemeral_container_statuses[1]
+    assert debug.state is not None and debug.state.running is not None
+    assert (debug.ready, debug.started, debug.restart_count) == (False, None, 0)
+    play.exit("z", 1)
+    debug = play.machine.status().ephemeral_container_statuses[1]
+    assert debug.state is not None and debug.state.terminated is not None, "24: never restarted"
+    assert (play.says("Ready"), play.phase) == ("True", "Running")
+
+
+def test_24_before_it_runs_an_ephemeral_container_waits_as_all_do() -> None:
+    for init, reason in (([], "ContainerCreating"), (["i"], "PodInitializing")):
+        play = Play(make_pod("c", init=init)).begin()
+        with_debug(play, "d")
+        state = play.machine.status().ephemeral_container_statuses[0].state
+        assert state is not None and state.waiting is not None and state.waiting.reason == reason
+
+
+def hooked(play_pod: Pod) -> Play:
+    play = Play(play_pod).begin()
+    play.image("c")
+    assert play.runs("c") == ["PostStart c/0"]
+    return play
+
+
+def post_start(policy: str = "Always") -> Pod:
+    hook = LifecycleHandler(exec=ExecAction(command=("x",)))
+    return make_pod(Container(name="c", image="busybox", lifecycle=Lifecycle(post_start=hook)), policy=policy)
+
+
+def hook_done(play: Play, error: str = "") -> list[str]:
+    command = play.pending(RunHook)
+    return play.tell(HookDone(id=command.id, container="c", attempt=command.attempt, hook=command.hook, error=error))
+
+
+def test_15_a_container_waits_to_the_world_until_its_post_start_hook_is_done() -> None:
+    play = hooked(post_start())
+    assert (play.state_of("c"), play.status_of("c").ready, play.status_of("c").started) == (
+        "waiting ContainerCreating",
+        False,
+        False,
+    )
+    assert (play.phase, play.says("Ready").split()[0]) == ("Pending", "False")
+    hook_done(play)
+    assert (play.state_of("c"), play.status_of("c").ready, play.phase) == ("running", True, "Running")
+
+
+def test_15_a_failed_post_start_hook_is_why_it_waits_while_it_is_killed() -> None:
+    play = hooked(post_start())
+    assert hook_done(play, "Exec lifecycle hook ([x]) failed") == ["TERM c/0"]
+    waiting = play.status_of("c").state
+    assert waiting is not None and waiting.waiting is not None
+    assert (waiting.waiting.reason, waiting.waiting.message) == (
+        "PostStartHookError",
+        "Exec lifecycle hook ([x]) failed",
+    )
+    assert not play.status_of("c").ready
+    play.exit("c", 143)
+    assert play.state_of("c") == "waiting PostStartHookError"
+    assert play.last_state_of("c") == "143 Error"
+
+
+def test_the_stop_signal_that_the_spec_names_is_shown() -> None:
+    c = Container(name="c", image="busybox", lifecycle=Lifecycle(stop_signal="SIGUSR1"))
+    play = Play(make_pod(c, "d"))
+    assert (play.status_of("c").stop_signal, play.status_of("d").stop_signal) == ("SIGUSR1", None)
+
+
+# Section 10.3 with sidecars.
+
+
+def test_10_3_a_pod_that_ends_with_only_a_sidecar_started_was_not_initialized() -> None:
+    play = Play(make_pod("c", init=[sidecar("s")])).begin()
+    play.run("s")
+    play.delete()
+    play.exit("s", 0)
+    play.sandbox_stopped()
+    assert (play.state_of("s"), play.state_of("c")) == ("terminated 0 Completed", "waiting PodInitializing")
