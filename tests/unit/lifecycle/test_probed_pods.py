@@ -239,6 +239,24 @@ def test_15_one_that_is_stopped_before_its_hook_is_done_is_not_ready() -> None:
     assert (play.status_of("c").ready, play.status_of("c").started) == (False, False)
 
 
+def test_static_pods_are_probed() -> None:
+    play = Play(make_pod(container(liveness=PROBE), annotations={"kubernetes.io/config.source": "file"})).begin()
+    play.run("c")
+    for _ in range(2):
+        answer(play, "Liveness", "Failure")
+    assert answer(play, "Liveness", "Failure") == ["TERM c/0"]
+
+
+@pytest.mark.parametrize("probe", ["Startup", "Readiness", "Liveness"])
+def test_14_2_7_an_initial_delay_is_for_all_three(probe: ProbeName) -> None:
+    late = structs.replace(PROBE, initial_delay_seconds=30, period_seconds=1)
+    play = Play(make_pod(container(**{probe.lower(): late}))).begin()
+    play.time = 4
+    play.run("c")
+    deadline = play.machine.next_deadline()
+    assert deadline is not None and 34 <= deadline < 35
+
+
 # Sidecars.
 
 
