@@ -2,8 +2,8 @@
 
 A socket belongs for ever to the namespace in which it was made. Making one takes the calling thread there and back
 (9 microseconds), so all are made by a single thread that is started once: no other thread of the program ever changes
-its namespace, not even for a moment. What is asked for in one turn of a loop goes there and comes back together: the way
-between threads costs more than the work.
+its namespace, not even for a moment. What is asked for in one turn of a loop goes there and comes back together: the
+way between threads costs more than the work.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import os
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox.records import (
@@ -38,6 +38,7 @@ from nsrunner.testing.clock import VirtualClock
 __all__ = ["Call", "FakeProcess", "FakeSandbox", "FakeShims", "Run"]
 
 T = TypeVar("T")
+_KILLED: Final = 137
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,10 @@ class FakeShims:
         self.left: set[str] = set()
         """Uids of pods of which something is left."""
         self.exec_result = ExecResult(record=0, exit_code=0)
+        self.exec_lasts: float | None = 0.0
+        """Seconds that each exec takes; None: until it is killed."""
+        self.processes: list[FakeProcess] = []
+        """All execs that were started."""
         self._scripts: dict[str, deque[Run]] = defaultdict(deque)
 
     def script(self, container: str, *runs: Run) -> None:
@@ -170,7 +175,10 @@ class FakeSandbox:
     @property
     def running(self) -> list[str]:
         """Names of the containers that run."""
-        return [each.spec.name for each in self._instances.values() if each.exit_code is None]
+        return [instance.spec.name for instance in self._live()]
+
+    def _live(self) -> list[_Instance]:
+        return [instance for instance in self._instances.values() if instance.exit_code is None]
 
     def exit(self, container: str, exit_code: int) -> None:
         """A running container ends now."""
@@ -280,9 +288,14 @@ class FakeSandbox:
         return self._command(id, "remove pod", "", effect)
 
     async def exec(self, spec: ExecSpec, *, stdin: int = -1, stdout: int = -1, stderr: int = -1) -> FakeProcess:
-        return await self._shims.command(
-            "exec", " ".join(spec.argv), lambda: FakeProcess(3000, self._shims.exec_result)
-        )
+        def effect() -> FakeProcess:
+            if spec.container_id not in {instance.spec.id for instance in self._live()}:
+                raise SandboxError("find the container", errno.ESRCH, spec.container_id)
+            process = FakeProcess(3000, self._shims.exec_result, self._shims.exec_lasts, spec)
+            self._shims.processes.append(process)
+            return process
+
+        return await self._shims.command("exec", " ".join(spec.argv), effect)
 
     async def records(self) -> AsyncIterator[Record]:
         while (record := await self._records.get()) is not None:
@@ -331,17 +344,36 @@ class FakeSandbox:
 
 @dataclass(slots=True)
 class FakeProcess:
-    """An exec that ends at once."""
+    """An exec that ends with ``outcome`` after ``lasts`` seconds, or after the time limit of its ``spec``."""
 
     pid: int
     outcome: ExecResult
+    lasts: float | None
+    spec: ExecSpec
     killed: bool = field(default=False)
+    _gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def result(self) -> ExecResult:
+        limit = self.spec.timeout_ms / 1000 or None
+        if self.lasts is not None and (limit is None or self.lasts <= limit):
+            limit = None
+            await self._wait(self.lasts)
+        else:
+            await self._wait(limit)
+        if self.killed or limit is not None:
+            return ExecResult(record=0, exit_code=_KILLED, timed_out=limit is not None and not self.killed)
         return self.outcome
 
     async def kill(self) -> None:
         self.killed = True
+        self._gone.set()
+
+    async def _wait(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gone.wait()
+        except TimeoutError:
+            pass
 
 
 def _write_log(spec: ContainerSpec, output: tuple[str, ...]) -> None:
