@@ -25,6 +25,7 @@ from nsrunner.lifecycle.events import (
     Now,
     PodAdded,
     PodRejected,
+    ProbeDone,
     SandboxDied,
     SpecChanged,
     Tick,
@@ -78,12 +79,15 @@ class PodMachine:
         row = look_up(TABLE, self._name, self._value.state, event)
         if row is not None:
             row.do(at, event)
-            advance(at)
+            # Most of what ever happens to a pod is probes that go on saying the same: then there is no more to do.
+            if not (isinstance(event, (Tick, ProbeDone)) and status.looks_alike(self._value, at.value)):
+                advance(at)
+                if isinstance(event, SpecChanged):
+                    self.pod, self._plan = event.pod, at.plan
+                at.value = status.settle(self.pod, self._plan, at.value, now.wall)
             assert at.state in row.to, (self._value.state, event, at.state)
             at.change(next_id=out.next_id)
-            if isinstance(event, SpecChanged):
-                self.pod, self._plan = event.pod, at.plan
-            self._value = status.settle(self.pod, self._plan, at.value, now.wall)
+            self._value = at.value
         self._inflight = out.inflight
         return out.commands
 

@@ -30,7 +30,7 @@ from nsrunner.model.types import (
     VolumeMountStatus,
 )
 
-__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "pod_status", "settle"]
+__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "looks_alike", "pod_status", "settle"]
 
 CONTAINER_ID_PREFIX: Final = "nsrunner://"
 MESSAGE_BUDGET: Final = 12 * 1024
@@ -72,6 +72,22 @@ def _begun(plan: PodPlan, value: PodValue) -> bool:
     """Whether a regular container has started in the sandbox that there is."""
     newest = (value.containers[regular.name].current for regular in plan.regular)
     return any(instance is not None and not (instance.stale or instance.reset) for instance in newest)
+
+
+def looks_alike(before: PodValue, after: PodValue) -> bool:
+    """Whether two values of a pod differ, if at all, only in when its probes run and what they count: in nothing that
+    is published, or that somebody waits for."""
+    if structs.replace(after, containers=before.containers) != before:
+        return False
+    for name, value in after.containers.items():
+        old = before.containers[name]
+        if value is old:
+            continue
+        if structs.replace(value, probes=old.probes) != old or value.probes.keys() != old.probes.keys():
+            return False
+        if any(probe.result != old.probes[kind].result for kind, probe in value.probes.items()):
+            return False
+    return True
 
 
 def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> PodStatus:

@@ -7,12 +7,20 @@ import json
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from nsrunner.lifecycle import PodMachine
-from nsrunner.lifecycle.commands import ProbeName, RunProbe
+from nsrunner.lifecycle.commands import EnsureImage, ProbeName, RunProbe, SignalContainer
+from nsrunner.lifecycle.draft import Draft
 from nsrunner.lifecycle.events import ConditionSet, HookDone, ProbeDone, Tick
+from nsrunner.lifecycle.outbox import Outbox
+from nsrunner.lifecycle.pod_table import advance
+from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.probe import Outcome
+from nsrunner.lifecycle.status import looks_alike, settle
+from nsrunner.lifecycle.value import ContainerValue
 from nsrunner.model.types import Container, ExecAction, Lifecycle, LifecycleHandler, PodReadinessGate, Probe
 from unit.lifecycle.play import Play, make_pod
 
@@ -346,3 +354,44 @@ def test_what_became_due_while_nobody_was_there_does_not_come_all_at_once() -> N
     assert play.tell(Tick()) == []
     deadline = play.machine.next_deadline()
     assert deadline is not None and play.time < deadline <= play.time + 10
+
+
+# Most answers change nothing that anybody sees, and cost next to nothing.
+
+
+@given(st.lists(st.tuples(st.sampled_from(["Success", "Failure", "Unknown"]), st.sampled_from(["", "m"])), max_size=25))
+def test_what_is_left_out_after_a_quiet_answer_would_have_changed_nothing(script: list[tuple[Outcome, str]]) -> None:
+    quick = structs.replace(PROBE, failure_threshold=2, success_threshold=2, period_seconds=3)
+    sidecar = container("s", policy="Always", startup=PROBE, readiness=quick)
+    play = Play(make_pod(container(liveness=PROBE, readiness=quick), init=[sidecar, "i"])).begin()
+    for outcome, message in script:
+        match play.machine.unanswered:
+            case [EnsureImage(container=name), *_] | [*_, EnsureImage(container=name)]:
+                play.run(name)
+            case [*_, RunProbe() as command]:
+                answer(play, command.probe, outcome, message, command.container)
+            case [*_, SignalContainer(container=name)]:
+                play.exit(name, 143)
+            case _ if play.state_of("i") == "running":
+                play.exit("i", 0)
+            case _ if play.machine.next_deadline() is not None:
+                play.until_deadline()
+        machine, out = play.machine, Outbox(1, {})
+        plan = plan_of(machine.pod)
+        draft = Draft(machine.value, plan, out, play.now)
+        advance(draft)
+        assert (draft.value, out.commands) == (machine.value, [])
+        assert settle(machine.pod, plan, machine.value, play.now.wall + 99) == machine.value
+
+
+def test_looks_alike_sees_what_others_see() -> None:
+    play = Play(make_pod(container(readiness=structs.replace(PROBE, success_threshold=2)))).begin()
+    play.run("c")
+    values = [play.machine.value]
+    for outcome in ("Success", "Failure", "Success", "Success"):
+        answer(play, "Readiness", outcome)
+        values.append(play.machine.value)
+    unnumbered = [structs.replace(value, next_id=1, conditions=()) for value in values]
+    assert [looks_alike(*pair) for pair in pairwise(unnumbered)] == [True, True, True, False]
+    assert not looks_alike(values[0], structs.replace(values[0], phase="Failed"))
+    assert not looks_alike(values[0], structs.replace(values[0], containers={"c": ContainerValue()}))
