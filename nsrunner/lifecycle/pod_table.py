@@ -46,7 +46,7 @@ from nsrunner.lifecycle.events import (
     Tick,
 )
 from nsrunner.lifecycle.orders import Due, ProbeDue, PullFailed, Redefine, SandboxLost, Stop
-from nsrunner.lifecycle.policy import Kind, PodPlan, plan_of
+from nsrunner.lifecycle.policy import PodPlan, plan_of
 from nsrunner.lifecycle.step import RETRY_DELAY
 from nsrunner.lifecycle.table import Row, Table, column
 from nsrunner.lifecycle.termination import shrunk
@@ -248,13 +248,12 @@ def _stopped(at: Draft, event: SandboxStopped) -> None:
 
 
 def _spec_changed(at: Draft, event: SpecChanged) -> None:
-    """Ephemeral containers may have come, and with another image a container is another one (kubelet-semantics 2.5,
-    6.3). A plain init container takes its image from the spec when it starts next."""
+    """Ephemeral containers may have come, and with another image a container is another one (2.5, 6.3)."""
     before = at.plan.containers
     at.plan = plan_of(event.pod, maximum=at.plan.maximum)
     at.change(containers={name: at.value.containers.get(name, ContainerValue()) for name in at.plan.containers})
     for name, plan in at.plan.containers.items():
-        if name in before and before[name].image != plan.image and plan.kind in (Kind.SIDECAR, Kind.REGULAR):
+        if name in before and before[name].image != plan.image:
             at.tell(name, Redefine())
 
 
@@ -323,7 +322,7 @@ ANSWERS: Final[dict[type, type]] = {
 _GONE: Final = (S.STOPPED, S.REMOVING)
 _OVER: Final = (S.STOPPING, S.STOPPED, S.REMOVING, S.REMOVED)
 _HAS_CONTAINERS: Final = (S.ACTIVE, S.TERMINATING)
-_GOES_ON: Final = (S.ACTIVE, S.STOPPING)
+_GOES_ON: Final = (S.ACTIVE, S.TERMINATING, S.STOPPING)
 _ENDS: Final = (S.TERMINATING, S.STOPPING)
 
 TABLE: Final[Table[S]] = {

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from nsrunner.lifecycle import probe
 from nsrunner.lifecycle.events import HookDone, SignalSent
 from nsrunner.lifecycle.orders import Due, Go, Redefine, Reset, Stop
+from nsrunner.lifecycle.policy import Kind
 from nsrunner.lifecycle.step import RETRY_DELAY, Step, probing, rest
 from nsrunner.lifecycle.termination import MINIMUM_STOP
 from nsrunner.lifecycle.value import ContainerState as S
@@ -173,14 +174,18 @@ def reset_killing(value: ContainerValue, event: Reset, at: Step) -> ContainerVal
     return replace(value, then=Then.RESET)
 
 
-# Another image.
+# Another image. A plain init container that has begun comes to its end as it is (7).
 
 
 def redefine(value: ContainerValue, event: Redefine, at: Step) -> ContainerValue:
+    if at.plan.kind is Kind.INIT:
+        return value
     changed = f"{'Init container' if at.plan.init else 'Container'} {at.plan.name} definition changed"
     message = changed if at.plan.init else f"{changed}, will be restarted"
     return begin_stop(value, at.now.mono + at.plan.grace, Then.RESTART, message, at)
 
 
 def redefine_starting(value: ContainerValue, event: Redefine, at: Step) -> ContainerValue:
+    if at.plan.kind is Kind.INIT:
+        return value
     return replace(value, state=S.ABORTING, until=None, then=Then.RESTART)
