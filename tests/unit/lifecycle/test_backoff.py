@@ -102,6 +102,7 @@ def test_a_pod_tunes_what_counts_as_a_stable_run() -> None:
     limits = tuned(reset="30s")
     assert delays(limits, 6, run=29) == [0, 10, 20, 40, 80, 160]
     assert delays(limits, 6, run=31) == [0, 0, 0, 0, 0, 0]
+    assert delays(limits, 3, run=30) == [0, 10, 20], "it must have lasted longer"
     assert delays(tuned(reset="1h"), 4, run=1000) == [0, 10, 20, 40]
 
 

@@ -151,6 +151,24 @@ def test_14_1_a_little_late_is_not_left_out() -> None:
     assert c.under_way == ["Liveness"]
 
 
+def test_14_1_with_a_short_period_a_second_is_what_counts_as_late() -> None:
+    for late, attempts in ((0.99, ["Liveness"]), (1.01, [])):
+        c = Instance(liveness=plan(period=0.1))
+        c.answer("Liveness", "Success")
+        c.now = 0.1 + late
+        c._take(probe.tick(c.probes, c.plans, c.now))
+        assert c.under_way == attempts
+
+
+def test_14_1_attempts_lie_on_the_grid_whatever_the_rounding() -> None:
+    """43 tenths, for one, are the same number as 4.3, of which the 43rd point must not be the next."""
+    c = Instance(liveness=plan(period=0.1))
+    for _ in range(500):
+        c.attempt("Liveness", "Success")
+    times = [float(line.split()[0]) for line in c.log]
+    assert times == pytest.approx([0.1 * number for number in range(500)])
+
+
 def test_14_1_a_thousand_pods_do_not_fire_together() -> None:
     per_second = [0] * 10
     for number in range(1000):
