@@ -170,8 +170,11 @@ def _next(probe: ProbeName, plan: ProbePlan, started: float, after: float) -> fl
     first = started + plan.initial_delay + _offset(probe, plan)
     if after < first:
         return first
-    point = first + (math.floor((after - first) / plan.period) + 1) * plan.period
-    return point if point > after else point + plan.period
+    number = math.floor((after - first) / plan.period) + 1
+    if first + number * plan.period <= after:
+        # The quotient came out just below a whole number.
+        number += 1
+    return first + number * plan.period
 
 
 def _first(probe: ProbeName, plan: ProbePlan, started: float) -> float:
