@@ -65,6 +65,8 @@ class PodMachine:
         self._plan = plan_of(pod, maximum=self._settings.max_restart_period)
         self._value = PodValue(containers={name: ContainerValue() for name in self._plan.containers})
         self._inflight: dict[int, AnsweredCommand] = {}
+        self.revision = 0
+        """Changes with every event that may have changed what :meth:`status` and :meth:`explain` give."""
 
     def handle(self, event: Event, now: Now) -> list[Command]:
         """Take in what happened. Raises IllegalEvent, and is unchanged then, when it cannot have happened.
@@ -85,6 +87,7 @@ class PodMachine:
                 if isinstance(event, SpecChanged):
                     self.pod, self._plan = event.pod, at.plan
                 at.value = status.settle(self.pod, self._plan, at.value, now.wall)
+                self.revision += 1
             assert at.state in row.to, (self._value.state, event, at.state)
             at.change(next_id=out.next_id)
             self._value = at.value

@@ -16,7 +16,7 @@ import msgspec
 
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.commands import CancelHook, CancelProbe, RecordEvent
-from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, Tick
+from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, ProbeDone, Tick
 from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod, PodStatus
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class PodTask:
     """A pod from its acceptance to its removal. ``run()`` is the task; the rest may be called from the same loop.
 
-    ``changed`` is called after each event that was taken in, ``published`` with each Kubernetes Event.
+    ``changed`` is called after each event that may have changed anything, ``published`` with each Kubernetes Event.
     """
 
     def __init__(
@@ -205,6 +205,7 @@ class PodTask:
         """One event: through the machine, and its commands on their way."""
         if self._broken is not None:
             return
+        revision = self._machine.revision
         try:
             commands = self._machine.handle(event, self._clock.now())
             if self._journal is not None and commands:
@@ -221,7 +222,9 @@ class PodTask:
                 self._queue.append(answer)
             else:
                 self._performer.begin(command)
-        self._changed()
+        quiet = isinstance(event, Tick | ProbeDone) and self._machine.revision == revision
+        if not quiet:
+            self._changed()
 
     def _break(self, event: Event, error: Exception) -> None:
         """A bug: the pod fails where everybody sees it, and is removed."""

@@ -387,11 +387,12 @@ def test_what_is_left_out_after_a_quiet_answer_would_have_changed_nothing(script
 def test_looks_alike_sees_what_others_see() -> None:
     play = Play(make_pod(container(readiness=structs.replace(PROBE, success_threshold=2)))).begin()
     play.run("c")
-    values = [play.machine.value]
+    values, revision = [play.machine.value], play.machine.revision
     for outcome in ("Success", "Failure", "Success", "Success"):
         answer(play, "Readiness", outcome)
         values.append(play.machine.value)
     unnumbered = [structs.replace(value, next_id=1, conditions=()) for value in values]
     assert [looks_alike(*pair) for pair in pairwise(unnumbered)] == [True, True, True, False]
+    assert play.machine.revision == revision + 1
     assert not looks_alike(values[0], structs.replace(values[0], phase="Failed"))
     assert not looks_alike(values[0], structs.replace(values[0], containers={"c": ContainerValue()}))
