@@ -164,7 +164,7 @@ def _status(
         last_state=last,
         ready=probed and is_ready(value.probes),
         started=probed and is_started(value.probes),
-        restart_count=max(value.next_attempt - 1, 0),
+        restart_count=_restarts(value),
         image=spec.image,
         image_id=newest.image_id if newest is not None else "",
         container_id=_prefixed(newest.container_id) if newest is not None else None,
@@ -181,6 +181,12 @@ def _status(
         ),
         stop_signal=spec.lifecycle.stop_signal if spec.lifecycle is not None else None,
     )
+
+
+def _restarts(value: ContainerValue) -> int:
+    """The attempt of the newest instance; one that RestartAllContainers has ended is counted at once (6.5)."""
+    newest = value.current
+    return value.next_attempt if newest is not None and newest.reset else max(value.next_attempt - 1, 0)
 
 
 def _recursive(asked: str | None) -> str:

@@ -8,7 +8,9 @@ a script and pytest's diff of two lists of lines shows what differs. Kubernetes 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
+
+from msgspec import structs
 
 from nsrunner.lifecycle import PodMachine, Settings
 from nsrunner.lifecycle.commands import (
@@ -18,6 +20,7 @@ from nsrunner.lifecycle.commands import (
     Command,
     CreateSandbox,
     EnsureImage,
+    ProbeName,
     RecordEvent,
     RemoveContainer,
     RemovePod,
@@ -34,16 +37,19 @@ from nsrunner.lifecycle.events import (
     ContainerStarted,
     DeleteRequested,
     Event,
+    HookDone,
     ImageFailed,
     ImageReady,
     Now,
     PodAdded,
     PodRemoved,
+    ProbeDone,
     SandboxDied,
     SandboxFailed,
     SandboxReady,
     SandboxStopped,
     SignalSent,
+    SpecChanged,
     Tick,
 )
 from nsrunner.model.types import Container, ContainerStatus, ObjectMeta, Pod, PodCondition, PodSpec
@@ -217,6 +223,35 @@ class Play:
         self._signals.remove(command)
         return self.tell(SignalSent(id=command.id, container=name, attempt=command.attempt, error=error))
 
+    def hook_done(self, name: str, error: str = "") -> list[str]:
+        """The container's hook that is under way comes to its end."""
+        command = self.pending(RunHook, name)
+        return self.tell(
+            HookDone(id=command.id, container=name, attempt=command.attempt, hook=command.hook, error=error)
+        )
+
+    def probed(self, name: str, probe: ProbeName, result: Literal["Success", "Failure"] = "Success") -> list[str]:
+        """The next attempt of a probe comes to its end; time passes until it has begun."""
+
+        def under_way() -> list[RunProbe]:
+            attempts = (command for command in self.machine.unanswered if isinstance(command, RunProbe))
+            return [command for command in attempts if (command.container, command.probe) == (name, probe)]
+
+        while not under_way():
+            self.until_deadline()
+        command = under_way()[0]
+        message = "" if result == "Success" else "no"
+        return self.tell(
+            ProbeDone(
+                id=command.id, container=name, attempt=command.attempt, probe=probe, result=result, message=message
+            )
+        )
+
+    def spec(self, **changes: Any) -> list[str]:
+        """Fields of the pod's spec are changed."""
+        pod = self.machine.pod
+        return self.tell(SpecChanged(pod=structs.replace(pod, spec=structs.replace(pod.spec, **changes))))
+
     def forgotten(self, name: str) -> list[str]:
         command = self.pending(RemoveContainer, name)
         return self.tell(ContainerRemoved(id=command.id, container=name, attempt=command.attempt))
@@ -261,7 +296,11 @@ class Play:
 
     def status_of(self, name: str) -> ContainerStatus:
         status = self.machine.status()
-        for container in (*status.init_container_statuses, *status.container_statuses):
+        for container in (
+            *status.init_container_statuses,
+            *status.container_statuses,
+            *status.ephemeral_container_statuses,
+        ):
             if container.name == name:
                 return container
         raise AssertionError(f"no status of {name}")
