@@ -7,8 +7,9 @@ restarts by annotations (:mod:`nsrunner.model.tuning`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.model.tuning import restart_tuning
 from nsrunner.model.types import AnyContainer, Pod
@@ -32,8 +33,7 @@ EXPIRY: Final = 600.0
 """Of an entry of either kind; fixed, whatever the configured maximum (since Kubernetes 1.32)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartLimits:
+class RestartLimits(Struct, frozen=True, kw_only=True):
     """The numbers of a crash-loop back-off, in seconds."""
 
     initial: float = INITIAL
@@ -50,8 +50,7 @@ class RestartLimits:
         return max(EXPIRY, self.reset, 2 * self.maximum)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrashBackOff:
+class CrashBackOff(Struct, frozen=True, kw_only=True):
     """The entry of one container."""
 
     key: str
@@ -62,8 +61,7 @@ class CrashBackOff:
     """When a restart was last allowed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullBackOff:
+class PullBackOff(Struct, frozen=True, kw_only=True):
     """The entry of one image of the pod, shared by all its containers."""
 
     delay: float
@@ -114,11 +112,12 @@ def try_restart(
 
 
 def _expired(entry: CrashBackOff, finished: float, now: float, limits: RestartLimits) -> bool:
-    return finished - entry.updated > limits.reset or now - entry.updated >= limits.forget
+    # Sums are compared, not differences: at the instant that a refusal names, rounding must not refuse once more.
+    return finished > entry.updated + limits.reset or now >= entry.updated + limits.forget
 
 
 def after_failed_pull(entry: PullBackOff | None, *, error: str, now: float) -> PullBackOff:
     """The entry after one more failed pull."""
-    if entry is None or now - entry.failed > EXPIRY:
+    if entry is None or now > entry.failed + EXPIRY:
         return PullBackOff(delay=INITIAL, failed=now, error=error)
     return PullBackOff(delay=min(2 * entry.delay, MAXIMUM), failed=now, error=error)

@@ -6,8 +6,9 @@ Pure: what it says follows from the value and the spec alone.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final, assert_never
+
+from msgspec import Struct
 
 from nsrunner.lifecycle.backoff import EXPIRY, MAXIMUM
 from nsrunner.lifecycle.events import Now
@@ -22,8 +23,7 @@ __all__ = ["Wait", "explain"]
 _WAITS: Final = (S.BACK_OFF, S.PULL_WAIT, S.CREATE_WAIT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Wait(Struct, frozen=True, kw_only=True):
     """A container that waits for its next start."""
 
     reason: str

@@ -19,7 +19,6 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
@@ -63,8 +62,7 @@ slept, nobody was there to probe), and what has become due meanwhile is not to c
 _INITIAL: Final[dict[ProbeName, Outcome]] = {"Startup": "Unknown", "Readiness": "Failure", "Liveness": "Success"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbePlan:
+class ProbePlan(Struct, frozen=True, kw_only=True):
     """The part of a probe's spec that decides when it runs and what it means. Times are seconds."""
 
     initial_delay: float
@@ -111,8 +109,7 @@ class Warn(Struct, frozen=True, kw_only=True):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """What comes of one input."""
 
     probes: Probes

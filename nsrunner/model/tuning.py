@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 __all__ = [
     "BACK_OFF_INITIAL",
@@ -54,8 +55,7 @@ _WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartTuning:
+class RestartTuning(Struct, frozen=True, kw_only=True):
     """The crash-loop back-off that a pod asks for, in seconds; None: as everywhere."""
 
     initial: float | None = None

@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsrunner.lifecycle import probe
@@ -580,6 +580,7 @@ PLANS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     plans=st.fixed_dictionaries({}, optional={"startup": PLANS, "readiness": PLANS, "liveness": PLANS}),
     started=st.floats(0, 1e7),

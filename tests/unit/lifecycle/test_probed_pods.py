@@ -7,7 +7,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -359,6 +359,7 @@ def test_what_became_due_while_nobody_was_there_does_not_come_all_at_once() -> N
 # Most answers change nothing that anybody sees, and cost next to nothing.
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["Success", "Failure", "Unknown"]), st.sampled_from(["", "m"])), max_size=25))
 def test_what_is_left_out_after_a_quiet_answer_would_have_changed_nothing(script: list[tuple[Outcome, str]]) -> None:
     quick = structs.replace(PROBE, failure_threshold=2, success_threshold=2, period_seconds=3)
