@@ -229,8 +229,6 @@ class Interleavings(Watched):
                 msgspec.structs.replace(each, image=image) if each.name == name else each for each in containers
             )
 
-        if self.plans[name].image != image:
-            self.backoff.pop(name, None)
         self.change(init_containers=changed(spec.init_containers), containers=changed(spec.containers))
 
     def change(self, **spec: Any) -> None:

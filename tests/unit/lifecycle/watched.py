@@ -41,6 +41,7 @@ __all__ = ["Watched"]
 class Allowed:
     """A plain model of one container's crash-loop entry (kubelet-semantics 9), fed with what is seen from outside."""
 
+    image: str
     delay: float = 0.0
     updated: float | None = None
 
@@ -116,7 +117,10 @@ class Watched(RuleBasedStateMachine):
 
     def check_restart(self, name: str, ends: list[float]) -> None:
         """The machine allowed a restart: was it allowed?"""
-        model = self.backoff.setdefault(name, Allowed())
+        image = self.plans[name].image
+        model = self.backoff.get(name)
+        if model is None or model.image != image:
+            model = self.backoff[name] = Allowed(image)
         assert ends
         assert self.time >= min(map(model.ready_at, ends))
         model.allow(self.time)
