@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from nsrunner.lifecycle.commands import (
+    CancelHook,
+    CancelProbe,
     CreateSandbox,
     EnsureImage,
     RecordEvent,
     RemoveContainer,
     RemovePod,
+    RunHook,
+    RunProbe,
     SignalContainer,
     StartContainer,
     StopSandbox,
@@ -58,3 +62,46 @@ def test_what_is_abandoned() -> None:
     out.abandon("b")
     out.abandon_sandbox()
     assert list(out.inflight) == [3, 8, 12, 13]
+
+
+def with_effects() -> Outbox:
+    out = Outbox(1, {})
+    out.run_hook("a", 0, "PostStart")
+    out.run_probe("a", 0, "Liveness")
+    out.run_probe("a", 0, "Readiness")
+    out.run_hook("b", 2, "PreStop")
+    return out
+
+
+def test_hooks_and_probes() -> None:
+    out = with_effects()
+    assert out.commands == [
+        RunHook(id=1, container="a", attempt=0, hook="PostStart"),
+        RunProbe(id=2, container="a", attempt=0, probe="Liveness"),
+        RunProbe(id=3, container="a", attempt=0, probe="Readiness"),
+        RunHook(id=4, container="b", attempt=2, hook="PreStop"),
+    ]
+    assert (out.hook_under_way("a"), out.hook_under_way("b"), out.hook_under_way("c")) == ("PostStart", "PreStop", None)
+
+
+def test_what_is_cancelled_is_told_and_waited_for_no_longer() -> None:
+    out = with_effects()
+    out.commands.clear()
+    out.cancel_probe("a", "Readiness")
+    out.cancel_hook("a")
+    assert out.commands == [CancelProbe(probe_id=3), CancelHook(hook_id=1)]
+    assert list(out.inflight) == [2, 4]
+    assert out.answered(3) is None
+    out.cancel_hook("a")
+    out.cancel_probe("a", "Readiness")
+    out.cancel_probe("b", "Liveness")
+    assert (len(out.commands), out.hook_under_way("a"), list(out.inflight)) == (2, None, [2, 4])
+
+
+def test_hooks_and_probes_are_stopped_when_their_container_is_abandoned() -> None:
+    out = with_effects()
+    out.remove_container("a", 0)
+    out.commands.clear()
+    out.abandon("a")
+    assert out.commands == [CancelHook(hook_id=1), CancelProbe(probe_id=2), CancelProbe(probe_id=3)]
+    assert list(out.inflight) == [4, 5]

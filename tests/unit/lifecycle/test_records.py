@@ -76,6 +76,18 @@ def test_a_purge_of_nothing() -> None:
     assert out.commands == []
 
 
+def test_6_5_a_reset_keeps_the_newest_record_and_its_log_for_show() -> None:
+    out = Outbox(1, {})
+    dead = replace(run(1), finished=instant(3), exit_code=88, reason="Error", message="m", unseen=True)
+    value = records.reset(ContainerValue(current=dead, previous=run(0), next_attempt=2), "c", out)
+    shown = replace(dead, exit_code=137, reason="RestartingAllContainers", message="", unseen=False, reset=True)
+    assert (value.current, value.previous, value.next_attempt) == (shown, None, 2)
+    assert [command.attempt for command in out.commands] == [0]  # type: ignore[union-attr]  # only RemoveContainer comes here
+    assert records.reset(ContainerValue(), "c", out) == ContainerValue()
+    value = records.add(value, run(2), "c", out)
+    assert (value.current, value.previous) == (run(2), shown)
+
+
 def test_only_an_unseen_end_is_amended() -> None:
     unseen = records.unseen(run(1), instant(9))
     assert (unseen.exit_code, unseen.reason, unseen.finished) == (137, "ContainerStatusUnknown", instant(9))
