@@ -1,0 +1,101 @@
+"""Lifecycle hooks of real pods (kubelet-semantics 8, 10.2, 15)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from probed_server import HTTP, server, up
+from real_pods import next_event, pod, shell, start, status_of, terminated, waiting
+
+STAYS = "trap 'exit 7' TERM; while :; do sleep 1000 & wait $!; done"
+
+
+def test_post_start_comes_before_the_next_container() -> None:
+    """8, 15: the container waits until its hook is done, and so do those after it; nothing else does."""
+    wait = "mkfifo /shared/gate; echo hook > /proc/1/fd/1; read line < /shared/gate"
+    first = shell("first", STAYS, volumeMounts=[{"name": "shared", "mountPath": "/shared"}])
+    first["lifecycle"] = {"postStart": {"exec": {"command": ["sh", "-c", wait]}}}
+    manifest = pod(first, shell("second", STAYS), volumes=[{"name": "shared", "emptyDir": {}}])
+    with start(manifest) as running:
+        next_event(running.events(), "Started")
+        assert next(running.follow("first")) == "hook"
+        assert waiting(running, "first").reason in ("ContainerCreating", "PodInitializing")
+        assert waiting(running, "second").reason in ("ContainerCreating", "PodInitializing")
+        assert running.exec("first", ["sh", "-c", "echo go > /shared/gate"]).exit_code == 0
+        running.wait("Ready", timeout=20)
+
+
+@pytest.mark.parametrize("policy", ["Always", "Never"])
+def test_a_post_start_that_fails_ends_the_container(policy: str) -> None:
+    """15: an event without details, waiting.message with them; then the restart policy decides."""
+    container = shell("main", STAYS)
+    container["lifecycle"] = {"postStart": {"exec": {"command": ["sh", "-c", "echo broken >&2; exit 3"]}}}
+    with start(pod(container, restartPolicy=policy, terminationGracePeriodSeconds=5)) as running:
+        events = running.events()
+        assert next_event(events, "FailedPostStartHook").message == "PostStartHook failed"
+        next_event(events, "Killing")
+        if policy == "Never":
+            running.wait("Failed", timeout=20)
+            assert terminated(running).exit_code == 7
+        else:
+            next_event(events, "BackOff")
+            assert waiting(running).reason in ("PostStartHookError", "CrashLoopBackOff")
+            assert status_of(running, "main").restart_count >= 1
+
+
+@pytest.mark.parametrize("kind", ["exec", "httpGet", "sleep"])
+def test_pre_stop_comes_before_the_signal(kind: str) -> None:
+    """10.2: the hook first, then TERM; the whole within the grace period."""
+    handlers = {
+        "exec": {"exec": {"command": ["sh", "-c", "echo hook > /proc/1/fd/1"]}},
+        "httpGet": {"httpGet": {"port": HTTP, "path": "/stop"}},
+        "sleep": {"sleep": {"seconds": 1}},
+    }
+    container = server(lifecycle={"preStop": handlers[kind]})
+    with start(pod(container, terminationGracePeriodSeconds=20)) as running:
+        up(running)
+        lines = running.follow()
+        assert next(lines) == "up"
+        began = time.monotonic()
+        running.delete(grace=20)
+        took = time.monotonic() - began
+        if kind != "sleep":
+            assert next(lines) == {"exec": "hook", "httpGet": "GET /stop"}[kind]
+        assert (0.9 if kind == "sleep" else 0) < took < 10
+        assert terminated(running).exit_code == 7
+
+
+def test_a_pre_stop_that_hangs_has_the_grace_period() -> None:
+    """10.2, 30.6: then TERM with two seconds more."""
+    container = server(lifecycle={"preStop": {"httpGet": {"port": HTTP, "path": "/hang"}}})
+    with start(pod(container, terminationGracePeriodSeconds=20)) as running:
+        up(running)
+        began = time.monotonic()
+        running.delete(grace=1)
+        assert 0.9 < time.monotonic() - began < 2.9
+        assert terminated(running).exit_code == 7
+
+
+def test_a_pre_stop_that_fails_changes_nothing() -> None:
+    container = server(lifecycle={"preStop": {"exec": {"command": ["false"]}}})
+    with start(pod(container, terminationGracePeriodSeconds=20)) as running:
+        events = up(running)
+        running.delete(grace=20)
+        assert next_event(events, "FailedPreStopHook").message == "PreStopHook failed"
+        assert terminated(running).exit_code == 7
+
+
+def test_a_container_that_ends_by_itself_has_no_pre_stop() -> None:
+    container = shell("main", "sleep 0.2; exit 0")
+    container["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", "echo hook > /proc/1/fd/1"]}}}
+    with start(pod(container)) as running:
+        running.wait("Succeeded", timeout=20)
+        assert running.logs() == ""
+
+
+def test_a_hook_by_tcp_always_fails() -> None:
+    container = server(lifecycle={"postStart": {"tcpSocket": {"port": HTTP}}})
+    with start(pod(container, restartPolicy="Always", terminationGracePeriodSeconds=5)) as running:
+        assert next_event(running.events(), "FailedPostStartHook").message == "PostStartHook failed"
