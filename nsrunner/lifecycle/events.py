@@ -211,7 +211,8 @@ class ProbeDone(Struct, frozen=True, kw_only=True):
     """Unknown: the prober itself failed, three times again at once (kubelet-semantics 14.6); nothing is known of the
     container."""
     message: str = ""
-    """With Failure the probe's output, with Unknown the error, with Success the text of a ProbeWarning or nothing."""
+    """With Failure the probe's output, with Success the text of a ProbeWarning or nothing. With Unknown the prober's
+    error; without one the probe itself could not tell, which counts as a failure that nobody hears of."""
 
 
 class SignalSent(Struct, frozen=True, kw_only=True):

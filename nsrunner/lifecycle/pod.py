@@ -81,16 +81,15 @@ class PodMachine:
         row = look_up(TABLE, self._name, self._value.state, event)
         if row is not None:
             row.do(at, event)
+            pod, revision = event.pod if isinstance(event, SpecChanged) else self.pod, self.revision
             # Most of what ever happens to a pod is probes that go on saying the same: then there is no more to do.
             if not (isinstance(event, (Tick, ProbeDone)) and status.looks_alike(self._value, at.value)):
                 advance(at)
-                if isinstance(event, SpecChanged):
-                    self.pod, self._plan = event.pod, at.plan
-                at.value = status.settle(self.pod, self._plan, at.value, now.wall)
-                self.revision += 1
+                at.value = status.settle(pod, at.plan, at.value, now.wall)
+                revision += 1
             assert at.state in row.to, (self._value.state, event, at.state)
             at.change(next_id=out.next_id)
-            self._value = at.value
+            self.pod, self._plan, self._value, self.revision = pod, at.plan, at.value, revision
         self._inflight = out.inflight
         return out.commands
 
