@@ -2,8 +2,8 @@
 
 Init containers come one after the other: a plain one has passed when it has succeeded, a sidecar when it has started.
 When the last has passed the regular containers are wanted, all at once. Starts, with the image pulls that belong to
-them, are strictly serial: those that become possible at the same time go in spec order, later ones queue behind them. A
-postStart hook holds up those that come after its container in the spec, and nobody else.
+them, are strictly serial: those that become possible at the same time go in spec order, ephemeral ones first, and later
+ones queue behind them. A postStart hook holds up those that come after its container in the spec, and nobody else.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def _failed(at: Draft, init: ContainerPlan) -> bool:
 
 def give_turns(at: Draft) -> None:
     """Begin the next start, unless one is under way."""
-    containers = at.value.containers
-    queued = [name for name in containers if containers[name].state is S.QUEUED]
+    everyone = (*at.plan.ephemeral, *at.plan.init, *at.plan.regular)
+    queued = [plan.name for plan in everyone if at.value.containers[plan.name].state is S.QUEUED]
     known = set(at.value.queue)
     queue = [name for name in at.value.queue if name in queued] + [name for name in queued if name not in known]
     for name in tuple(queue):
@@ -97,7 +97,8 @@ def give_turns(at: Draft) -> None:
 
 
 def _may_start(at: Draft, plan: ContainerPlan) -> bool:
-    """Nobody who was wanted must wait for a hook of its predecessors, and what was true then must be true now."""
+    """Whether a container that was wanted may begin now: those before it in the spec have no postStart hook under way,
+    and its predecessors have still passed."""
     if plan.ephemeral:
         return True
     for other in at.plan.containers.values():

@@ -131,7 +131,7 @@ def stop(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
 
 
 def abort(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    return replace(value, state=S.ABORTING, due=None, until=event.until, then=Then.END)
+    return replace(value, state=S.ABORTING, until=event.until, then=Then.END)
 
 
 def abort_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:

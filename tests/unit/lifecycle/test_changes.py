@@ -107,8 +107,8 @@ def test_24_it_does_not_outlive_its_sandbox() -> None:
     play.run("e")
     play.sandbox_died()
     play.sandbox_stopped()
-    assert play.sandbox() == ["image c"]
-    assert play.run("c")[-1] == "image f", "that one has never run"
+    assert play.sandbox() == ["image f"], "that one has never run"
+    assert play.run("f")[-1] == "image c"
     assert play.state_of("e") == "terminated 137 ContainerStatusUnknown"
 
 
@@ -119,12 +119,12 @@ def test_an_ephemeral_container_of_a_pod_that_ends_is_not_started() -> None:
     assert play.exit("c", 0) == ["stop sandbox 0"]
 
 
-def test_ephemeral_containers_that_are_added_before_the_pod_has_begun() -> None:
-    play = Play(make_pod("c"))
+def test_24_ephemeral_containers_start_first() -> None:
+    play = Play(make_pod("c", init=["i"]))
     assert debug(play, "e") == []
     play.tell(PodAdded())
-    assert play.sandbox() == ["image c"]
-    assert play.run("c") == ["image e"]
+    assert play.sandbox() == ["image e"]
+    assert play.run("e") == ["image i"]
 
 
 def test_a_machine_is_restored_with_an_ephemeral_container_that_it_has_not_heard_of() -> None:

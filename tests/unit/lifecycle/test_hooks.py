@@ -185,6 +185,15 @@ def test_10_2_whole_seconds_of_the_hook_are_deducted(took: float, kill: float) -
     assert play.machine.next_deadline() == pytest.approx(kill)
 
 
+def test_10_2_the_hooks_time_counts_from_its_start() -> None:
+    play = running(hooked(pre=True))
+    play.time = 0.25
+    play.delete()
+    play.time = 2.25
+    play.hook_done("c")
+    assert play.machine.next_deadline() == 30.25, "two seconds, and no fraction"
+
+
 def test_10_2_a_hook_that_ends_after_term() -> None:
     for killed in (False, True):
         play = running(hooked(pre=True), grace=5)
