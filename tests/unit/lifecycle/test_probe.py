@@ -152,7 +152,7 @@ def test_14_1_a_little_late_is_not_left_out() -> None:
 
 
 def test_14_1_with_a_short_period_a_second_is_what_counts_as_late() -> None:
-    for late, attempts in ((0.99, ["Liveness"]), (1.01, [])):
+    for late, attempts in ((0.99, ["Liveness"]), (1.0, []), (1.01, [])):
         c = Instance(liveness=plan(period=0.1))
         c.answer("Liveness", "Success")
         c.now = 0.1 + late
@@ -227,6 +227,16 @@ def test_14_2_6_liveness_and_startup_stop_when_the_container_is_told_to_end() ->
     c.attempt("Readiness", "Failure")
     assert not probe.is_ready(c.probes)
     assert c.kills == []
+
+
+def test_14_2_6_what_is_only_due_does_not_begin_either() -> None:
+    c = Instance(liveness=plan(spread=0.5))
+    assert c.due("Liveness") == 5
+    c.stop()
+    assert probe.deadline(c.probes) is None
+    started = Instance(startup=plan(spread=0.5))
+    started.stop()
+    assert probe.deadline(started.probes) is None
 
 
 def test_14_2_6_a_container_that_ends_while_it_starts_up_is_not_probed_at_all() -> None:
