@@ -169,4 +169,6 @@ def _all_restarting(restarting: bool, phase: str) -> _Verdict:
         return _Verdict(False, "PodCompleted")
     if phase == FAILED:
         return _Verdict(False, "PodFailed")
-    return _Verdict(True, "RestartAllContainersStarted") if restarting else _Verdict(False)
+    if restarting:
+        return _Verdict(True, "RestartAllContainersStarted", "container exited with restart policy rule")
+    return _Verdict(False)

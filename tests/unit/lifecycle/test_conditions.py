@@ -258,7 +258,7 @@ def test_13_all_containers_restarting_is_there_only_with_a_rule_that_asks_for_it
     ("restarting", "phase", "said"),
     [
         (False, "Running", "False"),
-        (True, "Running", "True RestartAllContainersStarted"),
+        (True, "Running", "True RestartAllContainersStarted container exited with restart policy rule"),
         (True, "Succeeded", "False PodCompleted"),
         (True, "Failed", "False PodFailed"),
     ],

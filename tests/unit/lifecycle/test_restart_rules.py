@@ -150,7 +150,8 @@ def test_6_5_all_containers_are_killed_without_grace_and_start_anew() -> None:
     play.time = 50
     assert play.exit("c", 88) == ["TERM s/0", "TERM d/0"], "no preStop hook"
     assert play.machine.next_deadline() == 52
-    assert play.says("AllContainersRestarting") == "True RestartAllContainersStarted"
+    started = "True RestartAllContainersStarted container exited with restart policy rule"
+    assert play.says("AllContainersRestarting") == started
     assert (play.state_of("c"), play.last_state_of("c")) == (
         "waiting RestartingAllContainers",
         "137 RestartingAllContainers",
