@@ -45,7 +45,7 @@ from nsrunner.lifecycle.events import (
     SandboxStopped,
     SignalSent,
 )
-from nsrunner.model.types import Container, Pod
+from nsrunner.model.types import AnyContainer, Pod
 from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
@@ -60,16 +60,17 @@ from nsrunner.supervisor.plan import (
     plan_exec,
     plan_sandbox,
 )
+from nsrunner.supervisor.plan_sandbox import all_containers
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
+from nsrunner.supervisor.signals import signal_number
 from nsrunner.supervisor.termination import as_now, container_exited
 
 __all__ = ["Performer"]
 
 log = logging.getLogger(__name__)
 
-_SIGNALS = {"TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 _OWN_IDS = 1 << 62
 """Of commands that no machine asked for: above all ids that machines choose, below those of the client itself."""
 
@@ -103,9 +104,7 @@ class Performer:
         self._post = post
         self._record = record
         self._spawn = spawn
-        self._specs: dict[str, Container] = {
-            container.name: container for container in (*pod.spec.init_containers, *pod.spec.containers)
-        }
+        self._specs: dict[str, AnyContainer] = {container.name: container for container in all_containers(pod)}
         self._sandbox: Sandbox | None = None
         self._lost_a_shim = False
         self._plan: SandboxPlan | None = None
@@ -155,6 +154,12 @@ class Performer:
         self._prober.sandbox_ends()
         if self._sandbox is not None:
             await self._sandbox.close()
+
+    def changed(self, pod: Pod) -> None:
+        """The pod's object is another from here on; its containers are the same, or more."""
+        self._pod = pod
+        self._specs = {container.name: container for container in all_containers(pod)}
+        self._prober.pod = pod
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -308,7 +313,7 @@ class Performer:
         identity = self._ledger.identity(command.container, command.attempt)
         if identity is not None and self._sandbox is not None:
             whole = command.signal == "KILL"
-            await self._sandbox.signal(command.id, identity, _SIGNALS[command.signal], whole=whole)
+            await self._sandbox.signal(command.id, identity, signal_number(command.signal), whole=whole)
         return SignalSent(id=command.id, container=command.container, attempt=command.attempt)
 
     async def _remove_container(self, command: RemoveContainer) -> Event:
@@ -364,8 +369,10 @@ class Performer:
                 )
 
     def _field_path(self, container: str) -> str:
-        init = any(container == each.name for each in self._pod.spec.init_containers)
-        return f"spec.{'initContainers' if init else 'containers'}{{{container}}}"
+        spec = self._pod.spec
+        kinds = {"initContainers": spec.init_containers, "ephemeralContainers": spec.ephemeral_containers}
+        kind = next((kind for kind, each in kinds.items() if any(container == one.name for one in each)), "containers")
+        return f"spec.{kind}{{{container}}}"
 
     # --- records ------------------------------------------------------------------------------------------------------
 

@@ -213,6 +213,9 @@ class PodTask:
         except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
             self._break(event, error)
             return
+        if self._machine.pod is not self.pod:
+            self.pod = self._machine.pod
+            self._performer.changed(self.pod)
         for command in commands:
             if isinstance(command, RecordEvent):
                 self._record(command)

@@ -32,7 +32,7 @@ class Prober:
     """``exec`` starts commands, ``record`` publishes what a hook has to say."""
 
     def __init__(self, pod: Pod, *, exec: Exec, record: Callable[[RecordEvent], None]) -> None:
-        self._pod = pod
+        self.pod = pod
         self._exec = exec
         self._record = record
         self._network: Network | None = None
@@ -43,7 +43,7 @@ class Prober:
     def sandbox_stands(self, ip: str, pause: int) -> None:
         """``ip`` is the pod's own address, ``pause`` the process that holds its namespaces."""
         self.sandbox_ends()
-        spec = self._pod.spec
+        spec = self.pod.spec
         if not any(map(_uses_network, (*spec.init_containers, *spec.containers))):
             return
         from nsrunner.supervisor.probes.dial import Network
@@ -103,7 +103,7 @@ class Prober:
         error = await run_hook(
             hook_of(container, command.hook),
             container,
-            self._pod,
+            self.pod,
             network=self._network,
             start=self._start(command.container, command.attempt),
             warn=warn,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from nsrunner.model.types import ConfigMap, Container, Secret
+from nsrunner.model.types import AnyContainer, ConfigMap, Secret
 from nsrunner.supervisor.ports import ObjectReader
 
 __all__ = ["References", "referenced"]
@@ -20,7 +20,7 @@ class References(Struct, frozen=True):
 _NONE = References()
 
 
-async def referenced(container: Container, namespace: str, objects: ObjectReader) -> References:
+async def referenced(container: AnyContainer, namespace: str, objects: ObjectReader) -> References:
     """Reads what ``env`` and ``envFrom`` refer to."""
     config_maps: set[str] = set()
     secrets: set[str] = set()
