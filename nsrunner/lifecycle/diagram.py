@@ -29,7 +29,7 @@ _POD: Final = """\
 
 ## A pod
 
-Inputs are the events of `nsrunner/lifecycle/events.py`; the actions are in `nsrunner/lifecycle/pod_table.py`.
+Inputs are the events of `nsrunner/lifecycle/events.py`; the actions are in `pod_actions.py` beside it.
 """
 
 _CONTAINER: Final = """\

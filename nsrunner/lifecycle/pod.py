@@ -32,7 +32,8 @@ from nsrunner.lifecycle.events import (
 )
 from nsrunner.lifecycle.explain import Wait, explain
 from nsrunner.lifecycle.outbox import Outbox
-from nsrunner.lifecycle.pod_table import ANSWERS, TABLE, advance, deadlines, last_attempt
+from nsrunner.lifecycle.pod_actions import advance, deadlines, last_attempt
+from nsrunner.lifecycle.pod_table import ANSWERS, TABLE
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.table import IllegalEvent, look_up
 from nsrunner.lifecycle.value import BadValue, ContainerState, ContainerValue, PodState, PodValue, from_dict, to_dict

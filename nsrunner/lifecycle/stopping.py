@@ -188,4 +188,4 @@ def redefine(value: ContainerValue, event: Redefine, at: Step) -> ContainerValue
 def redefine_starting(value: ContainerValue, event: Redefine, at: Step) -> ContainerValue:
     if at.plan.kind is Kind.INIT:
         return value
-    return replace(value, state=S.ABORTING, until=None, then=Then.RESTART)
+    return replace(value, state=S.ABORTING, then=Then.RESTART)

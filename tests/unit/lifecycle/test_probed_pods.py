@@ -16,7 +16,7 @@ from nsrunner.lifecycle.commands import EnsureImage, ProbeName, RunProbe, Signal
 from nsrunner.lifecycle.draft import Draft
 from nsrunner.lifecycle.events import ConditionSet, HookDone, ProbeDone, Tick
 from nsrunner.lifecycle.outbox import Outbox
-from nsrunner.lifecycle.pod_table import advance
+from nsrunner.lifecycle.pod_actions import advance
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.probe import Outcome
 from nsrunner.lifecycle.status import looks_alike, settle

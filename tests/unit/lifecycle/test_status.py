@@ -67,6 +67,7 @@ def test_25_messages_share_12_kib() -> None:
     pod = make_pod("c", "d", "e", init=["i"], policy="Never")
     ephemeral = (EphemeralContainer(name="debug", image="busybox"),)
     play = Play(structs.replace(pod, spec=structs.replace(pod.spec, ephemeral_containers=ephemeral))).begin()
+    play.run("debug")
     play.run("i")
     play.exit("i", 0, text="a" * 4096)
     state = play.status_of("i").state
