@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -69,7 +68,7 @@ class Documents:
     def accept(self, pod: Pod, node_name: str) -> Pod:
         """The pod as the API server and the scheduler would have it: with uid, namespace, time of creation, node."""
         meta = pod.metadata
-        name = meta.name or f"{meta.generate_name or 'pod-'}{''.join(random.choices(_SUFFIX, k=5))}"  # noqa: S311 - no secret
+        name = meta.name or f"{meta.generate_name or 'pod-'}{_suffix()}"
         meta = msgspec.structs.replace(
             meta,
             name=name,
@@ -80,6 +79,12 @@ class Documents:
         )
         spec = msgspec.structs.replace(pod.spec, node_name=pod.spec.node_name or node_name)
         return msgspec.structs.replace(pod, metadata=meta, spec=spec)
+
+
+def _suffix() -> str:
+    import random  # for the few pods that leave their name to us
+
+    return "".join(random.choices(_SUFFIX, k=5))  # noqa: S311 - no secret
 
 
 def from_mappings(objects: Sequence[Mapping[str, Any]], source: str, namespace: str = "default") -> list[Object]:

@@ -6,8 +6,9 @@ seconds is done here at the instant: an entry that has not been advanced for :da
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.model.types import Container
 
@@ -19,8 +20,7 @@ EXPIRY: Final = 600.0
 """Of an entry of either kind; fixed, whatever the configured maximum (since Kubernetes 1.32)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrashBackOff:
+class CrashBackOff(Struct, frozen=True, kw_only=True):
     """The entry of one container."""
 
     key: str
@@ -31,8 +31,7 @@ class CrashBackOff:
     """When a restart was last allowed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullBackOff:
+class PullBackOff(Struct, frozen=True, kw_only=True):
     """The entry of one image of the pod, shared by all its containers."""
 
     delay: float

@@ -10,9 +10,9 @@ Not modelled yet, each with its place: probes (an input that ends RUNNING with a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from nsrunner.lifecycle import records
@@ -51,8 +51,7 @@ INPUTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What an action is given besides the value and the input."""
 
     plan: ContainerPlan

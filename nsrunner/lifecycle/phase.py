@@ -6,8 +6,9 @@ The place where sidecars will be counted (pendingSidecar, running).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.lifecycle.policy import PodPlan, restarts
 from nsrunner.model.types import ContainerStateTerminated, ContainerStatus
@@ -21,8 +22,7 @@ FAILED: Final = "Failed"
 TERMINAL: Final = frozenset({SUCCEEDED, FAILED})
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     pending_init: int = 0
     failed_init: int = 0
     """Init containers that failed and will not be started again."""

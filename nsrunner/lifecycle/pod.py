@@ -8,8 +8,9 @@ possible: the next start, the end of the pod.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from nsrunner.lifecycle import status
 from nsrunner.lifecycle.backoff import MAXIMUM
@@ -35,8 +36,7 @@ from nsrunner.model.types import Pod, PodStatus
 __all__ = ["PodMachine", "Settings"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What the node contributes."""
 
     host_ips: tuple[str, ...] = ()

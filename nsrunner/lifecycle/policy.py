@@ -5,8 +5,9 @@ The place where container-level restart policies and restart rules will be read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.lifecycle.backoff import MAXIMUM, key_of
 from nsrunner.lifecycle.termination import DEFAULT_GRACE
@@ -19,8 +20,7 @@ OOM_KILLED: Final = "OOMKilled"
 SOURCE_ANNOTATION: Final = "kubernetes.io/config.source"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerPlan:
+class ContainerPlan(Struct, frozen=True, kw_only=True):
     """The part of the spec that a container's machine reads."""
 
     name: str
@@ -40,8 +40,7 @@ class ContainerPlan:
         return f"spec.{'initContainers' if self.init else 'containers'}{{{self.name}}}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPlan:
+class PodPlan(Struct, frozen=True, kw_only=True):
     """The part of the spec that a pod's machine reads."""
 
     containers: dict[str, ContainerPlan]

@@ -16,11 +16,10 @@ ROOTFS: Final = "rootfs:"
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY: Final = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?"
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = (
     rf"(?P<name>(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
     r"(?::[\w][\w.-]{0,127})?"
-    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
-    re.ASCII,
+    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
 _LONGEST: Final = 4096
 _LONGEST_NAME: Final = 255
@@ -48,7 +47,7 @@ def image_problem(image: str) -> str:
         return (
             "" if path.startswith("/") else f'"{ROOTFS}" must be followed by an absolute path, such as rootfs:/srv/root'
         )
-    match = _REFERENCE.fullmatch(image) if len(image) <= _LONGEST else None
+    match = re.fullmatch(_REFERENCE, image, re.ASCII) if len(image) <= _LONGEST else None
     if match is None:
         return "invalid reference format"
     if len(match["name"]) > _LONGEST_NAME:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from nsrunner.errors import FieldError, ManifestError
 from nsrunner.model.decode import decode, did_you_mean, type_name
@@ -25,8 +26,7 @@ _HEADER: Final = frozenset({"apiVersion", "kind"})
 _LIST_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "items"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """One object of a manifest."""
 
     source: str
@@ -93,8 +93,7 @@ def raise_for_errors(documents: Iterable[Document]) -> None:
             raise error
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(Struct, frozen=True):
     """Where the documents come from that are being made."""
 
     source: str

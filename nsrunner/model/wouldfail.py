@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.model.capabilities import is_capability
 from nsrunner.model.environment import EnvironmentContext, ValueFromError, environment, expand_sub_path
@@ -27,11 +28,10 @@ _CONFIG: Final = "CreateContainerConfigError"
 _LONGEST_STRING: Final = 131_071
 """Bytes of one argument or variable that execve(2) takes (MAX_ARG_STRLEN, with its NUL)."""
 _MEDIA: Final = ("", "Memory")
-_KERNEL_OWNED: Final = ("/proc", "/sys")
+_PROC: Final = "/proc"
 
 
-@dataclass(frozen=True, slots=True)
-class WouldFail:
+class WouldFail(Struct, frozen=True):
     """Why a valid pod would not run."""
 
     field: str
@@ -212,8 +212,8 @@ def _target_problem(mount: VolumeMount, target: str) -> str:
         return f"{text} must not contain '..'"
     if target == "/":
         return f"{text} would hide the container's root file system"
-    if any(target == place or target.startswith(f"{place}/") for place in _KERNEL_OWNED):
-        return f"{text} is inside of a file system that belongs to the kernel"
+    if target == _PROC or target.startswith(f"{_PROC}/"):
+        return f"{text} is inside of /proc, which belongs to the kernel"
     return ""
 
 

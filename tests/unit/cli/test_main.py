@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -186,6 +187,32 @@ def test_light_verbs_import_nothing_heavy(verb: str) -> None:
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("name", "reader"), [("pod.yaml", "yaml"), ("pod.json", "json")])
+def test_run_imports_only_what_it_uses(tmp_path: Path, name: str, reader: str) -> None:
+    """Up to the start of the pods. What asyncio and msgspec import by themselves is not ours to save."""
+    manifest = tmp_path / name
+    spec = {"containers": [{"name": "a", "image": "host", "command": ["true"]}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
+    manifest.write_text(json.dumps(pod) if reader == "json" else f"# YAML\n{json.dumps(pod)}")
+    code = (
+        "import sys, asyncio, msgspec; before = set(sys.modules);"
+        "from nsrunner.cli import run; from nsrunner.cli.manifest import chosen_objects;"
+        "import nsrunner.cli.run_session;"
+        "options = run.parser().parse_words([sys.argv[1]]);"
+        "assert chosen_objects(options.files);"
+        "print(' '.join(name for name in set(sys.modules) - before if name.split('.')[0] != 'nsrunner'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(manifest)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    new = set(done.stdout.split())
+    assert ("yaml" in new) == (reader == "yaml")
+    heavy = {"ctypes", "dataclasses", "difflib", "email", "importlib.metadata", "inspect", "ipaddress", "pathlib"}
+    heavy |= {"random", "shutil", "subprocess", "tempfile", "textwrap", "uuid"}
+    assert not heavy & new
 
 
 @pytest.mark.parametrize(

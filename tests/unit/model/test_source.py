@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsrunner.model.source import MAX_SIZE, read_documents
+from nsrunner.model.source import MAX_SIZE, looks_like_json, read_documents
 
 
 def problem(data: bytes) -> str:
@@ -44,3 +44,9 @@ def test_only_utf8() -> None:
 def test_the_size_is_bounded() -> None:
     assert read_documents(b"a: " + b"x" * (MAX_SIZE - 3))[0].error is None
     assert problem(b"a" * (MAX_SIZE + 1)) == "Syntax error: larger than 10 MiB"
+
+
+def test_a_brace_makes_it_json() -> None:
+    assert looks_like_json(' \n\t{"a": 1}')
+    assert not looks_like_json("a: {}")
+    assert not looks_like_json("")

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsrunner.model.yamlstream import MAX_DEPTH, StreamError, read_yaml
+from nsrunner.model.stream import MAX_DEPTH, StreamError
+from nsrunner.model.yamlstream import read_yaml
 
 
 def values(text: str) -> list[Any]:
