@@ -139,7 +139,8 @@ def _status(
 
 
 def _recursive(asked: str | None) -> str:
-    return "Enabled" if asked in ("Enabled", "IfPossible") else "Disabled"
+    """What a read-only mount is: recursive, unless the manifest does not want that (``plan_mounts``)."""
+    return "Disabled" if asked == "Disabled" else "Enabled"
 
 
 def _states(value: ContainerValue, initializing: str, limit: int) -> tuple[ContainerState, ContainerState | None]:

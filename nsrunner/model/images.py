@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Final
 
@@ -44,9 +45,9 @@ def image_problem(image: str) -> str:
     """Why nothing can have this name; empty when it is well-formed."""
     if image.startswith(ROOTFS):
         path = image.removeprefix(ROOTFS)
-        return (
-            "" if path.startswith("/") else f'"{ROOTFS}" must be followed by an absolute path, such as rootfs:/srv/root'
-        )
+        if not path.startswith("/"):
+            return f'"{ROOTFS}" must be followed by an absolute path, such as rootfs:/srv/root'
+        return "" if posixpath.normpath(path).strip("/") else f"the host's own root is the image {HOST}"
     match = re.fullmatch(_REFERENCE, image, re.ASCII) if len(image) <= _LONGEST else None
     if match is None:
         return "invalid reference format"

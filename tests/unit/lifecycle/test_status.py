@@ -83,8 +83,9 @@ def test_11_what_the_spec_says_of_mounts_and_resources() -> None:
     resources = ResourceRequirements(requests={"cpu": Quantity("1")}, limits={"cpu": Quantity("2")})
     mounts = (
         VolumeMount(name="a", mount_path="/a"),
-        VolumeMount(name="b", mount_path="/b", read_only=True),
+        VolumeMount(name="b", mount_path="/b", read_only=True, recursive_read_only="Disabled"),
         VolumeMount(name="c", mount_path="/c", read_only=True, recursive_read_only="IfPossible"),
+        VolumeMount(name="d", mount_path="/d", read_only=True),
     )
     play = Play(make_pod(Container(name="c", image="busybox", resources=resources, volume_mounts=mounts)))
     status = play.status_of("c")
@@ -94,8 +95,9 @@ def test_11_what_the_spec_says_of_mounts_and_resources() -> None:
         ("a", "/a", False),
         ("b", "/b", True),
         ("c", "/c", True),
+        ("d", "/d", True),
     ]
-    assert [mount.recursive_read_only for mount in status.volume_mounts] == [None, "Disabled", "Enabled"]
+    assert [mount.recursive_read_only for mount in status.volume_mounts] == [None, "Disabled", "Enabled", "Enabled"]
 
 
 def test_11_addresses_of_a_pod_of_its_own() -> None:
