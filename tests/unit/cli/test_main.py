@@ -135,6 +135,18 @@ def nsrunner(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_end_of_the_process_is_told_to_those_who_asked() -> None:
+    """The interpreter's own end is skipped, which coverage and profilers must not notice."""
+    code = (
+        "import atexit, sys; from nsrunner.cli.main import entry;"
+        "atexit.register(lambda: print('asked'));"
+        "sys.argv = ['nsrunner', *sys.argv[1:]]; entry()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "versoin"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "asked\n")
+    assert done.stderr.startswith('nsrunner: unknown verb "versoin"')
+
+
 def test_a_reader_that_went_away() -> None:
     process = subprocess.Popen(
         ["sh", "-c", '"$0" -m nsrunner --help; echo "code $?" >&2', sys.executable],
