@@ -156,6 +156,14 @@ def test_oom_scores(resources: dict[str, Any], expected: int) -> None:
     assert start(container({"resources": resources})).spec.oom_score_adj == expected
 
 
+def test_what_the_pod_requests_beyond_its_containers_is_shared_among_them() -> None:
+    whole = {"requests": {"memory": "4Gi"}, "limits": {"memory": "8Gi"}}
+    others = [{"name": "first", "image": "host", "command": ["x"]}]
+    asking = container({"resources": {"requests": {"memory": "1Gi"}}}, resources=whole, initContainers=others)
+    # 1 Gi of its own and half of the other 3 Gi, on a node with 8 Gi
+    assert start(asking).spec.oom_score_adj == 1000 - 1000 * 5 // 16
+
+
 def test_node_critical_pods_are_protected() -> None:
     asking = container({}, priorityClassName="system-node-critical")
     assert start(asking).spec.oom_score_adj == -997
