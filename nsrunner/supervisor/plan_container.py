@@ -121,7 +121,11 @@ def _own_environment(
         node_name=node.name or facts.hostname,
         host_ips=facts.ips,
         pod_ips=sandbox.pod_ips,
-        allocatable={"cpu": Quantity(str(facts.cpus)), "memory": Quantity(str(facts.memory))},
+        allocatable={
+            "cpu": Quantity(str(facts.cpus)),
+            "memory": Quantity(str(facts.memory)),
+            "ephemeral-storage": Quantity(str(facts.storage)),
+        },
     )
     try:
         variables = environment(pod, container, context)

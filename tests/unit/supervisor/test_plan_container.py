@@ -125,9 +125,19 @@ def test_values_come_from_objects() -> None:
         start(asking)
 
 
-def test_the_node_s_size_is_a_default_limit() -> None:
-    asking = container({"env": [{"name": "M", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}}]})
-    assert start(asking).spec.env[-1] == f"M={8 << 30}"
+@pytest.mark.parametrize(
+    ("resource", "divisor", "value"),
+    [
+        ("limits.cpu", "1m", 4000),
+        ("limits.memory", "1", 8 << 30),
+        ("limits.ephemeral-storage", "1Gi", 64),
+        ("requests.memory", "1", 0),
+    ],
+)
+def test_the_node_s_size_is_a_default_limit(resource: str, divisor: str, value: int) -> None:
+    source = {"resourceFieldRef": {"resource": resource, "divisor": divisor}}
+    asking = container({"env": [{"name": "M", "valueFrom": source}]})
+    assert start(asking).spec.env[-1] == f"M={value}"
 
 
 @pytest.mark.parametrize("field", ["workingDir", "terminationMessagePath"])
