@@ -22,7 +22,7 @@ from nsrunner.lifecycle.orders import Due, PullFailed, SandboxLost, Stop, Turn, 
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import ContainerPlan, restarts
 from nsrunner.lifecycle.table import Row, Table, column, look_up
-from nsrunner.lifecycle.termination import MINIMUM_STOP
+from nsrunner.lifecycle.termination import MINIMUM_STOP, sooner
 from nsrunner.lifecycle.text import go_duration
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Instance
@@ -193,8 +193,8 @@ def _started_to_stop(value: ContainerValue, event: ContainerStarted, at: Step) -
     value = _is_running(value, event, at)
     if ended:
         return _rest(value, S.ENDED)
-    assert value.kill_at is not None
-    return _term(value, max(value.kill_at, at.now.mono + MINIMUM_STOP), at)
+    kill_at = None if value.kill_at is None else max(value.kill_at, at.now.mono + MINIMUM_STOP)
+    return _end_running(value, kill_at, at)
 
 
 def _failed_record(value: ContainerValue, event: ContainerFailed, at: Step) -> ContainerValue:
@@ -250,30 +250,31 @@ def _abort(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
 
 
 def _abort_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    assert value.kill_at is not None
-    return replace(value, kill_at=min(value.kill_at, event.kill_at))
+    return replace(value, kill_at=sooner(value.kill_at, event.kill_at))
 
 
-def _term(value: ContainerValue, kill_at: float, at: Step) -> ContainerValue:
+def _end_running(value: ContainerValue, kill_at: float | None, at: Step) -> ContainerValue:
     assert value.current is not None
     at.tell("Killing", f"Stopping container {at.plan.name}")
+    if kill_at is None:
+        return _kill(value, None, at)
     at.out.signal(at.plan.name, value.current.attempt, "TERM")
     return replace(_rest(value, S.STOPPING), due=kill_at)
 
 
 def _stop(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    return _term(value, event.kill_at, at)
+    return _end_running(value, event.kill_at, at)
 
 
 def _stop_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    assert value.due is not None
-    return replace(value, due=min(value.due, event.kill_at))
+    due = sooner(value.due, event.kill_at)
+    return _kill(value, event, at) if due is None else replace(value, due=due)
 
 
-def _kill(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
+def _kill(value: ContainerValue, event: object, at: Step) -> ContainerValue:
     assert value.current is not None
     at.out.signal(at.plan.name, value.current.attempt, "KILL")
-    return replace(value, state=S.KILLING, due=None)
+    return _rest(value, S.KILLING)
 
 
 def _term_sent(value: ContainerValue, event: SignalSent, at: Step) -> ContainerValue:
@@ -328,7 +329,7 @@ TABLE: Final[Table[S]] = {
         ContainerStarted,
         {
             S.STARTING: Row(_started, (S.RUNNING, *_AFTER_END)),
-            S.ABORTING: Row(_started_to_stop, (S.STOPPING, S.ENDED)),
+            S.ABORTING: Row(_started_to_stop, (S.STOPPING, S.KILLING, S.ENDED)),
         },
     ),
     **column(
@@ -374,8 +375,8 @@ TABLE: Final[Table[S]] = {
             **dict.fromkeys(_NOT_BEGUN, Row(_cancel, (S.ENDED,))),
             S.STARTING: Row(_abort, (S.ABORTING,)),
             S.ABORTING: Row(_abort_sooner, (S.ABORTING,)),
-            S.RUNNING: Row(_stop, (S.STOPPING,)),
-            S.STOPPING: Row(_stop_sooner, (S.STOPPING,)),
+            S.RUNNING: Row(_stop, (S.STOPPING, S.KILLING)),
+            S.STOPPING: Row(_stop_sooner, (S.STOPPING, S.KILLING)),
         },
         ignored=(S.KILLING, S.ENDED),
     ),

@@ -58,7 +58,8 @@ class DeleteRequested(Struct, frozen=True, kw_only=True):
     """The pod is to end. A later one may only shorten the grace period."""
 
     grace_seconds: int | None
-    """None: the spec's terminationGracePeriodSeconds."""
+    """None: the spec's terminationGracePeriodSeconds. 0: whatever runs is killed at once, without the two seconds that
+    any other period, the spec's own 0 too, leaves between TERM and KILL (a departure: docs/kubelet.md)."""
 
 
 class Tick(Struct, frozen=True, kw_only=True):

@@ -35,7 +35,8 @@ class Due(Struct, frozen=True, kw_only=True):
 class Stop(Struct, frozen=True, kw_only=True):
     """The pod ends: do not start any more, be dead by ``kill_at``. May be repeated."""
 
-    kill_at: float
+    kill_at: float | None
+    """None: now, without being asked first."""
 
 
 class SandboxLost(Struct, frozen=True, kw_only=True):

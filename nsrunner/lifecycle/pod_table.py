@@ -100,11 +100,10 @@ def _stop_sandbox(at: Draft, state: S) -> None:
     at.change(state=state)
 
 
-def _end(at: Draft, grace: int) -> None:
+def _end(at: Draft, grace: int, *, at_once: bool = False) -> None:
     """The pod is to stop, with this grace period; or, when it is stopping already, perhaps sooner."""
     grace = shrunk(at.value.grace, grace)
-    kill_at = kill_time(grace, at.now.mono)
-    at.tell_all(Stop(kill_at=kill_at))
+    at.tell_all(Stop(kill_at=None if at_once else kill_time(grace, at.now.mono)))
     at.change(grace=grace, queue=(), due=None)
     match at.state:
         case S.NEW | S.SANDBOX_WAIT:
@@ -142,7 +141,8 @@ def _rejected(at: Draft, event: PodRejected) -> None:
 
 def _delete(at: Draft, event: DeleteRequested) -> None:
     at.change(deleted=True)
-    _end(at, at.plan.grace if event.grace_seconds is None else event.grace_seconds)
+    grace = at.plan.grace if event.grace_seconds is None else event.grace_seconds
+    _end(at, grace, at_once=event.grace_seconds == 0)
 
 
 def _delete_stopped(at: Draft, event: DeleteRequested) -> None:

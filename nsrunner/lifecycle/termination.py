@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DEFAULT_GRACE", "MINIMUM_GRACE", "MINIMUM_STOP", "kill_time", "shrunk"]
+__all__ = ["DEFAULT_GRACE", "MINIMUM_GRACE", "MINIMUM_STOP", "kill_time", "shrunk", "sooner"]
 
 DEFAULT_GRACE: Final = 30
 """Seconds, where the spec says nothing (the API's default)."""
@@ -29,3 +29,8 @@ def shrunk(current: int | None, requested: int) -> int:
 def kill_time(grace: int, now: float) -> float:
     """When containers that get TERM now are killed (monotonic seconds)."""
     return now + max(float(grace), MINIMUM_STOP)
+
+
+def sooner(known: float | None, wanted: float | None) -> float | None:
+    """When to kill after one more order to stop. None is now, which nothing postpones."""
+    return None if known is None or wanted is None else min(known, wanted)

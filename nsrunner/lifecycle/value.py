@@ -129,7 +129,7 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float | None = None
     """In PULL_WAIT: when the image is tried again, ``due`` may be earlier."""
     kill_at: float | None = None
-    """In ABORTING: when it is to be dead."""
+    """In ABORTING: when it is to be dead; None: as soon as it lives."""
     image_id: str = ""
 
 

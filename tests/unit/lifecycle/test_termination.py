@@ -59,11 +59,57 @@ def test_30_6_a_process_that_ignores_term() -> None:
     assert play.state_of("c") == "terminated 137 Error"
 
 
-@pytest.mark.parametrize("grace", [0, 1])
-def test_30_6_grace_0_or_1_leaves_two_seconds(grace: int) -> None:
+def test_30_6_grace_1_leaves_two_seconds() -> None:
     play = running("c")
-    assert play.delete(grace) == ["TERM c/0"]
+    assert play.delete(1) == ["TERM c/0"]
     assert play.machine.next_deadline() == 2
+
+
+def test_30_6_so_does_grace_0_of_the_spec() -> None:
+    play = running("c", grace=0)
+    assert play.delete() == ["TERM c/0"]
+    assert play.machine.next_deadline() == 2
+
+
+def test_asking_for_grace_0_kills_at_once() -> None:
+    play = running("b", "a")
+    assert play.delete(0) == ["KILL b/0", "KILL a/0"]
+    assert play.events == ["Killing: Stopping container b", "Killing: Stopping container a"]
+    assert play.machine.next_deadline() is None
+    assert play.signalled("b", "again") == []  # a failed KILL is repeated, like any other
+    assert play.machine.next_deadline() == 10
+    assert play.delete(0) == []
+    assert play.exit("b", 137) == []
+    assert play.exit("a", 137) == ["stop sandbox 0"]
+
+
+def test_grace_0_while_a_start_is_in_flight_kills_what_comes_of_it() -> None:
+    for before in (None, 30, 0):
+        play = Play(make_pod("c")).begin()
+        play.image("c")
+        if before is not None:
+            assert play.delete(before) == []
+        assert play.delete(0) == []
+        assert play.delete(5) == []
+        assert play.runs("c") == ["KILL c/0"]
+        assert play.exit("c", 137) == ["stop sandbox 0"]
+
+
+def test_grace_0_of_a_container_that_has_ended_before_its_start_was_answered() -> None:
+    play = Play(make_pod("c")).begin()
+    play.image("c")
+    play.delete(0)
+    play.exit("c", 0, attempt=0)
+    assert play.runs("c") == ["stop sandbox 0"]
+
+
+def test_grace_0_ends_what_waits() -> None:
+    play = running("c")
+    play.exit("c", 1)
+    play.run("c")
+    play.exit("c", 1)
+    assert play.state_of("c") == "waiting CrashLoopBackOff"
+    assert play.delete(0) == ["stop sandbox 0"]
 
 
 def test_a_spec_without_grace_has_the_default() -> None:
@@ -88,9 +134,11 @@ def test_4_a_second_delete_shortens() -> None:
     assert play.delete(10) == []
     assert play.machine.next_deadline() == 15
     play.time = 6
-    assert play.delete(0) == []
+    assert play.delete(1) == []
     assert play.machine.next_deadline() == 8
-    assert play.until_deadline() == ["KILL c/0"]
+    play.time = 7
+    assert play.delete(0) == ["KILL c/0"]
+    assert play.machine.next_deadline() is None
     assert play.delete(0) == []
     assert play.events == ["Killing: Stopping container c"]
 
