@@ -357,6 +357,7 @@ int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e)
 
 	nsr_close(&pod->pause_pidfd);
 	pod->pause_pid = 0;
+	unmount_below(pod->spec->run_dir, NSR_POD_PROC); /* pause's, who is gone */
 	if (pod->cgroup_fd >= 0) {
 		cleanup_fd int parent = openat(pod->cgroup_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -118,6 +118,18 @@ static void poll_all(struct nsr_shim *shim)
 	}
 }
 
+/* A program that has ended ran, though the one that set up its world may not have closed its end of the channel yet. */
+static void settle(struct nsr_shim *shim, pid_t pid)
+{
+	for (struct nsr_spawning *spawning = shim->spawnings; spawning; spawning = spawning->next)
+		if (spawning->process.ready && spawning->process.pid == pid) {
+			struct nsr_error none = {0};
+
+			finish(spawning, NSR_RUNNING, &none);
+			return;
+		}
+}
+
 void nsr_process_ended(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 {
 	if (!nsr_instance_exited(shim, pid, exit_code) && !nsr_exec_exited(shim, pid, exit_code))
@@ -135,6 +147,7 @@ void nsr_reap(struct nsr_shim *shim)
 		if (info.si_pid == 0)
 			break;
 		poll_all(shim); /* usually there is none */
+		settle(shim, info.si_pid);
 		(void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG | __WALL); /* it is a zombie: cannot fail */
 		nsr_process_ended(shim, info.si_pid,
 				  (uint32_t)(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status));
