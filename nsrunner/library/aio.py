@@ -254,9 +254,9 @@ class AsyncPod:
             if reached(goal, phase, conditions):
                 done.set_result(task.status)
             elif unreachable(goal, phase, conditions):
-                done.set_exception(PodFailed(self._sentence(f"cannot reach {goal} any more", task.status)))
+                done.set_exception(PodFailed(self._sentence(f"cannot reach {goal} any more", goal)))
             elif task.removed:
-                done.set_exception(PodFailed(self._sentence(f"was deleted before it reached {goal}", task.status)))
+                done.set_exception(PodFailed(self._sentence(f"was deleted before it reached {goal}", goal)))
 
         look()
         self._listeners.add(look)
@@ -264,15 +264,14 @@ class AsyncPod:
             async with asyncio.timeout(timeout):
                 return await done
         except TimeoutError:
-            raise WaitTimeout(self._timed_out(goal, timeout, task.status)) from None
+            raise WaitTimeout(self._sentence(f"did not reach {goal} within {timeout:g} s", goal)) from None
         finally:
             self._listeners.discard(look)
 
-    def _sentence(self, what: str, status: PodStatus) -> str:
-        return f"pod {self.namespace}/{self.name} {what}: {describe(status)}"
-
-    def _timed_out(self, goal: Goal, timeout: float | None, status: PodStatus) -> str:
-        return self._sentence(f"did not reach {goal} within {timeout:g} s", status)
+    def _sentence(self, what: str, goal: Goal) -> str:
+        task = self._running_task()
+        why = describe(task.status, task.events, ending=goal.name in ("Succeeded", "Failed"))
+        return f"pod {self.namespace}/{self.name} {what}: {why}"
 
     # --- logs, exec, events -------------------------------------------------------------------------------------------
 
