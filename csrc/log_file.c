@@ -1,7 +1,6 @@
 /* log_file.c - the files of a log: made, rotated, deleted, each below the descriptor of its directory and never through a link.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -184,7 +183,7 @@ static bool is_rotated(const char *name, const char *file_name, char stamp[stati
 /* getdents64(2) itself: opendir(3) would allocate 32 KiB for each look. */
 static int scan_rotated(int dir_fd, const char *file_name, struct rotated *ret)
 {
-	_Alignas(struct dirent64) char buffer[4096];
+	_Alignas(struct linux_dirent64) char buffer[4096];
 	long size;
 
 	ret->count = 0;
@@ -192,7 +191,7 @@ static int scan_rotated(int dir_fd, const char *file_name, struct rotated *ret)
 		return -errno;
 	while ((size = syscall(SYS_getdents64, dir_fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < size;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(const void *)(buffer + at);
 			char stamp[STAMP_LENGTH + 1];
 			uint64_t number;
 

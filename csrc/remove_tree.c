@@ -4,7 +4,6 @@
  * another device is refused, and a name is only ever taken below a descriptor that was opened with O_NOFOLLOW (CVE-2017-1002102).
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -52,7 +51,7 @@ static int clear_deep(int fd, dev_t device);
 /* One reading of the directory. Returns how many entries could not be removed at once; their contents are gone now. */
 static int clear_pass(int fd, dev_t device, int depth)
 {
-	_Alignas(struct dirent64) char buffer[2048];
+	_Alignas(struct linux_dirent64) char buffer[2048];
 	int left = 0;
 	long n;
 
@@ -60,7 +59,7 @@ static int clear_pass(int fd, dev_t device, int depth)
 		return -errno;
 	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < n;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(const void *)(buffer + at);
 			int r, child;
 
 			at += entry->d_reclen;
@@ -103,7 +102,7 @@ static int clear_directory(int fd, dev_t device, int depth)
 /* Removes what needs no descending; copies the name of one subdirectory that does. 1: there is one. */
 static int sweep(int fd, char *ret_name)
 {
-	_Alignas(struct dirent64) char buffer[2048];
+	_Alignas(struct linux_dirent64) char buffer[2048];
 	int found = 0;
 	long n;
 
@@ -111,7 +110,7 @@ static int sweep(int fd, char *ret_name)
 		return -errno;
 	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < n;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(const void *)(buffer + at);
 			int r;
 
 			at += entry->d_reclen;
