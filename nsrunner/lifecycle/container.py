@@ -174,11 +174,7 @@ def _is_running(value: ContainerValue, event: ContainerStarted, at: Step) -> Con
     """The start was answered: a record exists."""
     at.tell("Created", "Container created")
     at.tell("Started", "Container started")
-    running = Instance(
-        attempt=event.attempt, container_id=event.container_id, started=event.started, image_id=value.image_id
-    )
-    if value.early is not None:
-        running = replace(value.early, container_id=event.container_id, image_id=value.image_id)
+    running = records.started(event, image_id=value.image_id, early=value.early)
     return replace(records.add(value, running, at.plan.name, at.out), reason="", message="")
 
 
@@ -225,8 +221,7 @@ def _exit_before_answer(value: ContainerValue, event: ContainerExited, at: Step)
 
 def _record_exit(value: ContainerValue, event: ContainerExited) -> ContainerValue:
     assert value.current is not None
-    dead = records.ended(event, container_id=value.current.container_id, image_id=value.current.image_id)
-    return replace(value, current=dead)
+    return replace(value, current=records.finished(value.current, event))
 
 
 def _exited(value: ContainerValue, event: ContainerExited, at: Step) -> ContainerValue:

@@ -30,6 +30,7 @@ __all__ = [
     "SandboxStopped",
     "SignalSent",
     "Tick",
+    "User",
 ]
 
 
@@ -126,6 +127,15 @@ class ImageFailed(Struct, frozen=True, kw_only=True):
     """The error; with ErrImagePull what comes after "Failed to pull image "X": "."""
 
 
+class User(Struct, frozen=True, kw_only=True):
+    """Whom a program runs as at first."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    """Supplementary ones, the primary group included."""
+
+
 class ContainerStarted(Struct, frozen=True, kw_only=True):
     """The container's program runs (execve succeeded)."""
 
@@ -135,6 +145,8 @@ class ContainerStarted(Struct, frozen=True, kw_only=True):
     container_id: str
     """64 hex digits, without the ``nsrunner://`` prefix."""
     started: Now
+    user: User | None = None
+    """Whom it runs as."""
 
 
 class ContainerFailed(Struct, frozen=True, kw_only=True):

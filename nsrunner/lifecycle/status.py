@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import structs
 
 from nsrunner.lifecycle.conditions import conditions_of, publish
+from nsrunner.lifecycle.events import User
 from nsrunner.lifecycle.phase import FAILED, TERMINAL, phase_of
 from nsrunner.lifecycle.policy import ContainerPlan, PodPlan
 from nsrunner.lifecycle.records import UNSEEN_EXIT_CODE, UNSEEN_MESSAGE, UNSEEN_REASON
@@ -25,7 +26,9 @@ from nsrunner.model.types import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    ContainerUser,
     HostIP,
+    LinuxContainerUser,
     Pod,
     PodIP,
     PodStatus,
@@ -135,7 +138,13 @@ def _status(
             )
             for mount in spec.volume_mounts
         ),
+        user=_user(newest.user) if newest is not None and newest.user is not None else None,
     )
+
+
+def _user(user: User) -> ContainerUser:
+    linux = LinuxContainerUser(uid=user.uid, gid=user.gid, supplemental_groups=user.groups)
+    return ContainerUser(linux=linux)
 
 
 def _recursive(asked: str | None) -> str:

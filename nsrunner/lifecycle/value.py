@@ -15,7 +15,7 @@ import msgspec
 
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
-from nsrunner.lifecycle.events import Now
+from nsrunner.lifecycle.events import Now, User
 
 __all__ = [
     "VERSION",
@@ -102,6 +102,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     image_id: str = ""
+    user: User | None = None
+    """None: its start was never answered."""
     unseen: bool = False
     """The sandbox died and nobody saw the exit; a record that turns up later replaces what is assumed here."""
     removed: bool = False

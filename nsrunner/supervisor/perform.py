@@ -38,6 +38,7 @@ from nsrunner.lifecycle.events import (
     SandboxReady,
     SandboxStopped,
     SignalSent,
+    User,
 )
 from nsrunner.model.types import Container, Pod
 from nsrunner.sandbox.records import ContainerExit, SandboxDeath
@@ -251,12 +252,14 @@ class Performer:
                 container_id=plan.spec.id if reason == "RunContainerError" else "",
             )
         self._ledger.started(command.container, command.attempt, running.pid)
+        who = plan.spec.credentials
         return ContainerStarted(
             id=command.id,
             container=command.container,
             attempt=command.attempt,
             container_id=plan.spec.id,
             started=as_now(running.started),
+            user=User(uid=who.uid, gid=who.gid, groups=who.groups),
         )
 
     async def _signal_container(self, command: SignalContainer) -> Event:

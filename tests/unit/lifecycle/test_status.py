@@ -52,6 +52,31 @@ def test_11_a_dead_container() -> None:
     assert (play.status_of("c").ready, play.status_of("c").started) == (False, False)
 
 
+def test_11_whom_the_newest_instance_runs_as() -> None:
+    def users(play: Play) -> tuple[int, int, tuple[int, ...]] | None:
+        user = play.status_of("c").user
+        return None if user is None or user.linux is None else structs.astuple(user.linux)
+
+    play = Play(make_pod("c")).begin()
+    assert users(play) is None
+    play.run("c")
+    assert users(play) == (1000, 0, (0, 7))
+    play.exit("c", 1)
+    assert users(play) == (1000, 0, (0, 7))
+    play.run("c")
+    assert users(play) == (1000, 1, (1, 7))
+
+
+def test_11_whom_it_ran_as_is_known_of_an_instance_that_ended_before_its_start_was_answered() -> None:
+    play = Play(make_pod("c", policy="Never")).begin()
+    play.image("c")
+    play.exit("c", 0, attempt=0)
+    play.runs("c")
+    user = play.status_of("c").user
+    assert play.state_of("c").startswith("terminated") and user is not None and user.linux is not None
+    assert (user.linux.uid, user.linux.gid, user.linux.supplemental_groups) == (1000, 0, (0, 7))
+
+
 def test_25_messages_share_12_kib() -> None:
     pod = make_pod("c", "d", "e", init=["i"], policy="Never")
     ephemeral = (EphemeralContainer(name="debug", image="busybox"),)

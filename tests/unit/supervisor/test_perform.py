@@ -108,6 +108,8 @@ def test_a_life(tmp_path: Path) -> None:
         spec = bench.shims.sandboxes["u"].specs[-1]
         assert isinstance(spec, ContainerSpec)
         assert "COLOUR=blue" in spec.env
+        who = spec.credentials
+        assert started.user == events.User(uid=who.uid, gid=who.gid, groups=who.groups)
         await asyncio.sleep(6)
         exited = bench.posted[-1]
         assert isinstance(exited, events.ContainerExited)
