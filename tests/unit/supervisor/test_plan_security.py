@@ -60,9 +60,35 @@ def test_run_as_non_root(own: dict[str, Any], user: str, message: str) -> None:
     assert str(caught.value).endswith(f'(pod: "web_default({UID})", container: main)')
 
 
+@pytest.mark.parametrize(
+    ("shared", "own", "fails"),
+    [
+        ({"runAsNonRoot": True}, {}, True),
+        ({"runAsNonRoot": True, "runAsUser": 5}, {}, False),
+        ({"runAsNonRoot": True, "runAsUser": 5}, {"runAsUser": 0}, True),
+        ({"runAsNonRoot": True}, {"runAsNonRoot": False}, False),
+        ({"runAsNonRoot": False}, {"runAsNonRoot": True}, True),
+    ],
+)
+def test_run_as_non_root_of_the_pod_and_of_its_container(
+    shared: dict[str, Any], own: dict[str, Any], fails: bool
+) -> None:
+    asking = container({"securityContext": own}, securityContext=shared)
+    if not fails:
+        start(asking, image=image())
+        return
+    with pytest.raises(ConfigError):
+        start(asking, image=image())
+
+
 def test_run_as_non_root_with_a_number() -> None:
     asking = container({"securityContext": {"runAsNonRoot": True}})
     assert start(asking, image=image("33")).spec.credentials.uid == 33
+
+
+def test_the_group_of_volumes_is_one_of_the_process_s() -> None:
+    asking = container({}, securityContext={"runAsUser": 33, "supplementalGroups": [7], "fsGroup": 8})
+    assert start(asking, image=image()).spec.credentials.groups == (34, 50, 7, 8)
 
 
 def test_an_unknown_image_user() -> None:
@@ -103,6 +129,13 @@ def test_privileged() -> None:
     assert spec.credentials.bounding == security.ALL
     assert spec.credentials.seccomp == b""
     assert spec.masked_paths == spec.readonly_paths == ()
+
+
+@pytest.mark.parametrize(("mount", "hidden"), [(None, True), ("Default", True), ("Unmasked", False)])
+def test_what_proc_shows(mount: str | None, hidden: bool) -> None:
+    spec = start(container({"securityContext": {"procMount": mount}}, hostUsers=False)).spec
+    assert bool(spec.masked_paths) is bool(spec.readonly_paths) is hidden
+    assert not spec.privileged
 
 
 def test_privilege_escalation_is_only_held_back_when_asked() -> None:
