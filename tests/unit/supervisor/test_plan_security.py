@@ -189,6 +189,23 @@ def test_oom_scores(resources: dict[str, Any], expected: int) -> None:
     assert start(container({"resources": resources})).spec.oom_score_adj == expected
 
 
+def test_a_sidecar_is_no_likelier_to_be_killed_than_what_it_serves() -> None:
+    """It counts as the regular container with the smallest request, when that is better than its own."""
+    regular = [
+        {"name": name, "image": "host", "command": ["x"], "resources": {"requests": {"memory": memory}}}
+        for name, memory in (("web", "4Gi"), ("db", "2Gi"))
+    ]
+
+    def score(request: str, policy: str) -> int:
+        init = {"name": "main", "image": "host", "command": ["x"], "restartPolicy": policy}
+        init["resources"] = {"requests": {"memory": request}}
+        return start(pod({"initContainers": [init], "containers": regular})).spec.oom_score_adj
+
+    assert score("1Gi", "Always") == 750  # that of db
+    assert score("6Gi", "Always") == 250  # its own
+    assert score("1Gi", "OnFailure") == 875  # an ordinary init container
+
+
 def test_what_the_pod_requests_beyond_its_containers_is_shared_among_them() -> None:
     whole = {"requests": {"memory": "4Gi"}, "limits": {"memory": "8Gi"}}
     others = [{"name": "first", "image": "host", "command": ["x"]}]
