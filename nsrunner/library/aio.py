@@ -99,7 +99,7 @@ class AsyncPod:
 
     @classmethod
     def _from_objects(cls, objects: Sequence[Object], name: str | None, options: RunOptions) -> Self:
-        documents = Documents(objects, options.namespace)
+        documents = Documents(objects)
         return cls(documents, documents.pod(name), options)
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class AsyncPod:
 
     @property
     def namespace(self) -> str:
-        return self._manifest.metadata.namespace or self._options.namespace
+        return self._manifest.metadata.namespace
 
     @property
     def uid(self) -> str:

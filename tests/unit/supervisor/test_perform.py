@@ -46,7 +46,7 @@ class Bench:
     """A performer with a list in the place of the machine."""
 
     def __init__(self, root: Path, manifest: str = POD) -> None:
-        documents = Documents(load_objects(manifest.encode(), "test"), "default")
+        documents = Documents(load_objects(manifest.encode(), "test"))
         roots = Roots.from_environment({"NSRUNNER_ROOT": str(root)})
         self.shims = FakeShims()
         self.posted: list[Event] = []
