@@ -25,9 +25,9 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     address: str = _ADDRESS
     """Address with prefix length of the pod's eth0, which leads nowhere; empty: loopback only."""
     root: str = ""
-    """An absolute path: ``run``, ``lib``, ``log/pods`` and ``log/containers`` below it take the places of /run/nsrunner,
-    /var/lib/nsrunner, /var/log/pods and /var/log/containers. Empty: that of the environment variable NSRUNNER_ROOT, or
-    those places themselves. ``nsrunner ps`` and the like see such pods when they are given the same NSRUNNER_ROOT."""
+    """An absolute path: ``run``, ``lib``, ``log/pods`` and ``log/containers`` below it take the places of
+    /run/nsrunner, /var/lib/nsrunner, /var/log/pods and /var/log/containers. Empty: that of the environment variable
+    NSRUNNER_ROOT, or those places themselves. ``nsrunner ps`` sees such pods when NSRUNNER_ROOT is the same for it."""
     log_max_size: int = 10 << 20
     """containerLogMaxSize, in bytes; negative: never rotated."""
     log_max_files: int = 5
