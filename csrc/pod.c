@@ -161,6 +161,8 @@ static int make_volumes(struct nsr_pod *pod, struct nsr_error *e)
 			break;
 		case NSR_VOLUME_MEMORY_DIR:
 			fd = open_tmpfs(volumes, volume->name, "0777", volume->size, 0, e);
+			if (fd < 0)
+				e->step = NSR_STEP_VOLUME;
 			r = fd;
 			break;
 		case NSR_VOLUME_HOST_PATH:
