@@ -8,8 +8,6 @@ from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-import msgspec
-
 from nsrunner.errors import PodFailed, UsageError, WaitTimeout
 from nsrunner.library.documents import Documents, from_mappings, load_objects
 from nsrunner.library.engine import Engine
@@ -218,8 +216,7 @@ class AsyncPod:
     @property
     def object(self) -> PodObject:
         """The whole Pod, with its present status."""
-        task = self._running_task()
-        return msgspec.structs.replace(task.pod, status=task.status)
+        return self._running_task().object
 
     @property
     def ip(self) -> str:

@@ -95,6 +95,11 @@ class PodMachine:
         """What the API shows of the pod."""
         return status.pod_status(self.pod, self._plan, self._value, self._settings.host_ips)
 
+    def object(self) -> Pod:
+        """The pod as the API shows it: with its status and, once it was asked to go, the time by which it has to be
+        gone."""
+        return status.pod_object(self.pod, self._plan, self._value, self._settings.host_ips)
+
     @property
     def value(self) -> PodValue:
         """All that the machine knows; for tests, explanations and the curious."""
@@ -122,7 +127,7 @@ class PodMachine:
     @property
     def deleted(self) -> bool:
         """It was asked to go (``kubectl get`` calls it Terminating until it is gone)."""
-        return self._value.deleted
+        return self._value.deletion is not None
 
     def save(self) -> dict[str, Any]:
         """The machine as builtin types that JSON can hold. It contains monotonic times: keep the boot id beside it."""

@@ -44,8 +44,8 @@ from nsrunner.lifecycle.events import (
 from nsrunner.lifecycle.orders import Due, PullFailed, SandboxLost, Stop
 from nsrunner.lifecycle.policy import PodPlan
 from nsrunner.lifecycle.table import Row, Table, column
-from nsrunner.lifecycle.termination import kill_time, shrunk
-from nsrunner.lifecycle.value import ContainerState, ContainerValue, PodValue
+from nsrunner.lifecycle.termination import MINIMUM_GRACE, kill_time, shrunk
+from nsrunner.lifecycle.value import ContainerState, ContainerValue, Deletion, PodValue
 from nsrunner.lifecycle.value import PodState as S
 
 __all__ = ["ANSWERS", "TABLE", "advance", "deadlines", "last_attempt"]
@@ -118,7 +118,7 @@ def _end(at: Draft, grace: int, *, at_once: bool = False) -> None:
 
 def _conclude(at: Draft) -> None:
     """Nothing of the pod runs any more."""
-    if at.value.deleted:
+    if at.value.deletion is not None:
         at.out.remove_pod()
         at.change(state=S.REMOVING)
     else:
@@ -140,18 +140,27 @@ def _rejected(at: Draft, event: PodRejected) -> None:
 
 
 def _delete(at: Draft, event: DeleteRequested) -> None:
-    at.change(deleted=True)
-    grace = at.plan.grace if event.grace_seconds is None else event.grace_seconds
-    _end(at, grace, at_once=event.grace_seconds == 0)
+    _mark_deleted(at, event)
+    _end(at, _asked_grace(at, event), at_once=event.grace_seconds == 0)
 
 
 def _delete_stopped(at: Draft, event: DeleteRequested) -> None:
-    at.change(deleted=True)
+    _mark_deleted(at, event)
     _conclude(at)
 
 
 def _mark_deleted(at: Draft, event: DeleteRequested) -> None:
-    at.change(deleted=True)
+    """As the API server does it: later requests count when they are shorter, from the time of the first one."""
+    grace, before = _asked_grace(at, event), at.value.deletion
+    if before is None:
+        at.change(deletion=Deletion(asked=at.now.wall, grace=grace))
+    elif grace < before.grace:
+        at.change(deletion=Deletion(asked=before.asked, grace=grace))
+
+
+def _asked_grace(at: Draft, event: DeleteRequested) -> int:
+    grace = at.plan.grace if event.grace_seconds is None else event.grace_seconds
+    return grace if grace >= 0 else MINIMUM_GRACE
 
 
 def _tick(at: Draft, event: Tick) -> None:

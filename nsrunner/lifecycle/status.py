@@ -35,7 +35,7 @@ from nsrunner.model.types import (
     VolumeMountStatus,
 )
 
-__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "pod_status", "settle"]
+__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "pod_object", "pod_status", "settle"]
 
 CONTAINER_ID_PREFIX: Final = "nsrunner://"
 MESSAGE_BUDGET: Final = 12 * 1024
@@ -93,6 +93,18 @@ def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ..
         container_statuses=tuple(status for name, status in sorted(statuses.items()) if not plan.containers[name].init),
         qos_class=qos_class(pod),
     )
+
+
+def pod_object(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> Pod:
+    """The whole pod: its status, and what its deletion leaves in its metadata."""
+    metadata, deletion = pod.metadata, value.deletion
+    if deletion is not None:
+        metadata = structs.replace(
+            metadata,
+            deletion_timestamp=timestamp(deletion.asked + deletion.grace),
+            deletion_grace_period_seconds=deletion.grace,
+        )
+    return structs.replace(pod, metadata=metadata, status=pod_status(pod, plan, value, host_ips))
 
 
 def _statuses(pod: Pod, plan: PodPlan, value: PodValue) -> dict[str, ContainerStatus]:

@@ -23,6 +23,7 @@ __all__ = [
     "Condition",
     "ContainerState",
     "ContainerValue",
+    "Deletion",
     "Instance",
     "PodState",
     "PodValue",
@@ -147,6 +148,15 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """That the pod was asked to go, as its metadata shows it."""
+
+    asked: float
+    """Wall time of the first request."""
+    grace: int
+    """Seconds: the shortest that was asked for."""
+
+
 class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     state: PodState = PodState.NEW
     containers: dict[str, ContainerValue] = {}
@@ -164,7 +174,7 @@ class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     """When the pod was accepted or rejected: status.startTime."""
     grace: int | None = None
     """Seconds of the termination under way; None when there is none."""
-    deleted: bool = False
+    deletion: Deletion | None = None
     rejected: bool = False
     phase: str = "Pending"
     reason: str = ""

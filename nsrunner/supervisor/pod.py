@@ -93,6 +93,12 @@ class PodTask:
         return msgspec.structs.replace(status, phase="Failed", reason="InternalError", message=self._broken)
 
     @property
+    def object(self) -> Pod:
+        """The whole pod as the API shows it now, with its status; computed at the call."""
+        shown = self._machine.object()
+        return shown if self._broken is None else msgspec.structs.replace(shown, status=self.status)
+
+    @property
     def phase(self) -> str:
         """status.phase, without the cost of the rest."""
         return self._machine.phase if self._broken is None else "Failed"

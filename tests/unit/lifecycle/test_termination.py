@@ -46,6 +46,44 @@ def test_30_6_a_process_that_exits_on_term() -> None:
     assert play.machine.removed
 
 
+def test_a_deletion_shows_in_the_metadata_as_the_api_server_writes_it() -> None:
+    def deletion(play: Play) -> tuple[str | None, int | None]:
+        meta = play.machine.object().metadata
+        return meta.deletion_timestamp, meta.deletion_grace_period_seconds
+
+    play = running("c", grace=20)
+    assert deletion(play) == (None, None)
+    play.time = 5.5
+    play.delete()
+    assert deletion(play) == ("2023-11-14T22:13:45Z", 20)  # the time by which it has to be gone
+    play.time = 7
+    play.delete(60)
+    assert deletion(play) == ("2023-11-14T22:13:45Z", 20)  # a longer grace period comes too late
+    play.delete(3)
+    assert deletion(play) == ("2023-11-14T22:13:28Z", 3)  # a shorter one counts from the first request
+    assert play.machine.object().status == play.machine.status()
+    play.exit("c", 143)
+    play.sandbox_stopped()
+    play.removed()
+    assert deletion(play) == ("2023-11-14T22:13:28Z", 3)
+
+
+@pytest.mark.parametrize(("spec", "asked", "shown"), [(30, 0, 0), (-5, None, 1), (30, -1, 1)])
+def test_grace_periods_that_are_none(spec: int, asked: int | None, shown: int) -> None:
+    play = running("c", grace=spec)
+    play.delete(asked)
+    assert play.machine.object().metadata.deletion_grace_period_seconds == shown
+
+
+def test_a_pod_that_had_ended_before_it_is_deleted() -> None:
+    play = running("c", policy="Never")
+    play.exit("c", 0)
+    play.sandbox_stopped()
+    assert play.machine.object().metadata.deletion_timestamp is None
+    play.delete(5)
+    assert play.machine.object().metadata.deletion_grace_period_seconds == 5
+
+
 def test_30_6_a_process_that_ignores_term() -> None:
     play = running("c")
     assert play.delete() == ["TERM c/0"]
