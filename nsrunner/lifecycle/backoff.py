@@ -60,7 +60,8 @@ def try_restart(
     The kubelet forgets an entry when the run that just ended lasted more than EXPIRY since it was allowed, and also in
     the middle of a wait, as soon as EXPIRY has passed. The second rule contains the first.
     """
-    if entry is not None and entry.key == key and now - entry.updated < EXPIRY:
+    # Sums are compared, not differences: at the instant that a refusal names, rounding must not refuse once more.
+    if entry is not None and entry.key == key and now < entry.updated + EXPIRY:
         if now < finished + entry.delay:
             return entry, min(finished + entry.delay, entry.updated + EXPIRY)
         delay = min(2 * entry.delay, maximum)
@@ -71,6 +72,6 @@ def try_restart(
 
 def after_failed_pull(entry: PullBackOff | None, *, error: str, now: float) -> PullBackOff:
     """The entry after one more failed pull."""
-    if entry is None or now - entry.failed > EXPIRY:
+    if entry is None or now > entry.failed + EXPIRY:
         return PullBackOff(delay=INITIAL, failed=now, error=error)
     return PullBackOff(delay=min(2 * entry.delay, MAXIMUM), failed=now, error=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff, after_failed_pull, key_of, try_restart
@@ -54,18 +54,37 @@ def test_the_node_may_lower_the_maximum(maximum: float, delays: list[float]) -> 
 
 @given(
     delay=st.sampled_from([10.0, 20.0, 40.0, 300.0]),
+    allowed=st.floats(0, 1e9),
     run=st.floats(0, 1000),
     waited=st.floats(0, 1000),
 )
-def test_a_refusal_names_the_first_instant_that_is_allowed(delay: float, run: float, waited: float) -> None:
-    before = entry(delay, 0)
-    after, refused = try_restart(before, key="k", finished=run, now=run + waited)
+@example(delay=300.0, allowed=424.1, run=350.0, waited=0.0)  # (424.1 + 600) - 424.1 is less than 600
+def test_a_refusal_names_the_first_instant_that_is_allowed(
+    delay: float, allowed: float, run: float, waited: float
+) -> None:
+    """Whatever the clock says: it has counted since the machine was switched on."""
+    before, finished = entry(delay, allowed), allowed + run
+    after, refused = try_restart(before, key="k", finished=finished, now=finished + waited)
     if refused is None:
-        assert after.updated == run + waited
+        assert after.updated == finished + waited
         return
     assert after == before
-    assert refused > run + waited
-    assert try_restart(before, key="k", finished=run, now=refused)[1] is None
+    assert refused > finished + waited
+    assert try_restart(before, key="k", finished=finished, now=refused)[1] is None
+
+
+@pytest.mark.parametrize("uptime", [0.0, 1e5, 12345678.9])
+def test_delays_double_whatever_the_clock_says(uptime: float) -> None:
+    known, delays = None, []
+    for _ in range(6):
+        known, refused = try_restart(known, key="k", finished=uptime, now=uptime)
+        if refused is not None:
+            uptime = refused
+            known, refused = try_restart(known, key="k", finished=uptime - known.delay, now=uptime)
+        assert refused is None
+        delays.append(known.delay)
+        uptime += 1
+    assert delays == [10, 20, 40, 80, 160, 300]
 
 
 def test_33_3_the_key_is_the_image_and_the_resources() -> None:
