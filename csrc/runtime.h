@@ -87,6 +87,18 @@ int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t num
 /* After every process is dead: the sandbox's cgroup and descriptors; with `forget` also tmpfs, volumes and all directories. */
 int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e);
 
+/* Work in a child of the caller, out of the way of its loop. */
+struct nsr_aside {
+	pid_t pid; /* 0: none */
+	struct nsr_error *told; /* memory of both; err 0: nothing has been told */
+};
+
+/* Calls work(arg, e) in a copy of the caller, which has no descriptors but the pod's and dies with the caller. Its end is the caller's to
+ * reap: status 0, or 1 when it failed and *told says why. */
+int nsr_aside_spawn(struct nsr_aside *aside, const struct nsr_pod *pod, int (*work)(void *arg, struct nsr_error *e), void *arg,
+		    struct nsr_error *e);
+void nsr_aside_close(struct nsr_aside *aside); /* after it is reaped */
+
 /* cgroup.kill, or freeze + signal every process + thaw before 5.14; sub-cgroups too. */
 int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e);
 /* 1: no process left below it, 0: some, negative: errno. */

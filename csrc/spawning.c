@@ -132,7 +132,7 @@ static void settle(struct nsr_shim *shim, pid_t pid)
 
 void nsr_process_ended(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 {
-	if (!nsr_instance_exited(shim, pid, exit_code) && !nsr_exec_exited(shim, pid, exit_code))
+	if (!nsr_removal_exited(shim, pid, exit_code) && !nsr_instance_exited(shim, pid, exit_code) && !nsr_exec_exited(shim, pid, exit_code))
 		(void)nsr_sandbox_exited(shim, pid); /* nobody's: an intermediate one, or an orphan of the pod's */
 }
 
@@ -153,15 +153,15 @@ void nsr_reap(struct nsr_shim *shim)
 				  (uint32_t)(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status));
 	}
 	if (shim->ending && shim->pause_killed)
-		nsr_kill_children(); /* those that the dead have left to us */
+		nsr_kill_children(shim); /* those that the dead have left to us */
 }
 
-void nsr_kill_children(void)
+void nsr_kill_children(const struct nsr_shim *shim)
 {
 	/* The kernel's own list of our children (CONFIG_PROC_CHILDREN, in every distribution's kernel); without it, strays of a
 	 * hostPID pod without a cgroup outlive it, as they would have without a shim. */
 	cleanup_fd int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0)
-		(void)nsr_signal_listed(fd, SIGKILL, 0); /* none is reaped but by us */
+		(void)nsr_signal_listed(fd, SIGKILL, shim->remover.pid); /* none is reaped but by us */
 }

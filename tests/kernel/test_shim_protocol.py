@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -80,6 +81,8 @@ def test_signals(pod: Pod, peer: Peer) -> None:
     pod.create(peer)
     pod.start(peer, "trap", "/bin/sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done")
     pod.wait_until_printed("trap", "up")
+    everybody = [("CONTAINER_ID", pod.id("trap")), ("SIGNAL", signal.SIGTERM), ("WHOLE", 1)]
+    assert peer.call("SIGNAL", everybody).ERRNO == errno.EINVAL  # SIGKILL only
     assert peer.call("SIGNAL", [("CONTAINER_ID", pod.id("trap")), ("SIGNAL", signal.SIGTERM)]).kind == "OK"
     assert peer.record("CONTAINER_EXITED").EXIT_CODE == 7
     pod.start(peer, "kill", "/bin/sleep", "1000")
