@@ -97,7 +97,7 @@ class Allowed:
         return min(finished + self.delay, max(self.updated + 600, finished))
 
     def allow(self, now: float) -> None:
-        if self.updated is None or now - self.updated >= 600:
+        if self.updated is None or now >= self.updated + 600:
             self.delay = 10.0
         else:
             self.delay = min(self.delay * 2, 300.0)
@@ -112,8 +112,11 @@ class Interleavings(RuleBasedStateMachine):
         grace=st.sampled_from([0, 1, 30]),
         deadline=st.sampled_from([None, None, 100]),
         static=st.booleans(),
+        uptime=st.sampled_from([0.0, 424.1, 8640000.7]),  # far from zero, sums are rounded
     )
-    def begin(self, policy: str, init: int, regular: int, grace: int, deadline: int | None, static: bool) -> None:
+    def begin(
+        self, policy: str, init: int, regular: int, grace: int, deadline: int | None, static: bool, uptime: float
+    ) -> None:
         self.pod: Pod = make_pod(
             *[f"c{n}" for n in range(regular)],
             init=[f"i{n}" for n in range(init)],
@@ -124,7 +127,7 @@ class Interleavings(RuleBasedStateMachine):
         )
         self.machine = PodMachine(self.pod)
         self.world = World()
-        self.time = 0.0
+        self.time = uptime
         self.ids: set[int] = set()
         self.events: list[RecordEvent] = []
         self.removed: list[tuple[str, int]] = []
