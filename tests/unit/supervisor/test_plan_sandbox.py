@@ -29,6 +29,21 @@ def test_the_sandbox_of_an_ordinary_pod() -> None:
     assert plan.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("address", "ips", "line"),
+    [
+        ("", (), b""),
+        ("198.51.100.9/24", ("198.51.100.9",), b"198.51.100.9\tweb\n"),
+        ("fd00::5/64", ("fd00::5",), b"fd00::5\tweb\n"),
+    ],
+)
+def test_the_address_of_a_pod(address: str, ips: tuple[str, ...], line: bytes) -> None:
+    """Without one there is none to show, and no line of /etc/hosts that begins with a blank."""
+    plan = sandbox(pod({}), node(pod_address=address))
+    assert (plan.spec.address, plan.pod_ips) == (address, ips)
+    assert {file.name: file.content for file in plan.spec.files}["hosts"].endswith(b"ip6-allrouters\n" + line)
+
+
 def test_a_shared_pid_namespace() -> None:
     assert sandbox(pod({"shareProcessNamespace": True})).spec.namespaces.pid == "pod"
 
