@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/keyctl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -126,6 +127,20 @@ static int set_rlimits(const struct nsr_container_spec *spec, struct nsr_error *
 	return 0;
 }
 
+/* What a daemon was given for itself (nice -n -20, chrt, taskset, ionice) is not its containers'. Where the kernel refuses (no CAP_SYS_NICE),
+ * what is inherited has to do. */
+static void reset_scheduling(void)
+{
+	static const struct sched_param none;
+	unsigned char every[1024]; /* 8192 CPUs: the most that Linux can have; those that are not there are left out */
+
+	memset(every, 0xff, sizeof(every));
+	(void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none); /* of musl these are stubs */
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	(void)syscall(SYS_sched_setaffinity, 0, sizeof(every), every);
+	(void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, 0 /* by niceness */);
+}
+
 /* Everything above the standard streams but the channel. No need for CLOSE_RANGE_CLOEXEC (5.11). */
 static int close_others(int *channel, struct nsr_error *e)
 {
@@ -172,6 +187,7 @@ void nsr_finish_prepare(const struct nsr_finish *f)
 		as_user = true;
 	else if (r < 0)
 		nsr_die(channel, &e);
+	reset_scheduling(); /* while we may */
 	if (set_rlimits(f->spec, &e) < 0 || /* 16: raising takes CAP_SYS_RESOURCE */
 	    close_others(&channel, &e) < 0 || /* 17 */
 	    nsr_credentials_drop(who, &e) < 0) /* 18-22 */
