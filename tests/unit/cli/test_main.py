@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,37 @@ def nsrunner(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
         check=False,
         **options,
     )
+
+
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        ("sys.meta_path.insert(0, Interrupter())", -signal.SIGINT),  # as any other program that has not begun yet
+        ("import nsrunner.cli.version as verb; verb.run = interrupt", 130),
+    ],
+)
+def test_ctrl_c_never_shows_a_traceback(moment: str, code: int) -> None:
+    script = f"""
+import os, signal, sys
+from nsrunner.cli.main import entry
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        interrupt()
+sys.argv = ["nsrunner", "version"]
+{moment}
+entry()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+def test_the_program_starts_with_little() -> None:
+    """Until it has seen to Ctrl-C."""
+    code = "import sys; before = set(sys.modules); import nsrunner.cli.main; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"typing", "re", "argparse", "nsrunner.cli.output"} & set(done.stdout.split())
 
 
 def test_the_end_of_the_process_is_told_to_those_who_asked() -> None:
