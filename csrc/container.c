@@ -199,6 +199,12 @@ int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *sp
 	static const char *const no_env[] = {NULL};
 	size_t count = (size_t)spec->mounts_count + spec->root.submounts_count;
 	cleanup_free int *table = calloc(count + 1, sizeof(*table)); /* for the child, which must not allocate */
+
+	if (!table)
+		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
+	for (size_t i = 0; i < count; i++)
+		table[i] = -1;
+
 	struct container_job job = {
 		.world = {
 			.pod = pod, .spec = spec, .sources = table, .submounts = table + spec->mounts_count,
@@ -207,10 +213,6 @@ int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *sp
 		.finish = {.spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0},
 	};
 
-	if (!table)
-		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
-	for (size_t i = 0; i < count; i++)
-		table[i] = -1;
 	for (int i = 0; i < 3; i++)
 		job.finish.stdio[i] = spec->tty ? -1 : stdio[i];
 	return start(pod, &job, ret, e);
