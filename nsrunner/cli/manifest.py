@@ -48,7 +48,7 @@ def _read(name: str) -> bytes:
         with open(name, "rb") as file:
             return _read_bounded(file)
     except OSError as error:
-        shown = "standard input" if name == "-" else name
+        shown = "standard input" if name == "-" else name or '""'
         hint = ": give the files in it" if isinstance(error, IsADirectoryError) else ""
         raise UsageError(f"{shown}: {error.strerror or error}{hint}") from None
     except ValueError:  # open("a\0b")

@@ -22,6 +22,10 @@ __all__ = ["Document", "Object", "load", "raise_for_errors"]
 Object: TypeAlias = Pod | ConfigMap | Secret
 
 _KINDS: Final[dict[str, type[Object]]] = {"ConfigMap": ConfigMap, "Pod": Pod, "Secret": Secret}
+_WITH_TEMPLATE: Final = frozenset(
+    {"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"}
+)
+_TEMPLATE_HINT: Final = "nsrunner runs pods, no controllers: make a Pod of the metadata and spec of its template"
 _HEADER: Final = frozenset({"apiVersion", "kind"})
 _LIST_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "items"})
 
@@ -132,7 +136,8 @@ def _kind(value: dict[str, Any], path: Path, report: Report, default_kind: str) 
     kind = _text(value, "kind", "Pod", path, report, default_kind)
     if kind and kind not in _KINDS and not _is_list(kind):
         known = (*_KINDS, "List")
-        report.unsupported_value(path / "kind", kind, known, did_you_mean(kind, known))
+        hint = _TEMPLATE_HINT if kind in _WITH_TEMPLATE else did_you_mean(kind, known)
+        report.unsupported_value(path / "kind", kind, known, hint)
     elif kind and version not in {"v1", ""}:
         report.unsupported_value(path / "apiVersion", version, ("v1",))
     return kind

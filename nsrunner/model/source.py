@@ -15,6 +15,9 @@ __all__ = ["MAX_SIZE", "looks_like_json", "read_documents"]
 MAX_SIZE: Final = 10 << 20
 """Bytes of one source (the kubelet's limit for a manifest file)."""
 
+_BEGINNING: Final = 4096
+"""Bytes; what has a NUL among them is no text."""
+
 
 def read_documents(data: bytes) -> tuple[RawDocument, ...]:
     """All documents that are not empty. At most the last one carries an error; nothing is raised."""
@@ -57,4 +60,11 @@ def _decode(data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
-        raise StreamError(f"byte 0x{data[error.start]:02x} is not UTF-8 text", line, column) from None
+        problem = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
+        raise StreamError(problem, line, column, _encoding_hint(data)) from None
+
+
+def _encoding_hint(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "it looks like UTF-16: save it as UTF-8"
+    return "it looks like a binary file" if b"\0" in data[:_BEGINNING] else ""

@@ -121,7 +121,8 @@ class _Reader:
         if event.tag not in (None, f"{_CORE}map" if isinstance(value, dict) else f"{_CORE}seq", "!"):
             raise _at(event, f"tag {quoted(event.tag)} is not supported")
         if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
-            raise _at(event, "a key must be a string, not a list or an object")
+            hint = "is it a template? {{ ... }} must be filled in first"
+            raise _at(event, "a key must be a string, not a list or an object", hint)
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         self.stack.append(_Open(value, event.anchor))
@@ -245,10 +246,10 @@ def _key_text(value: Any, event: yaml.Event) -> str:
             raise _at(event, "a key must be a string, not null")
 
 
-def _at(event: yaml.Event, problem: str) -> StreamError:
+def _at(event: yaml.Event, problem: str, hint: str = "") -> StreamError:
     mark = event.start_mark
     assert mark is not None  # libyaml marks every event
-    return StreamError(problem, mark.line + 1, mark.column + 1)
+    return StreamError(problem, mark.line + 1, mark.column + 1, hint)
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> StreamError:
@@ -257,7 +258,9 @@ def _syntax_error(error: yaml.MarkedYAMLError) -> StreamError:
     if error.context:
         problem = f"{error.context}: {problem}"
     hint = ""
-    if "cannot start any token" in problem:
+    if "tab character" in problem:
+        hint = "YAML is indented with spaces, never with tabs"
+    elif "cannot start any token" in problem:
         hint = "YAML is indented with spaces, never with tabs; text that starts with one of @ ` % needs quotes"
     elif "mapping values are not allowed" in problem:
         hint = 'check the indentation; text that contains ": " needs quotes'

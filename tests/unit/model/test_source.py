@@ -37,7 +37,8 @@ def test_when_it_is_neither_json_complains() -> None:
 
 def test_only_utf8() -> None:
     assert problem(b"a: 1\nb: x\xff\n") == "Syntax error: line 2, column 5: byte 0xff is not UTF-8 text"
-    assert "not UTF-8 text" in problem("a: 1".encode("utf-16"))
+    assert problem("a: 1".encode("utf-16")).endswith("is not UTF-8 text (it looks like UTF-16: save it as UTF-8)")
+    assert problem(b"\x7fELF\0\xff").endswith("is not UTF-8 text (it looks like a binary file)")
     assert "not UTF-8 text" in problem(b"a: \xed\xa0\x80")
 
 
