@@ -266,6 +266,7 @@ ELSEWHERE = {
     "kill cgroup": "of an end, not of a start",
     "remove cgroup": "of an end",
     "signal process": "of an end",
+    "attach": "of a client that is one too many",
     "remove directory": "of an end",
 }
 """Steps that no row is about, and why."""
