@@ -59,7 +59,7 @@ class Roots(Struct, frozen=True, kw_only=True):
         return f"{self.state}/seccomp"
 
     def pod_paths(self, namespace: str, name: str, uid: str) -> PodPaths:
-        """The name of a pod may have 253 characters: in the name of the directory of its logs it is cut to what fits."""
+        """The name of a pod may have 253 characters: in the directory of its logs it is cut to what fits."""
         fits = _NAME_MAX - len(f"{namespace}__{uid}")
         return PodPaths(
             run=f"{self.run}/pods/{uid}",
