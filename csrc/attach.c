@@ -18,6 +18,8 @@
 #include "util.h"
 
 #define BACKLOG_SIZE (1u << 20)
+#define ATTACHMENTS_MAX 64u /* each may have two backlogs */
+#define ATTACHMENTS_EACH 16u /* of one session */
 #define FEED_SIZE 4096u
 #define FEED_ROUNDS 16 /* of a regular file, before others have their turn */
 
@@ -283,7 +285,7 @@ static int open_sink(struct nsr_attachment *attachment, struct sink *sink, int f
 
 static int open_source(struct nsr_attachment *attachment, int fd)
 {
-	bool is_socket;
+	bool is_socket = false;
 	int r;
 
 	if (attachment->instance->stdin_fd < 0)
@@ -301,6 +303,19 @@ static int open_source(struct nsr_attachment *attachment, int fd)
 	return 0;
 }
 
+static int check_bounds(const struct nsr_shim *shim, uint32_t session, struct nsr_error *e)
+{
+	uint32_t all = 0, own = 0;
+
+	for (const struct nsr_attachment *attachment = shim->attachments; attachment; attachment = attachment->next) {
+		all++;
+		own += attachment->who.session == session;
+	}
+	if (own >= ATTACHMENTS_EACH)
+		return nsr_fail(e, NSR_STEP_ATTACH, ENOBUFS, "this client has 16 attachments already");
+	return all >= ATTACHMENTS_MAX ? nsr_fail(e, NSR_STEP_ATTACH, ENOBUFS, "the pod has 64 attachments already") : 0;
+}
+
 int nsr_attach(struct nsr_instance *instance, struct nsr_reply who, uint32_t streams, int *fds, struct nsr_error *e)
 {
 	struct nsr_attachment *attachment;
@@ -308,6 +323,9 @@ int nsr_attach(struct nsr_instance *instance, struct nsr_reply who, uint32_t str
 
 	if (instance->state != NSR_INSTANCE_RUNNING)
 		return nsr_fail(e, NSR_STEP_GONE, ESRCH, instance->spec->id);
+	r = check_bounds(instance->shim, who.session, e);
+	if (r < 0)
+		return r;
 	attachment = calloc(1, sizeof(*attachment));
 	if (!attachment)
 		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");

@@ -3,8 +3,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "channel.h"
@@ -13,11 +16,12 @@
 
 int nsr_channel_open(int ret[2], struct nsr_error *e)
 {
+	const int on = 1;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
-	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0) {
+	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 || setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0) {
 		int err = errno;
 
 		nsr_close(&pair[0]);
@@ -56,9 +60,10 @@ int nsr_channel_receive(int channel, struct nsr_report *ret, int *ret_fd)
 	struct iovec iov = {&report, sizeof(report)};
 	union {
 		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 	} control = {0};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct ucred sender = {0};
 	int fd = -1;
 	ssize_t n;
 
@@ -72,14 +77,39 @@ int nsr_channel_receive(int channel, struct nsr_report *ret, int *ret_fd)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
 			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+		else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof(sender)))
+			memcpy(&sender, CMSG_DATA(c), sizeof(sender));
 	if (n != sizeof(report)) {
 		nsr_close(&fd);
 		return -EBADMSG;
 	}
+	report.pid = sender.pid;
 	report.error.path[sizeof(report.error.path) - 1] = '\0';
 	*ret = report;
 	*ret_fd = fd;
 	return 1;
+}
+
+/* The one that says that it is ready is not the one that was spawned first: a child of ours all the same, and not reaped before its
+ * channel is read (spawning.c), so that its number is its own. */
+static int adopt(struct nsr_spawned *s, pid_t pid, struct nsr_error *e)
+{
+	siginfo_t info;
+	int pidfd;
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
+		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0) {
+		int err = errno;
+
+		(void)kill(pid, SIGKILL); /* it would run, and could not be told from others later */
+		return nsr_fail(e, NSR_STEP_CLONE, err, "pidfd");
+	}
+	nsr_close(&s->pidfd);
+	s->pidfd = pidfd;
+	s->pid = pid;
+	return 0;
 }
 
 enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
@@ -103,6 +133,8 @@ enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
 		}
 		switch (report.kind) {
 		case NSR_REPORT_READY:
+			if (report.pid > 0 && report.pid != s->pid && adopt(s, report.pid, e) < 0)
+				return NSR_FAILED;
 			s->ready = true;
 			break;
 		case NSR_REPORT_CONSOLE:

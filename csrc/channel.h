@@ -1,7 +1,8 @@
 /* channel.h - what a child tells on its way to execve: an error, its pty's master, or that all that is left is execve.
  *
  * One SEQPACKET socket a start, CLOEXEC in the child: it closes when execve succeeds. EOF without READY means that the child died
- * (or was killed) before; EOF after READY that the program runs, or ran.
+ * (or was killed) before; EOF after READY that the program runs, or ran. Who says READY is the process that becomes the program, which
+ * need not be the one that was cloned first.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NSR_CHANNEL_H
@@ -13,6 +14,7 @@ enum nsr_report_kind { NSR_REPORT_ERROR = 1, NSR_REPORT_CONSOLE = 2, NSR_REPORT_
 
 struct nsr_report {
 	int32_t kind;
+	int32_t pid; /* in what was received: the sender's, by the kernel's word, as the receiver's pid namespace numbers it */
 	struct nsr_error error; /* ERROR only */
 };
 

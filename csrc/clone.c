@@ -100,7 +100,7 @@ static int clone_here(struct job *job)
 	return 0;
 }
 
-/* clone_here() or clone_below() with children going to another pid namespace meanwhile. */
+/* clone_below() with children going to another pid namespace meanwhile. */
 static int clone_there(struct job *job, struct nsr_error *e)
 {
 	cleanup_fd int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
@@ -111,10 +111,7 @@ static int clone_there(struct job *job, struct nsr_error *e)
 		return nsr_fail(e, NSR_STEP_SETNS, errno, "pid");
 	if (setns(job->c->pid_ns_of, CLONE_NEWPID) < 0)
 		return nsr_fail(e, errno == ESRCH ? NSR_STEP_GONE : NSR_STEP_SETNS, errno, "pid");
-	if (job->c->flags & CLONE_NEWPID)
-		r = clone_below(job);
-	else
-		r = clone_here(job);
+	r = clone_below(job);
 	if (setns(self, CLONE_NEWPID) < 0) {
 		r = nsr_fail(e, NSR_STEP_SETNS, errno, "pid");
 		if (job->c->pidfd >= 0)

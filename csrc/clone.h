@@ -14,7 +14,7 @@
 struct nsr_clone {
 	uint64_t flags; /* in: CLONE_NEW* */
 	int cgroup_fd; /* in: -1: stay in the caller's cgroup */
-	int pid_ns_of; /* in: pidfd of a process whose pid namespace the child shall be born in (with CLONE_NEWPID: below), -1: the caller's */
+	int pid_ns_of; /* in: pidfd of a process below whose pid namespace the child's own (CLONE_NEWPID) shall be, -1: the caller's */
 	/* in: NULL, or what a passing process does first, of which the child is then born: it is in other namespaces from its first moment,
 	 * with nothing else of the caller's in reach of those who live there. It keeps the descriptor `keep`. */
 	int (*enter)(void *arg, int keep, struct nsr_error *e);

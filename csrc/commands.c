@@ -69,6 +69,27 @@ void nsr_answer_error(struct nsr_shim *shim, struct nsr_reply *reply, const stru
 	nsr_answer_send(shim, reply, -1);
 }
 
+int nsr_replies_add(struct nsr_replies *replies, struct nsr_reply reply, struct nsr_error *e)
+{
+	if (reply.id == 0)
+		return 0;
+	if (replies->count >= NSR_WAITING_MAX)
+		return nsr_fail(e, NSR_STEP_MEMORY, ENOBUFS, "so many wait for this already");
+	replies->list[replies->count++] = reply;
+	return 0;
+}
+
+void nsr_replies_send(struct nsr_shim *shim, struct nsr_replies *replies, const struct nsr_error *e)
+{
+	for (uint32_t i = 0; i < replies->count; i++) {
+		if (e)
+			nsr_answer_error(shim, &replies->list[i], e);
+		else
+			nsr_answer_ok(shim, &replies->list[i]);
+	}
+	replies->count = 0;
+}
+
 void nsr_record_send(struct nsr_shim *shim, int fd)
 {
 	ssize_t length = nsr_writer_end(&shim->writer);
@@ -155,12 +176,10 @@ static int stop_sandbox(struct call *call, struct nsr_error *e)
 {
 	struct nsr_shim *shim = call->shim;
 
-	(void)e;
 	/* Of another attempt, or none: what was asked for is so already. */
 	if (shim->ending == NSR_ENDING_NOT && (shim->sandbox == NSR_SANDBOX_NONE || shim->spec->attempt != call->request.attempt))
 		return DONE;
-	nsr_sandbox_end(shim, NSR_ENDING_STOP, call->reply);
-	return 0;
+	return nsr_sandbox_end(shim, NSR_ENDING_STOP, call->reply, e);
 }
 
 static int start_container(struct call *call, struct nsr_error *e)
@@ -179,16 +198,13 @@ static int send_signal(struct call *call, struct nsr_error *e)
 static int remove_container(struct call *call, struct nsr_error *e)
 {
 	struct nsr_instance *instance = nsr_instance_find(call->shim, call->request.container_id);
-	int r = instance ? nsr_instance_remove(instance, e) : 0;
 
-	return r < 0 ? r : DONE;
+	return instance ? nsr_instance_remove(instance, call->reply, e) : DONE;
 }
 
 static int remove_pod(struct call *call, struct nsr_error *e)
 {
-	(void)e;
-	nsr_sandbox_end(call->shim, NSR_ENDING_REMOVE, call->reply);
-	return 0;
+	return nsr_sandbox_end(call->shim, NSR_ENDING_REMOVE, call->reply, e);
 }
 
 static int exec(struct call *call, struct nsr_error *e)

@@ -60,8 +60,6 @@ static int place(int fd, int number)
 
 int nsr_console_take(const struct nsr_console *console, struct nsr_error *e)
 {
-	if (ioctl(console->slave, TIOCSCTTY, 0) < 0)
-		return nsr_fail(e, NSR_STEP_CONSOLE, errno, "");
 	for (int number = 0; number < 3; number++) {
 		int r = place(console->slave, number);
 
@@ -69,6 +67,11 @@ int nsr_console_take(const struct nsr_console *console, struct nsr_error *e)
 			return nsr_fail(e, NSR_STEP_STDIO, -r, "");
 	}
 	return 0;
+}
+
+int nsr_console_control(struct nsr_error *e)
+{
+	return ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0 ? nsr_fail(e, NSR_STEP_CONSOLE, errno, "") : 0;
 }
 
 int nsr_stdio_take(const int stdio[3], unsigned owner, struct nsr_error *e)

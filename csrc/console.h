@@ -15,8 +15,11 @@ struct nsr_console {
  * owner: gets the slave, so that a program that is not root can open its terminal. */
 int nsr_console_open(unsigned rows, unsigned columns, unsigned owner, struct nsr_console *ret, struct nsr_error *e);
 
-/* setsid() has been called: the slave becomes the controlling terminal and the three standard streams. */
+/* The slave becomes the three standard streams. */
 int nsr_console_take(const struct nsr_console *console, struct nsr_error *e);
+
+/* Standard input becomes the controlling terminal of the caller's session: setsid() has been called. */
+int nsr_console_control(struct nsr_error *e);
 
 /* The three standard streams from these; pipes are given to owner, as /dev/stdout opens them anew. */
 int nsr_stdio_take(const int stdio[3], unsigned owner, struct nsr_error *e);

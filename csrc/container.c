@@ -6,9 +6,11 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -23,17 +25,16 @@
 #include "world.h"
 
 struct container_job {
-	struct nsr_pod *pod;
-	const struct nsr_container_spec *spec;
 	struct nsr_clone clone;
 	struct nsr_world world;
-	int channel, shims_end;
-	int stdio[3];
+	struct nsr_finish finish;
+	int shims_end;
 };
 
 static int join_pod(const struct nsr_pod *pod, struct nsr_error *e)
 {
-	int flags = (pod->spec->network == NSR_NS_HOST ? 0 : CLONE_NEWNET | CLONE_NEWUTS) | (pod->spec->ipc == NSR_NS_HOST ? 0 : CLONE_NEWIPC);
+	int flags = (pod->spec->network == NSR_NS_HOST ? 0 : CLONE_NEWNET | CLONE_NEWUTS) | (pod->spec->ipc == NSR_NS_HOST ? 0 : CLONE_NEWIPC) |
+		(pod->spec->pid_mode == NSR_NS_POD ? CLONE_NEWPID : 0); /* that of later children */
 
 	/* One call (5.8): no moment with half of the namespaces. */
 	if (flags && setns(pod->pause_pidfd, flags) < 0)
@@ -77,50 +78,75 @@ static int build_world(struct nsr_world *w, struct nsr_error *e)
 	return r < 0 ? r : nsr_pivot(w->root, e);
 }
 
-static void container_child(void *arg)
+/* 1-13 */
+static int set_up(struct container_job *job, struct nsr_error *e)
 {
-	static const char *const no_env[] = {NULL};
-	struct container_job *job = arg;
-	const struct nsr_container_spec *spec = job->spec;
-	struct nsr_finish finish = {
-		.channel = job->channel, .spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0,
-		.stdio = {job->stdio[0], job->stdio[1], job->stdio[2]},
-	};
-	struct nsr_error e;
-	int r = nsr_clone_join_cgroup(&job->clone, &e);
+	const struct nsr_container_spec *spec = job->world.spec;
+	int r = nsr_clone_join_cgroup(&job->clone, e);
 
 	if (r == 0)
-		r = nsr_begin(job->channel, job->shims_end, spec->oom_score_adj, &e); /* 1-4 */
+		r = nsr_begin(job->finish.channel, job->shims_end, spec->oom_score_adj, e); /* 1-4 */
 	if (r == 0)
-		r = join_pod(job->pod, &e); /* 5; 6 was the clone */
+		r = join_pod(job->world.pod, e); /* 5; 6 was the clone */
 	/* 7: after the process is in its cgroup, which becomes the root that it sees */
 	if (r == 0 && !spec->privileged && job->clone.cgroup_fd >= 0 && unshare(CLONE_NEWCGROUP) < 0)
-		r = nsr_fail(&e, NSR_STEP_CGROUP_NS, errno, "");
+		r = nsr_fail(e, NSR_STEP_CGROUP_NS, errno, "");
 	if (r == 0)
-		r = nsr_join_keyring(&e); /* 8 */
-	if (r == 0)
-		r = build_world(&job->world, &e); /* 9-13 */
-	if (r < 0)
-		nsr_die(job->channel, &e);
-	nsr_finish(&finish); /* 14-26 */
+		r = nsr_join_keyring(e); /* 8 */
+	return r < 0 ? r : build_world(&job->world, e); /* 9-13 */
+}
+
+static void container_child(void *arg)
+{
+	struct container_job *job = arg;
+	struct nsr_error e;
+
+	if (set_up(job, &e) < 0)
+		nsr_die(job->finish.channel, &e);
+	nsr_finish(&job->finish); /* 14-26 */
+}
+
+/* The same for a pid namespace in which other containers are: they see whoever is in it, and with CAP_SYS_PTRACE can look into it and
+ * make it do what they want, whatever it says about being dumped (CVE-2016-9962). So all that takes the host's rights, root or
+ * descriptors is done outside, and the program's process is born last, as what the program will be. */
+static void passing_child(void *arg)
+{
+	struct container_job *job = arg;
+	struct nsr_error e;
+	long pid;
+
+	if (set_up(job, &e) < 0)
+		nsr_die(job->finish.channel, &e);
+	nsr_finish_prepare(&job->finish); /* 14-22 */
+	/* Not clone3, which filters cannot look into and therefore refuse. */
+	pid = syscall(SYS_clone, (unsigned long)CLONE_PARENT | SIGCHLD, 0ul, 0ul, 0ul, 0ul);
+	if (pid < 0) /* ENOMEM: the namespace's first process has ended */
+		nsr_die(NSR_FINISH_CHANNEL, (nsr_fail(&e, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, ""), &e));
+	if (pid > 0)
+		_exit(0);
+	if (setsid() < 0)
+		nsr_die(NSR_FINISH_CHANNEL, (nsr_fail(&e, NSR_STEP_SETSID, errno, ""), &e));
+	nsr_finish_run(&job->finish); /* 23-26 */
 }
 
 /* The instance's cgroup <name>.<attempt> with main in it, and its device filter. */
 static int make_cgroup(struct container_job *job, int *ret_container, int *ret_main, struct nsr_error *e)
 {
+	const struct nsr_container_spec *spec = job->world.spec;
+	const struct nsr_pod *pod = job->world.pod;
 	char name[NAME_MAX + 1];
-	bool may_mknod = job->spec->credentials.bounding >> CAP_MKNOD & 1;
+	bool may_mknod = spec->credentials.bounding >> CAP_MKNOD & 1;
 	cleanup_fd int container = -1;
 	int r = -ENOTSUP, main_fd;
 
-	if (job->pod->cgroup_fd < 0) {
+	if (pod->cgroup_fd < 0) {
 		/* Fail closed: without a filter a node made in the container opens any device. */
-		return may_mknod && !job->spec->privileged ? nsr_fail(e, NSR_STEP_DEVICE_FILTER, ENOTSUP, "no cgroup") : 0;
+		return may_mknod && !spec->privileged ? nsr_fail(e, NSR_STEP_DEVICE_FILTER, ENOTSUP, "no cgroup") : 0;
 	}
-	container = nsr_cgroup_make(job->pod->cgroup_fd, nsr_pod_cgroup_name(name, job->spec), e);
+	container = nsr_cgroup_make(pod->cgroup_fd, nsr_pod_cgroup_name(name, spec), e);
 	if (container < 0)
 		return container;
-	if (!job->spec->privileged) {
+	if (!spec->privileged) {
 		r = nsr_device_filter_attach(container, e);
 		if (r < 0 && may_mknod)
 			return r;
@@ -134,32 +160,31 @@ static int make_cgroup(struct container_job *job, int *ret_container, int *ret_m
 	return 0;
 }
 
-/* Where the first process is born: its own pid namespace below pause's, pause's, or the host's. */
-static void choose_pid_ns(struct nsr_clone *clone, const struct nsr_pod *pod)
+static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spawned *ret, struct nsr_error *e)
 {
-	clone->flags = pod->spec->pid_mode == NSR_NS_OWN ? CLONE_NEWPID : 0;
-	clone->pid_ns_of = pod->spec->pid_mode == NSR_NS_HOST ? -1 : pod->pause_pidfd;
-}
-
-static int start(struct container_job *job, struct nsr_spawned *ret, struct nsr_error *e)
-{
+	const struct nsr_container_spec *spec = job->world.spec;
+	bool shared = pod->spec->pid_mode == NSR_NS_POD;
 	cleanup_fd int container = -1, main_fd = -1, ours = -1, theirs = -1;
 	int pair[2];
 	int r = make_cgroup(job, &container, &main_fd, e);
 
-	if (r == 0 && *job->spec->termination_path)
-		r = nsr_pod_make_termination(job->pod, job->spec, e);
+	if (r == 0 && *spec->termination_path)
+		r = nsr_pod_make_termination(pod, spec, e);
 	if (r == 0)
 		r = nsr_channel_open(pair, e);
 	if (r < 0)
 		return r;
 	ours = pair[0];
 	theirs = pair[1];
-	job->channel = theirs;
+	job->finish.channel = theirs;
 	job->shims_end = ours;
-	job->clone.cgroup_fd = main_fd;
-	choose_pid_ns(&job->clone, job->pod);
-	r = nsr_clone(&job->clone, container_child, job, e);
+	/* Its own pid namespace below pause's; or the host's, where the one that passes into pause's begins, too. */
+	job->clone = (struct nsr_clone){.cgroup_fd = main_fd, .pid_ns_of = -1};
+	if (pod->spec->pid_mode == NSR_NS_OWN) {
+		job->clone.flags = CLONE_NEWPID;
+		job->clone.pid_ns_of = pod->pause_pidfd;
+	}
+	r = nsr_clone(&job->clone, shared ? passing_child : container_child, job, e);
 	if (r < 0)
 		return r;
 	*ret = (struct nsr_spawned){
@@ -171,21 +196,24 @@ static int start(struct container_job *job, struct nsr_spawned *ret, struct nsr_
 int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], struct nsr_spawned *ret,
 			struct nsr_error *e)
 {
+	static const char *const no_env[] = {NULL};
 	size_t count = (size_t)spec->mounts_count + spec->root.submounts_count;
 	cleanup_free int *table = calloc(count + 1, sizeof(*table)); /* for the child, which must not allocate */
-	struct container_job job = {
-		.pod = pod, .spec = spec,
-		.world = {
-			.pod = pod, .spec = spec, .sources = table, .submounts = table + spec->mounts_count,
-			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1,
-		},
-	};
 
 	if (!table)
 		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
 	for (size_t i = 0; i < count; i++)
 		table[i] = -1;
+
+	struct container_job job = {
+		.world = {
+			.pod = pod, .spec = spec, .sources = table, .submounts = table + spec->mounts_count,
+			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1,
+		},
+		.finish = {.spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0},
+	};
+
 	for (int i = 0; i < 3; i++)
-		job.stdio[i] = spec->tty ? -1 : stdio[i];
-	return start(&job, ret, e);
+		job.finish.stdio[i] = spec->tty ? -1 : stdio[i];
+	return start(pod, &job, ret, e);
 }

@@ -1,7 +1,6 @@
 /* dev.c - a container's /dev: filled while it is still detached, so that no other process has a path to it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -83,12 +82,12 @@ static int copy_device(int from_fd, int to_fd, const char *name, unsigned depth)
 /* readdir() allocates; this runs between clone and exec. */
 static int copy_devices(int from_fd, int to_fd, unsigned depth)
 {
-	_Alignas(struct dirent64) char buffer[2048];
+	_Alignas(struct linux_dirent64) char buffer[2048];
 	long n;
 
 	while ((n = syscall(SYS_getdents64, from_fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < n;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(const void *)(buffer + at);
 
 			if (nsr_is_component(entry->d_name)) {
 				int r = copy_device(from_fd, to_fd, entry->d_name, depth);

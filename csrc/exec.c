@@ -1,7 +1,6 @@
 /* exec.c - one more process in a running container: its namespaces, user, filter and limits, another program.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -161,7 +160,7 @@ int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct
 
 int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t number, void *arg), void *arg)
 {
-	_Alignas(struct dirent64) char buffer[2048];
+	_Alignas(struct linux_dirent64) char buffer[2048];
 	cleanup_fd int fd = -1;
 	int left = 0;
 	long n;
@@ -173,7 +172,7 @@ int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t num
 		return -errno;
 	while ((n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < n;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(const void *)(buffer + at);
 			uint64_t number;
 
 			at += entry->d_reclen;

@@ -12,6 +12,7 @@
 
 #include "mount.h"
 #include "path.h"
+#include "pod.h"
 #include "util.h"
 #include "world.h"
 
@@ -43,9 +44,27 @@ static int cover(const struct nsr_world *w, const char *type, long magic, const 
 	return r < 0 ? nsr_fail(e, step, -r, path) : steal_fd(&fd);
 }
 
+/* The one that pause has made, whose pid namespace we are not in. */
+static int bind_pods_proc(const struct nsr_world *w, struct nsr_error *e)
+{
+	cleanup_fd int run = open(w->pod->spec->run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC), source = -1, place = -1;
+	struct statfs fs;
+	int fd;
+
+	source = run < 0 ? -1 : openat(run, NSR_POD_PROC, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (source < 0 || fstatfs(source, &fs) < 0)
+		return nsr_fail(e, NSR_STEP_MOUNT_PROC, errno, NSR_POD_PROC);
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return nsr_fail(e, NSR_STEP_MOUNT_PROC, ENODEV, NSR_POD_PROC);
+	place = nsr_world_place(w, "/proc");
+	fd = place < 0 ? place : nsr_mount_bind(source, place, false, 0);
+	return fd < 0 ? nsr_fail(e, NSR_STEP_MOUNT_PROC, -fd, "/proc") : fd;
+}
+
 int nsr_world_proc(struct nsr_world *w, struct nsr_error *e)
 {
-	int fd = cover(w, "proc", PROC_SUPER_MAGIC, "/proc", NONE, NSR_STEP_MOUNT_PROC, e);
+	int fd = w->pod->spec->pid_mode == NSR_NS_POD ? bind_pods_proc(w, e) :
+		cover(w, "proc", PROC_SUPER_MAGIC, "/proc", NONE, NSR_STEP_MOUNT_PROC, e);
 
 	if (fd < 0)
 		return fd;

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/keyctl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -126,18 +127,32 @@ static int set_rlimits(const struct nsr_container_spec *spec, struct nsr_error *
 	return 0;
 }
 
-/* Everything above the standard streams but the channel, which becomes 3. No need for CLOSE_RANGE_CLOEXEC (5.11). */
-static int close_others(int *channel, struct nsr_error *e)
+/* What a daemon was given for itself (nice -n -20, chrt, taskset, ionice) is not its containers'. Where the kernel refuses (no CAP_SYS_NICE),
+ * what is inherited has to do. */
+static void reset_scheduling(void)
 {
-	if (*channel != 3) {
-		if (dup3(*channel, 3, O_CLOEXEC) < 0)
-			return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
-		*channel = 3;
-	}
-	return syscall(SYS_close_range, 4u, ~0u, 0u) < 0 ? nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "") : 0;
+	static const struct sched_param none;
+	unsigned char every[1024]; /* 8192 CPUs: the most that Linux can have; those that are not there are left out */
+
+	memset(every, 0xff, sizeof(every));
+	(void)syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none); /* of musl these are stubs */
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	(void)syscall(SYS_sched_setaffinity, 0, sizeof(every), every);
+	(void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, 0 /* by niceness */);
 }
 
-static int take_streams(const struct nsr_finish *f, struct nsr_error *e)
+/* Everything above the standard streams but the channel. No need for CLOSE_RANGE_CLOEXEC (5.11). */
+static int close_others(int *channel, struct nsr_error *e)
+{
+	if (*channel != NSR_FINISH_CHANNEL && dup3(*channel, NSR_FINISH_CHANNEL, O_CLOEXEC) < 0)
+		return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
+	*channel = NSR_FINISH_CHANNEL;
+	if (syscall(SYS_close_range, NSR_FINISH_CHANNEL + 1u, ~0u, 0u) < 0)
+		return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
+	return 0;
+}
+
+static int take_streams(const struct nsr_finish *f, int channel, struct nsr_error *e)
 {
 	struct nsr_console console;
 	int r;
@@ -147,27 +162,24 @@ static int take_streams(const struct nsr_finish *f, struct nsr_error *e)
 	r = nsr_console_open(f->rows, f->columns, f->spec->credentials.user, &console, e);
 	if (r < 0)
 		return r;
-	r = nsr_channel_send(f->channel, NSR_REPORT_CONSOLE, NULL, console.master);
+	r = nsr_channel_send(channel, NSR_REPORT_CONSOLE, NULL, console.master);
 	if (r < 0)
 		return nsr_fail(e, NSR_STEP_CONSOLE, -r, "");
 	return nsr_console_take(&console, e);
 }
 
-_Noreturn void nsr_finish(const struct nsr_finish *f)
+void nsr_finish_prepare(const struct nsr_finish *f)
 {
 	const struct nsr_credentials *who = &f->spec->credentials;
-	int channel = f->channel;
+	/* Out of the way of the standard streams */
+	int channel = fcntl(f->channel, F_DUPFD_CLOEXEC, NSR_FINISH_CHANNEL);
 	bool as_user = false;
 	struct nsr_error e;
 	int r;
 
-	/* The channel must not be where the standard streams go. */
-	if (channel < 3) {
-		channel = fcntl(f->channel, F_DUPFD_CLOEXEC, 3);
-		if (channel < 0)
-			nsr_die(f->channel, (nsr_fail(&e, NSR_STEP_STDIO, errno, ""), &e));
-	}
-	r = take_streams(f, &e); /* 14 */
+	if (channel < 0)
+		nsr_die(f->channel, (nsr_fail(&e, NSR_STEP_STDIO, errno, ""), &e));
+	r = take_streams(f, channel, &e); /* 14 */
 	if (r < 0)
 		nsr_die(channel, &e);
 	r = change_directory(f->spec->cwd, &e); /* 15 */
@@ -175,21 +187,36 @@ _Noreturn void nsr_finish(const struct nsr_finish *f)
 		as_user = true;
 	else if (r < 0)
 		nsr_die(channel, &e);
+	reset_scheduling(); /* while we may */
 	if (set_rlimits(f->spec, &e) < 0 || /* 16: raising takes CAP_SYS_RESOURCE */
 	    close_others(&channel, &e) < 0 || /* 17 */
 	    nsr_credentials_drop(who, &e) < 0) /* 18-22 */
 		nsr_die(channel, &e);
 	if (as_user && change_directory(f->spec->cwd, &e) < 0)
 		nsr_die(channel, &e);
+}
+
+_Noreturn void nsr_finish_run(const struct nsr_finish *f)
+{
+	struct nsr_error e;
+
 	/* The death signal goes here and not at 2: a program that lives on when the shim ends is what its pod's end is for. */
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
-		nsr_die(channel, (nsr_fail(&e, NSR_STEP_PDEATHSIG, errno, ""), &e));
+		nsr_die(NSR_FINISH_CHANNEL, (nsr_fail(&e, NSR_STEP_PDEATHSIG, errno, ""), &e));
+	if (f->tty && nsr_console_control(&e) < 0)
+		nsr_die(NSR_FINISH_CHANNEL, &e);
 	umask(022);
 	if (nsr_reset_signals(&e) < 0) /* 23 */
-		nsr_die(channel, &e);
-	(void)nsr_channel_send(channel, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
-	if (nsr_credentials_seal(who, &e) < 0) /* 24, 25 */
-		nsr_die(channel, &e);
+		nsr_die(NSR_FINISH_CHANNEL, &e);
+	(void)nsr_channel_send(NSR_FINISH_CHANNEL, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
+	if (nsr_credentials_seal(&f->spec->credentials, &e) < 0) /* 24, 25 */
+		nsr_die(NSR_FINISH_CHANNEL, &e);
 	(void)nsr_run_program(f->args, f->env, &e); /* 26: returns with the reason only */
-	nsr_die(channel, &e);
+	nsr_die(NSR_FINISH_CHANNEL, &e);
+}
+
+_Noreturn void nsr_finish(const struct nsr_finish *f)
+{
+	nsr_finish_prepare(f);
+	nsr_finish_run(f);
 }

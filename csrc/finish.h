@@ -32,6 +32,13 @@ int nsr_join_keyring(struct nsr_error *e);
 /* Steps 14-26. Does not return: execve, or a report on the channel and _exit(127). */
 _Noreturn void nsr_finish(const struct nsr_finish *f);
 
+/* The two halves of it, for a process that is born between them: 14-22, which returns with neither rights nor descriptors left that the
+ * program will not have, or not at all; and the rest, in the leader of a session. */
+void nsr_finish_prepare(const struct nsr_finish *f);
+_Noreturn void nsr_finish_run(const struct nsr_finish *f);
+
+#define NSR_FINISH_CHANNEL 3 /* where the channel is between the two */
+
 /* Tells the shim and ends. */
 _Noreturn void nsr_die(int channel, const struct nsr_error *e);
 

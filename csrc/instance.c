@@ -1,6 +1,6 @@
 /* instance.c - one instance of a container, from its spec to its removal.
  *
- *   QUEUED -> STARTING -> RUNNING -> ENDING -> DEAD -> removed        (a start that fails: STARTING -> ENDING -> removed)
+ *   QUEUED -> STARTING -> RUNNING -> ENDING -> DEAD -> REMOVING -> gone     (a start that fails: STARTING -> ENDING -> REMOVING -> gone)
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -29,7 +29,7 @@ struct nsr_instance *nsr_instance_find(struct nsr_shim *shim, const char *id)
 bool nsr_instances_alive(const struct nsr_shim *shim)
 {
 	for (const struct nsr_instance *instance = shim->instances; instance; instance = instance->next)
-		if (instance->state != NSR_INSTANCE_DEAD)
+		if (instance->state < NSR_INSTANCE_DEAD)
 			return true;
 	return false;
 }
@@ -105,18 +105,52 @@ static int spawn(struct nsr_instance *instance, struct nsr_error *e)
 	return nsr_spawning_watch(instance->shim, &instance->spawning, on_spawned, e);
 }
 
-/* Takes back what a start has made, when no process of it is left. */
+/* In the remover. */
+static int remove_files(struct nsr_removal *removal, struct nsr_error *e)
+{
+	const struct nsr_instance *instance = nsr_container_of(removal, struct nsr_instance, removal);
+	struct nsr_pod *pod = &instance->shim->pod;
+	int r = nsr_log_remove(pod->logs_fd, instance->shim->spec->logs_dir, &instance->spec->log, e);
+	int released = nsr_container_release(pod, instance->spec, r < 0 ? NULL : e);
+
+	return r < 0 ? r : released;
+}
+
+static void answer_removal(struct nsr_instance *instance, const struct nsr_error *e)
+{
+	if (instance->failed) /* to start: the first error is the one to tell, and leftovers go with the pod */
+		nsr_answer_error(instance->shim, &instance->reply, &instance->error);
+	nsr_replies_send(instance->shim, &instance->removers, e);
+}
+
+static void on_removed(struct nsr_removal *removal, const struct nsr_error *e)
+{
+	struct nsr_instance *instance = nsr_container_of(removal, struct nsr_instance, removal);
+
+	answer_removal(instance, e);
+	if (e && !instance->failed)
+		instance->state = NSR_INSTANCE_DEAD; /* it may be tried again */
+	else
+		free_instance(instance);
+}
+
+static void begin_removal(struct nsr_instance *instance)
+{
+	instance->state = NSR_INSTANCE_REMOVING;
+	instance->removal.work = remove_files;
+	instance->removal.done = on_removed;
+	nsr_removal_add(instance->shim, &instance->removal);
+}
+
+/* Takes back what a start has made, when no process of it is left, and then answers. It may be freed by then. */
 static void undo_start(struct nsr_instance *instance)
 {
-	struct nsr_error ignored; /* the first error is the one to tell; leftovers go with the pod */
-
+	instance->failed = true;
 	nsr_streams_close(instance);
 	nsr_log_close(&instance->log);
 	nsr_close(&instance->container.cgroup_fd);
 	nsr_close(&instance->container.pidfd);
-	(void)nsr_log_remove(instance->shim->pod.logs_fd, &instance->spec->log, &ignored);
-	(void)nsr_container_release(&instance->shim->pod, instance->spec, &ignored);
-	free_instance(instance);
+	begin_removal(instance);
 }
 
 int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply reply, struct nsr_error *e)
@@ -153,17 +187,17 @@ int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply repl
 		.stdin_watch.fd = -1, .events_watch.fd = -1, .spawning.watch.fd = -1,
 	};
 	shim->instances = instance;
-	r = nsr_log_open(&instance->log, shim->pod.logs_fd, shim->spec->logs_dir, &spec->log, e);
+	r = nsr_log_open(&instance->log, shim->pod.logs_fd, shim->spec->logs_dir, &spec->log, &instance->error);
 	if (r == 0 && !spec->tty) {
 		r = nsr_streams_open_pipes(instance);
 		if (r < 0)
-			(void)nsr_fail(e, NSR_STEP_PIPE, -r, "");
+			(void)nsr_fail(&instance->error, NSR_STEP_PIPE, -r, "");
 	}
 	if (r == 0 && shim->sandbox == NSR_SANDBOX_RUNNING)
-		r = spawn(instance, e);
+		r = spawn(instance, &instance->error);
 	if (r < 0)
 		undo_start(instance);
-	return r;
+	return 0;
 }
 
 void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *e)
@@ -172,20 +206,16 @@ void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *
 
 	while (instance) {
 		struct nsr_instance *next = instance->next;
-		struct nsr_error error;
-		struct nsr_reply reply = instance->reply;
+		struct nsr_error *error = &instance->error;
 		int r = 0;
 
 		if (instance->state == NSR_INSTANCE_QUEUED) {
 			if (e)
-				error = *e;
-			r = e ? -e->err : instance->killed ? nsr_fail(&error, NSR_STEP_GONE, ESRCH, "sandbox") :
-				spawn(instance, &error);
+				*error = *e;
+			r = e ? -e->err : instance->killed ? nsr_fail(error, NSR_STEP_GONE, ESRCH, "sandbox") : spawn(instance, error);
 		}
-		if (r < 0) {
+		if (r < 0)
 			undo_start(instance);
-			nsr_answer_error(shim, &reply, &error);
-		}
 		instance = next;
 	}
 }
@@ -219,11 +249,7 @@ static void ended(struct nsr_instance *instance)
 	nsr_watch_remove(&shim->loop, &instance->events_watch);
 	nsr_close(&instance->events_fd);
 	if (instance->failed) {
-		struct nsr_reply reply = instance->reply;
-		struct nsr_error error = instance->error;
-
 		undo_start(instance);
-		nsr_answer_error(shim, &reply, &error);
 	} else {
 		nsr_streams_close(instance);
 		nsr_attached_instance_ended(instance);
@@ -293,22 +319,14 @@ void nsr_instance_kill(struct nsr_instance *instance)
 		nsr_spawning_kill(&instance->spawning);
 	if (instance->state == NSR_INSTANCE_RUNNING)
 		nsr_kill(instance->container.pidfd, instance->container.pid, SIGKILL);
-	if (instance->state != NSR_INSTANCE_DEAD && instance->container.cgroup_fd >= 0)
+	if (instance->container.cgroup_fd >= 0)
 		(void)nsr_cgroup_kill(instance->container.cgroup_fd, &ignored);
-}
-
-/* Every process of the instance's own cgroup, one by one: only SIGKILL has a file of its own. */
-static void signal_all(const struct nsr_instance *instance, int signal)
-{
-	cleanup_fd int fd = openat(instance->container.cgroup_fd, "main/cgroup.procs", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)nsr_signal_listed(fd, signal, instance->container.pid); /* as far as it goes */
 }
 
 int nsr_instance_signal(struct nsr_instance *instance, int signal, bool whole, struct nsr_error *e)
 {
-	if (signal < 1 || signal > SIGRTMAX)
+	/* To all of a cgroup there is no other: cgroup.kill knows no signals, and of a list of pids each may be another's by now. */
+	if (signal < 1 || signal > SIGRTMAX || (whole && signal != SIGKILL))
 		return nsr_fail(e, NSR_STEP_SIGNAL, EINVAL, instance->spec->id);
 	if (signal == SIGKILL && (whole || instance->state != NSR_INSTANCE_RUNNING)) {
 		nsr_instance_kill(instance);
@@ -317,22 +335,38 @@ int nsr_instance_signal(struct nsr_instance *instance, int signal, bool whole, s
 	if (instance->state != NSR_INSTANCE_RUNNING)
 		return 0;
 	nsr_kill(instance->container.pidfd, instance->container.pid, signal);
-	if (whole && instance->container.cgroup_fd >= 0)
-		signal_all(instance, signal);
 	return 0;
 }
 
-int nsr_instance_remove(struct nsr_instance *instance, struct nsr_error *e)
+int nsr_instance_remove(struct nsr_instance *instance, struct nsr_reply reply, struct nsr_error *e)
 {
-	struct nsr_shim *shim = instance->shim;
 	int r;
 
-	if (instance->state != NSR_INSTANCE_DEAD)
+	if (instance->state < NSR_INSTANCE_DEAD)
 		return nsr_fail(e, NSR_STEP_REMOVE, EBUSY, instance->spec->id);
-	r = nsr_log_remove(shim->pod.logs_fd, &instance->spec->log, e);
-	if (r == 0)
-		r = nsr_container_release(&shim->pod, instance->spec, e);
-	if (r == 0)
-		free_instance(instance);
+	r = nsr_replies_add(&instance->removers, reply, e);
+	if (r == 0 && instance->state == NSR_INSTANCE_DEAD)
+		begin_removal(instance);
 	return r;
+}
+
+void nsr_instances_unlink(const struct nsr_shim *shim)
+{
+	for (const struct nsr_instance *instance = shim->instances; instance; instance = instance->next)
+		/* The pod's directories go right after this. */
+		(void)nsr_log_remove(shim->pod.logs_fd, shim->spec->logs_dir, &instance->spec->log, NULL);
+}
+
+void nsr_instances_forget(struct nsr_shim *shim, const struct nsr_error *e)
+{
+	struct nsr_instance *instance = shim->instances, *next;
+
+	shim->removals = NULL; /* all that still waited for the remover */
+	for (; instance; instance = next) {
+		next = instance->next;
+		if (instance->state < NSR_INSTANCE_DEAD)
+			continue; /* given up */
+		answer_removal(instance, e);
+		free_instance(instance);
+	}
 }

@@ -1,7 +1,6 @@
 /* log_file.c - the files of a log: made, rotated, deleted, each below the descriptor of its directory and never through a link.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -115,9 +114,20 @@ static int make_link(const struct nsr_log_spec *spec)
 	return symlink(target, spec->link) < 0 ? -errno : 0;
 }
 
-int nsr_log_open(struct nsr_log *log, int logs_fd, const char *logs_dir, const struct nsr_log_spec *spec, struct nsr_error *e)
+/* The log's directory as a name below logs_dir; NULL: it is not in there. */
+static const char *name_below(const char *logs_dir, const struct nsr_log_spec *spec)
 {
 	size_t length = strlen(logs_dir);
+
+	if (strncmp(spec->directory, logs_dir, length) != 0 || spec->directory[length] != '/' ||
+	    !nsr_is_component(spec->directory + length + 1) || !nsr_is_component(spec->file_name))
+		return NULL;
+	return spec->directory + length + 1;
+}
+
+int nsr_log_open(struct nsr_log *log, int logs_fd, const char *logs_dir, const struct nsr_log_spec *spec, struct nsr_error *e)
+{
+	const char *name = name_below(logs_dir, spec);
 	cleanup_fd int dir_fd = -1, fd = -1;
 	int64_t size = 0;
 	int r;
@@ -125,10 +135,9 @@ int nsr_log_open(struct nsr_log *log, int logs_fd, const char *logs_dir, const s
 	*log = (struct nsr_log){.dir_fd = -1, .fd = -1, .max_size = -1, .rotate_at = -1};
 	if (spec->directory[0] == '\0')
 		return 0;
-	if (strncmp(spec->directory, logs_dir, length) != 0 || spec->directory[length] != '/' ||
-	    !nsr_is_component(spec->directory + length + 1) || !nsr_is_component(spec->file_name))
+	if (!name)
 		return nsr_fail(e, NSR_STEP_LOG, EINVAL, spec->directory);
-	dir_fd = make_directory(logs_fd, spec->directory + length + 1);
+	dir_fd = make_directory(logs_fd, name);
 	if (dir_fd < 0)
 		return nsr_fail(e, NSR_STEP_LOG, -dir_fd, spec->directory);
 	fd = create_file(dir_fd, spec->file_name);
@@ -184,7 +193,7 @@ static bool is_rotated(const char *name, const char *file_name, char stamp[stati
 /* getdents64(2) itself: opendir(3) would allocate 32 KiB for each look. */
 static int scan_rotated(int dir_fd, const char *file_name, struct rotated *ret)
 {
-	_Alignas(struct dirent64) char buffer[4096];
+	_Alignas(struct linux_dirent64) char buffer[4096];
 	long size;
 
 	ret->count = 0;
@@ -192,7 +201,7 @@ static int scan_rotated(int dir_fd, const char *file_name, struct rotated *ret)
 		return -errno;
 	while ((size = syscall(SYS_getdents64, dir_fd, buffer, sizeof(buffer))) > 0)
 		for (long at = 0; at < size;) {
-			const struct dirent64 *entry = (const struct dirent64 *)(const void *)(buffer + at);
+			const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(const void *)(buffer + at);
 			char stamp[STAMP_LENGTH + 1];
 			uint64_t number;
 
@@ -272,16 +281,16 @@ void nsr_log_rotate(struct nsr_log *log)
 	(void)prune(log->dir_fd, log->file_name, log->max_files - 1); /* what cannot be deleted now is at the next rotation */
 }
 
-int nsr_log_remove(int logs_fd, const struct nsr_log_spec *spec, struct nsr_error *e)
+int nsr_log_remove(int logs_fd, const char *logs_dir, const struct nsr_log_spec *spec, struct nsr_error *e)
 {
 	char target[PATH_MAX];
-	const char *name = strrchr(spec->directory, '/');
+	const char *name = name_below(logs_dir, spec);
 	cleanup_fd int dir_fd = -1;
 	int r;
 
-	if (!name)
+	if (!name) /* nsr_log_open() has made nothing there */
 		return 0;
-	dir_fd = openat(logs_fd, name + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir_fd = openat(logs_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (dir_fd < 0)
 		return errno == ENOENT ? 0 : nsr_fail(e, NSR_STEP_REMOVE, errno, spec->directory);
 	r = prune(dir_fd, spec->file_name, 0);

@@ -39,8 +39,9 @@ struct nsr_log_stream {
  * of logs_dir. With spec->directory "" there is no log and nothing is made. */
 int nsr_log_open(struct nsr_log *log, int logs_fd, const char *logs_dir, const struct nsr_log_spec *spec, struct nsr_error *e);
 void nsr_log_close(struct nsr_log *log);
-/* Deletes the file, its rotated ones and the link (if it is this log's). What is gone already is no failure. */
-int nsr_log_remove(int logs_fd, const struct nsr_log_spec *spec, struct nsr_error *e);
+/* Deletes the file, its rotated ones and the link (if it is this log's). What is gone already is no failure; nor is a log that
+ * nsr_log_open() would not have made, of which nothing is touched. */
+int nsr_log_remove(int logs_fd, const char *logs_dir, const struct nsr_log_spec *spec, struct nsr_error *e);
 
 /* The buffer that output is read into. Its content lasts until the next call of anything here. */
 uint8_t *nsr_log_buffer(size_t *ret_size);

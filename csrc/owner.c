@@ -30,9 +30,9 @@ static void look(struct nsr_shim *shim)
 
 	if (!shim->spec) {
 		if (has_ended(owner->peer_fd))
-			nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody);
+			(void)nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody, NULL); /* nobody waits */
 	} else if (shim->spec->owner_pid > 0 && has_ended(owner->owner_fd)) {
-		nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody);
+		(void)nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody, NULL); /* nobody waits */
 	}
 }
 
@@ -59,7 +59,7 @@ static void on_lonely(struct nsr_timer *timer)
 	struct nsr_shim *shim = nsr_container_of(timer, struct nsr_shim, owner.lonely);
 
 	if (!shim->spec && !shim->controller)
-		nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody);
+		(void)nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody, NULL); /* nobody waits */
 }
 
 /* Field 22 of /proc/PID/stat; the second, the name in parentheses, may hold anything, so it is counted from the last ')'. */

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 #include "netlink.h"
 #include "path.h"
 #include "pivot.h"
-#include "runtime.h"
+#include "pod.h"
 #include "util.h"
 
 struct pause_job {
@@ -80,6 +81,23 @@ static int set_sysctls(const struct nsr_sandbox_spec *spec, struct nsr_error *e)
 	return 0;
 }
 
+/* Containers that share this pid namespace are set up by processes outside of it, and only a member can mount its /proc. In the shim's
+ * mount namespace, before anybody else is here to look at us. */
+static int leave_proc(const struct nsr_pod *pod, struct nsr_error *e)
+{
+	static const char *const options[] = {"source", "proc", NULL};
+	cleanup_fd int tree = nsr_mount_new("proc", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC), place = -1;
+	int r;
+
+	if (tree < 0)
+		return nsr_fail(e, NSR_STEP_MOUNT_PROC, -tree, "");
+	if (mkdirat(pod->run_fd, NSR_POD_PROC, 0700) < 0 && errno != EEXIST)
+		return nsr_fail(e, NSR_STEP_DIRECTORY, errno, NSR_POD_PROC);
+	place = openat(pod->run_fd, NSR_POD_PROC, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = place < 0 ? -errno : nsr_mount_attach(tree, place);
+	return r < 0 ? nsr_fail(e, NSR_STEP_MOUNT_PROC, -r, NSR_POD_PROC) : 0;
+}
+
 static int enter_empty_root(const struct nsr_pod *pod, struct nsr_error *e)
 {
 	static const char *const options[] = {"source", "pause", "mode", "0555", "nr_inodes", "2", NULL};
@@ -106,6 +124,8 @@ static int set_up(const struct pause_job *job, struct nsr_error *e)
 
 	if (r == 0)
 		r = nsr_begin(job->channel, job->shims_end, spec->oom_score_adj, e);
+	if (r == 0 && spec->pid_mode == NSR_NS_POD)
+		r = leave_proc(job->pod, e);
 	if (r < 0)
 		return r;
 	if (unshare(flags) < 0)

@@ -161,6 +161,8 @@ static int make_volumes(struct nsr_pod *pod, struct nsr_error *e)
 			break;
 		case NSR_VOLUME_MEMORY_DIR:
 			fd = open_tmpfs(volumes, volume->name, "0777", volume->size, 0, e);
+			if (fd < 0)
+				e->step = NSR_STEP_VOLUME;
 			r = fd;
 			break;
 		case NSR_VOLUME_HOST_PATH:
@@ -357,6 +359,7 @@ int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e)
 
 	nsr_close(&pod->pause_pidfd);
 	pod->pause_pid = 0;
+	unmount_below(pod->spec->run_dir, NSR_POD_PROC); /* pause's, who is gone */
 	if (pod->cgroup_fd >= 0) {
 		cleanup_fd int parent = openat(pod->cgroup_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -1,4 +1,5 @@
-/* pod.h - names of what a pod has on disk and in the shim's mount namespace. Below <run>: files (tmpfs), shm (tmpfs). Below <state>:
+/* pod.h - names of what a pod has on disk and in the shim's mount namespace. Below <run>: files (tmpfs), shm (tmpfs), proc (of a
+ * pid namespace that the containers share). Below <state>:
  * containers/<id> (layers), volumes/kubernetes.io~empty-dir/<name>, as the kubelet has it. On the files tmpfs: files/<name>,
  * termination/<container id>, null and empty (what masks are made of).
  * SPDX-License-Identifier: Apache-2.0
@@ -10,6 +11,7 @@
 
 #define NSR_POD_FILES "files"
 #define NSR_POD_SHM "shm"
+#define NSR_POD_PROC "proc"
 #define NSR_POD_CONTAINERS "containers"
 #define NSR_POD_EMPTY_DIRS "volumes/kubernetes.io~empty-dir"
 #define NSR_FILES_GENERATED "generated"

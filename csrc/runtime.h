@@ -30,8 +30,8 @@ struct nsr_pod {
 /* A process on its way to execve. */
 struct nsr_spawned {
 	int channel; /* SEQPACKET socket, non-blocking */
-	pid_t pid; /* child of the shim, in the shim's pid namespace; known when *_spawn() returns */
-	int pidfd; /* known when *_spawn() returns */
+	pid_t pid; /* child of the shim, in the shim's pid namespace; another one's when `ready`, if the first has set up the world for it */
+	int pidfd; /* of pid */
 	int console; /* pty master when the spec says tty, -1 until known */
 	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of an exec: exec-N in it, of pause: <pod>/pause; -1: none */
 	bool ready; /* the child has said that nothing but execve is left: EOF now means that it succeeded */
@@ -86,6 +86,18 @@ int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct
 int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t number, void *arg), void *arg);
 /* After every process is dead: the sandbox's cgroup and descriptors; with `forget` also tmpfs, volumes and all directories. */
 int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e);
+
+/* Work in a child of the caller, out of the way of its loop. */
+struct nsr_aside {
+	pid_t pid; /* 0: none */
+	struct nsr_error *told; /* memory of both; err 0: nothing has been told */
+};
+
+/* Calls work(arg, e) in a copy of the caller, which has no descriptors but the pod's and dies with the caller. Its end is the caller's to
+ * reap: status 0, or 1 when it failed and *told says why. */
+int nsr_aside_spawn(struct nsr_aside *aside, const struct nsr_pod *pod, int (*work)(void *arg, struct nsr_error *e), void *arg,
+		    struct nsr_error *e);
+void nsr_aside_close(struct nsr_aside *aside); /* after it is reaped */
 
 /* cgroup.kill, or freeze + signal every process + thaw before 5.14; sub-cgroups too. */
 int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e);

@@ -25,7 +25,7 @@ static void kill_pause(struct nsr_shim *shim)
 	nsr_kill(shim->pod.pause_pidfd, shim->pod.pause_pid, SIGKILL);
 	if (shim->pod.cgroup_fd >= 0)
 		(void)nsr_cgroup_kill(shim->pod.cgroup_fd, &ignored);
-	nsr_kill_children(); /* strays of a hostPID pod */
+	nsr_kill_children(shim); /* strays of a hostPID pod */
 }
 
 static void pause_is_gone(struct nsr_shim *shim)
@@ -35,18 +35,20 @@ static void pause_is_gone(struct nsr_shim *shim)
 	nsr_close(&shim->pod.pause_pidfd);
 }
 
-static void close_pod(struct nsr_shim *shim, bool forget, struct nsr_error *e)
+/* Takes back what was made of it, and then tells why. */
+static void never_began(struct nsr_shim *shim, const struct nsr_error *e)
 {
-	if (shim->pod_open && nsr_pod_close(&shim->pod, forget, e) < 0 && e->err == 0)
-		e->err = EIO;
-	if (forget)
-		shim->pod_open = false;
+	shim->create_error = *e;
+	pause_is_gone(shim);
+	if (!shim->ending)
+		shim->ending = NSR_ENDING_NEVER_BEGAN;
+	nsr_instances_sandbox_ready(shim, &shim->create_error);
+	nsr_sandbox_advance(shim);
 }
 
 static void on_paused(struct nsr_spawning *spawning, enum nsr_progress progress, const struct nsr_error *e)
 {
 	struct nsr_shim *shim = nsr_container_of(spawning, struct nsr_shim, pause);
-	struct nsr_error error = *e, ignored = {0};
 	struct nsr_writer *w;
 
 	shim->pod.pause_pid = spawning->process.pid;
@@ -54,12 +56,7 @@ static void on_paused(struct nsr_spawning *spawning, enum nsr_progress progress,
 	nsr_spawned_close(&spawning->process);
 	if (progress == NSR_FAILED) {
 		kill_pause(shim);
-		pause_is_gone(shim);
-		nsr_instances_sandbox_ready(shim, &error);
-		if (!shim->ending)
-			close_pod(shim, false, &ignored); /* the error that is told is the first */
-		nsr_answer_error(shim, &shim->create_reply, &error);
-		nsr_sandbox_advance(shim);
+		never_began(shim, e);
 		return;
 	}
 	shim->sandbox = NSR_SANDBOX_RUNNING;
@@ -104,73 +101,112 @@ int nsr_sandbox_create(struct nsr_shim *shim, int spec_fd, struct nsr_reply repl
 	r = nsr_pause_spawn(&shim->pod, &shim->pause.process, e);
 	if (r == 0)
 		r = nsr_spawning_watch(shim, &shim->pause, on_paused, e);
-	if (r < 0) {
-		struct nsr_error ignored = {0};
-
-		close_pod(shim, false, &ignored);
-		return r;
-	}
-	shim->sandbox = NSR_SANDBOX_STARTING;
+	if (r < 0)
+		never_began(shim, e);
+	else
+		shim->sandbox = NSR_SANDBOX_STARTING;
 	return 0;
 }
 
-/* Logs, links and layers of every instance: what the directories' removal would not find. */
-static void forget_instances(struct nsr_shim *shim)
+/* In the remover. */
+static int close_pod(struct nsr_removal *removal, struct nsr_error *e)
 {
-	struct nsr_instance *instance = shim->instances, *next;
+	struct nsr_shim *shim = nsr_container_of(removal, struct nsr_shim, removal);
+	int r;
 
-	for (; instance; instance = next) {
-		struct nsr_error ignored; /* the pod's directories go as a whole right after this */
-
-		next = instance->next;
-		(void)nsr_instance_remove(instance, &ignored);
-	}
+	if (shim->closing == NSR_ENDING_REMOVE)
+		nsr_instances_unlink(shim);
+	r = nsr_pod_close(&shim->pod, shim->closing == NSR_ENDING_REMOVE, e);
+	if (r < 0 && e->err == 0)
+		e->err = EIO;
+	return r;
 }
 
-static void ended(struct nsr_shim *shim)
+/* What nsr_pod_close() has closed in the remover. */
+static void close_descriptors(struct nsr_shim *shim, bool forget)
 {
-	struct nsr_error e = {0};
-	enum nsr_ending ending = shim->ending;
+	nsr_close(&shim->pod.cgroup_fd);
+	if (!forget)
+		return;
+	nsr_close(&shim->pod.files_fd);
+	nsr_close(&shim->pod.shm_fd);
+	nsr_close(&shim->pod.run_fd);
+	nsr_close(&shim->pod.state_fd);
+	nsr_close(&shim->pod.logs_fd);
+	shim->pod_open = false;
+}
 
+static void record_death(struct nsr_shim *shim)
+{
+	struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_SANDBOX_DIED);
+
+	shim->pause_died = false;
+	nsr_write_u64(w, NSR_TAG_RECORD, nsr_records_next(&shim->records));
+	nsr_write_u32(w, NSR_TAG_ATTEMPT, shim->spec->attempt);
+	nsr_record_send(shim, -1);
+}
+
+static void on_closed(struct nsr_removal *removal, const struct nsr_error *e)
+{
+	struct nsr_shim *shim = nsr_container_of(removal, struct nsr_shim, removal);
+	bool forget = shim->closing == NSR_ENDING_REMOVE;
+
+	shim->closing = NSR_ENDING_NOT;
+	close_descriptors(shim, forget);
+	/* A STOP that came meanwhile has what it wanted, a REMOVE goes on from here. */
+	if (forget || shim->ending <= NSR_ENDING_STOP)
+		shim->ending = NSR_ENDING_NOT;
+	if (shim->create_error.err) {
+		nsr_answer_error(shim, &shim->create_reply, &shim->create_error);
+		shim->create_error.err = 0;
+	}
+	if (shim->pause_died)
+		record_death(shim);
+	nsr_replies_send(shim, &shim->stop_replies, e);
+	if (forget) {
+		nsr_instances_forget(shim, e);
+		nsr_replies_send(shim, &shim->remove_replies, e);
+		shim->gone = true;
+	}
+	nsr_sandbox_advance(shim);
+}
+
+/* Every process has ended. */
+static void close_all(struct nsr_shim *shim)
+{
 	nsr_timer_cancel(&shim->loop, &shim->give_up);
-	if (ending == NSR_ENDING_REMOVE)
-		forget_instances(shim);
-	close_pod(shim, ending == NSR_ENDING_REMOVE, &e);
-	shim->ending = NSR_ENDING_NOT;
-	if (shim->pause_died) {
-		struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_SANDBOX_DIED);
-
-		shim->pause_died = false;
-		nsr_write_u64(w, NSR_TAG_RECORD, nsr_records_next(&shim->records));
-		nsr_write_u32(w, NSR_TAG_ATTEMPT, shim->spec->attempt);
-		nsr_record_send(shim, -1);
-	}
-	for (size_t i = 0; i < sizeof(shim->end_replies) / sizeof(shim->end_replies[0]); i++) {
-		if (e.err)
-			nsr_answer_error(shim, &shim->end_replies[i], &e);
-		else
-			nsr_answer_ok(shim, &shim->end_replies[i]);
-		shim->end_replies[i].id = 0;
-	}
-	shim->gone = ending == NSR_ENDING_REMOVE;
+	shim->closing = shim->ending;
+	shim->removal.work = close_pod;
+	shim->removal.done = on_closed;
+	if (shim->pod_open)
+		nsr_removal_add(shim, &shim->removal);
+	else
+		on_closed(&shim->removal, NULL);
 }
 
 void nsr_sandbox_advance(struct nsr_shim *shim)
 {
-	if (!shim->ending || shim->sandbox == NSR_SANDBOX_STARTING || nsr_instances_alive(shim) || shim->execs)
+	if (!shim->ending || shim->closing)
 		return;
-	if (shim->sandbox == NSR_SANDBOX_RUNNING) {
-		if (!shim->pause_killed)
-			kill_pause(shim);
-		return;
+	if (!shim->given_up) {
+		if (shim->sandbox == NSR_SANDBOX_STARTING || nsr_instances_alive(shim) || shim->execs)
+			return;
+		if (shim->sandbox == NSR_SANDBOX_RUNNING) {
+			if (!shim->pause_killed)
+				kill_pause(shim);
+			return;
+		}
 	}
-	ended(shim);
+	close_all(shim);
 }
 
 static void on_give_up(struct nsr_timer *timer)
 {
+	struct nsr_shim *shim = nsr_container_of(timer, struct nsr_shim, give_up);
+
 	/* Some process does not die, in the kernel's hands (a dead network file system): what can be removed is. */
-	ended(nsr_container_of(timer, struct nsr_shim, give_up));
+	shim->given_up = true;
+	nsr_sandbox_advance(shim);
 }
 
 static void begin_end(struct nsr_shim *shim, enum nsr_ending ending)
@@ -189,12 +225,15 @@ static void begin_end(struct nsr_shim *shim, enum nsr_ending ending)
 		kill_pause(shim);
 }
 
-void nsr_sandbox_end(struct nsr_shim *shim, enum nsr_ending ending, struct nsr_reply reply)
+int nsr_sandbox_end(struct nsr_shim *shim, enum nsr_ending ending, struct nsr_reply reply, struct nsr_error *e)
 {
-	if (reply.id > 0)
-		shim->end_replies[ending == NSR_ENDING_REMOVE] = reply;
+	int r = nsr_replies_add(ending == NSR_ENDING_REMOVE ? &shim->remove_replies : &shim->stop_replies, reply, e);
+
+	if (r < 0)
+		return r;
 	begin_end(shim, ending);
 	nsr_sandbox_advance(shim);
+	return 0;
 }
 
 bool nsr_sandbox_exited(struct nsr_shim *shim, pid_t pid)

@@ -13,6 +13,7 @@
 #include "util.h"
 
 #define QUEUE_MAX 64u
+#define LISTEN_AGAIN_MS 100u
 /* Strangers before their hello, the old controller beside the new one. */
 #define SESSIONS_MAX (NSR_CLIENTS_MAX + 8u)
 
@@ -226,6 +227,20 @@ int nsr_session_open(struct nsr_shim *shim, int fd, int pidfd)
 	return 0;
 }
 
+static void on_listen_again(struct nsr_timer *timer)
+{
+	struct nsr_shim *shim = nsr_container_of(timer, struct nsr_shim, listen_again);
+
+	nsr_watch_change(&shim->loop, &shim->listener_watch, EPOLLIN);
+}
+
+/* Whoever connects stays in the queue when there is no descriptor to accept it with, and would wake the loop again at once. */
+static void rest_listener(struct nsr_shim *shim)
+{
+	nsr_watch_change(&shim->loop, &shim->listener_watch, 0);
+	nsr_timer_arm(&shim->loop, &shim->listen_again, LISTEN_AGAIN_MS, on_listen_again);
+}
+
 void nsr_session_accept(struct nsr_watch *watch, uint32_t events)
 {
 	struct nsr_shim *shim = nsr_container_of(watch, struct nsr_shim, listener_watch);
@@ -233,6 +248,8 @@ void nsr_session_accept(struct nsr_watch *watch, uint32_t events)
 	cleanup_fd int pidfd = -1;
 
 	(void)events;
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		rest_listener(shim);
 	if (fd < 0 || !nsr_peer_is_trusted(fd, &pidfd) || nsr_session_open(shim, fd, pidfd) < 0)
 		return; /* closed, without a word to a stranger */
 	(void)steal_fd(&fd);

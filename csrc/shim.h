@@ -4,6 +4,7 @@
  *   commands.c   a message becomes a call of one of the files below, and its answer
  *   answers.c    first answers, for repeated commands        records.c   exits and results, until acknowledged
  *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life
+ *   removal.c    what is removed from disk, in a child
  *   streams.c    its standard streams                        output.c    what it writes: log and attached
  *   attach.c     who is attached and feeds its stdin
  *   exec_session.c execs                                      spawning.c  a process on its way to execve; reaping
@@ -31,6 +32,7 @@
 #define NSR_EXECS_MAX 128u
 #define NSR_CLIENTS_MAX 16u
 #define NSR_SINKS 16u
+#define NSR_WAITING_MAX 8u /* commands for one end: a controller that asks more often than that has lost count */
 #define NSR_SPAWN_TIMEOUT_MS 30000u /* set-up of a process, to its execve */
 #define NSR_LONELY_MS 10000u /* without a sandbox and a controller */
 #define NSR_HELLO_MS 10000u
@@ -50,6 +52,12 @@ struct nsr_reply {
 	uint64_t id; /* 0: nobody waits */
 	uint32_t session; /* serial number */
 	bool controller; /* its answer is kept */
+};
+
+/* All that wait for the same. */
+struct nsr_replies {
+	struct nsr_reply list[NSR_WAITING_MAX];
+	uint32_t count;
 };
 
 /* --- spawning.c --- */
@@ -73,8 +81,8 @@ void nsr_spawning_kill(struct nsr_spawning *spawning);
 /* Reaps every child that has ended and tells whom it belonged to. */
 void nsr_reap(struct nsr_shim *shim);
 void nsr_process_ended(struct nsr_shim *shim, pid_t pid, uint32_t exit_code); /* one that is reaped: whose was it? */
-/* SIGKILL to every child: strays that came to the shim as their reaper. */
-void nsr_kill_children(void);
+/* SIGKILL to every child but the remover: strays that came to the shim as their reaper. */
+void nsr_kill_children(const struct nsr_shim *shim);
 void nsr_kill(int pidfd, pid_t pid, int signal);
 struct nsr_stamp nsr_stamp_now(void);
 
@@ -111,6 +119,10 @@ struct nsr_writer *nsr_answer_begin(struct nsr_shim *shim, uint64_t id, enum nsr
 void nsr_answer_send(struct nsr_shim *shim, struct nsr_reply *reply, int fd);
 void nsr_answer_ok(struct nsr_shim *shim, struct nsr_reply *reply);
 void nsr_answer_error(struct nsr_shim *shim, struct nsr_reply *reply, const struct nsr_error *e);
+/* For commands that wait for one end. A reply to nobody is not kept. */
+int nsr_replies_add(struct nsr_replies *replies, struct nsr_reply reply, struct nsr_error *e);
+/* Answers them all: OK, or ERROR when e is not NULL. */
+void nsr_replies_send(struct nsr_shim *shim, struct nsr_replies *replies, const struct nsr_error *e);
 /* Keeps what nsr_answer_begin(shim, 0, kind) began as a record, and sends it to the controller. Takes the descriptor. */
 void nsr_record_send(struct nsr_shim *shim, int fd);
 void nsr_write_stamp(struct nsr_writer *w, enum nsr_tag tag, struct nsr_stamp stamp);
@@ -137,6 +149,19 @@ int nsr_answers_begin(struct nsr_answers *answers, uint64_t id, uint32_t session
 /* Keeps the answer of a command that was begun; what has left the table is not kept. */
 void nsr_answers_keep(struct nsr_answers *answers, uint64_t id, const void *bytes, size_t length);
 void nsr_answers_clear(struct nsr_answers *answers);
+
+/* --- removal.c --- */
+
+/* Something to be removed. It lies inside of whatever it is about. */
+struct nsr_removal {
+	struct nsr_removal *next;
+	int (*work)(struct nsr_removal *removal, struct nsr_error *e); /* in a child: it changes nothing of the shim's memory */
+	void (*done)(struct nsr_removal *removal, const struct nsr_error *e); /* NULL: it is gone */
+};
+
+/* Takes its place in the queue. It may be done at once, where no child can be had. */
+void nsr_removal_add(struct nsr_shim *shim, struct nsr_removal *removal);
+bool nsr_removal_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code); /* true: it was the remover */
 
 /* --- output.c --- */
 
@@ -165,6 +190,7 @@ enum nsr_instance_state {
 	NSR_INSTANCE_RUNNING,
 	NSR_INSTANCE_ENDING, /* the first process is reaped, others of its cgroup are not gone */
 	NSR_INSTANCE_DEAD,
+	NSR_INSTANCE_REMOVING, /* its logs and layers are on their way out */
 };
 
 struct nsr_instance {
@@ -178,7 +204,9 @@ struct nsr_instance {
 	bool strays; /* execs have left cgroups behind, with processes in them */
 	struct nsr_error error;
 	struct nsr_spawning spawning;
-	struct nsr_reply reply;
+	struct nsr_reply reply; /* of its start */
+	struct nsr_replies removers;
+	struct nsr_removal removal;
 	struct nsr_log log;
 	struct nsr_output output[2];
 	int stdio[3]; /* the container's ends, until it is spawned */
@@ -197,8 +225,12 @@ int nsr_instance_signal(struct nsr_instance *instance, int signal, bool whole, s
 void nsr_instance_kill(struct nsr_instance *instance);
 bool nsr_instance_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code); /* true: it was one's first process */
 bool nsr_instances_alive(const struct nsr_shim *shim);
-/* A dead one: logs, link, layers. */
-int nsr_instance_remove(struct nsr_instance *instance, struct nsr_error *e);
+/* A dead one: logs, link, layers. Answered when they are gone. */
+int nsr_instance_remove(struct nsr_instance *instance, struct nsr_reply reply, struct nsr_error *e);
+/* Everything that the pod's directories do not hold (links); in the remover. */
+void nsr_instances_unlink(const struct nsr_shim *shim);
+/* The pod is removed, and with it all that is asked for one by one. */
+void nsr_instances_forget(struct nsr_shim *shim, const struct nsr_error *e);
 
 /* --- streams.c --- */
 
@@ -248,11 +280,11 @@ void nsr_execs_session_ended(struct nsr_shim *shim, uint32_t session);
 enum nsr_sandbox_state { NSR_SANDBOX_NONE, NSR_SANDBOX_STARTING, NSR_SANDBOX_RUNNING };
 
 /* Why the sandbox is being taken down. A later one includes the earlier. */
-enum nsr_ending { NSR_ENDING_NOT, NSR_ENDING_PAUSE_DIED, NSR_ENDING_STOP, NSR_ENDING_REMOVE };
+enum nsr_ending { NSR_ENDING_NOT, NSR_ENDING_NEVER_BEGAN, NSR_ENDING_PAUSE_DIED, NSR_ENDING_STOP, NSR_ENDING_REMOVE };
 
 int nsr_sandbox_create(struct nsr_shim *shim, int spec_fd, struct nsr_reply reply, struct nsr_error *e);
 /* STOP or REMOVE; answered when it is done. */
-void nsr_sandbox_end(struct nsr_shim *shim, enum nsr_ending ending, struct nsr_reply reply);
+int nsr_sandbox_end(struct nsr_shim *shim, enum nsr_ending ending, struct nsr_reply reply, struct nsr_error *e);
 bool nsr_sandbox_exited(struct nsr_shim *shim, pid_t pid);
 /* Looks whether an ending sandbox can take its next step. */
 void nsr_sandbox_advance(struct nsr_shim *shim);
@@ -278,6 +310,7 @@ struct nsr_shim {
 	struct nsr_loop loop;
 	int signals;
 	struct nsr_watch listener_watch, signals_watch;
+	struct nsr_timer listen_again;
 
 	struct nsr_session *sessions, *controller;
 	uint32_t last_serial;
@@ -289,12 +322,18 @@ struct nsr_shim {
 	struct nsr_pod pod;
 	struct nsr_sandbox_spec *spec; /* of the last sandbox; NULL: there never was one */
 	enum nsr_sandbox_state sandbox;
-	enum nsr_ending ending;
+	enum nsr_ending ending, closing; /* closing: every process has ended, the remover is at what they leave behind */
+	struct nsr_removal removal;
 	struct nsr_spawning pause;
-	struct nsr_reply create_reply, end_replies[2]; /* of STOP_SANDBOX, of REMOVE_POD */
+	struct nsr_reply create_reply;
+	struct nsr_error create_error; /* err 0: none */
+	struct nsr_replies stop_replies, remove_replies;
 	struct nsr_timer give_up;
-	bool pause_killed, pause_died, pod_open;
+	bool pause_killed, pause_died, pod_open, given_up;
 
+	struct nsr_removal *removals; /* the first is the remover's */
+	struct nsr_aside remover;
+	bool removing_here; /* without a remover */
 	struct nsr_spawning *spawnings;
 	struct nsr_instance *instances;
 	struct nsr_exec *execs;

@@ -118,9 +118,21 @@ static void poll_all(struct nsr_shim *shim)
 	}
 }
 
+/* A program that has ended ran, though the one that set up its world may not have closed its end of the channel yet. */
+static void settle(struct nsr_shim *shim, pid_t pid)
+{
+	for (struct nsr_spawning *spawning = shim->spawnings; spawning; spawning = spawning->next)
+		if (spawning->process.ready && spawning->process.pid == pid) {
+			struct nsr_error none = {0};
+
+			finish(spawning, NSR_RUNNING, &none);
+			return;
+		}
+}
+
 void nsr_process_ended(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 {
-	if (!nsr_instance_exited(shim, pid, exit_code) && !nsr_exec_exited(shim, pid, exit_code))
+	if (!nsr_removal_exited(shim, pid, exit_code) && !nsr_instance_exited(shim, pid, exit_code) && !nsr_exec_exited(shim, pid, exit_code))
 		(void)nsr_sandbox_exited(shim, pid); /* nobody's: an intermediate one, or an orphan of the pod's */
 }
 
@@ -135,20 +147,21 @@ void nsr_reap(struct nsr_shim *shim)
 		if (info.si_pid == 0)
 			break;
 		poll_all(shim); /* usually there is none */
+		settle(shim, info.si_pid);
 		(void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG | __WALL); /* it is a zombie: cannot fail */
 		nsr_process_ended(shim, info.si_pid,
 				  (uint32_t)(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status));
 	}
 	if (shim->ending && shim->pause_killed)
-		nsr_kill_children(); /* those that the dead have left to us */
+		nsr_kill_children(shim); /* those that the dead have left to us */
 }
 
-void nsr_kill_children(void)
+void nsr_kill_children(const struct nsr_shim *shim)
 {
 	/* The kernel's own list of our children (CONFIG_PROC_CHILDREN, in every distribution's kernel); without it, strays of a
 	 * hostPID pod without a cgroup outlive it, as they would have without a shim. */
 	cleanup_fd int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 
 	if (fd >= 0)
-		(void)nsr_signal_listed(fd, SIGKILL, 0); /* none is reaped but by us */
+		(void)nsr_signal_listed(fd, SIGKILL, shim->remover.pid); /* none is reaped but by us */
 }

@@ -55,6 +55,7 @@
 	X(READONLY_ROOT, "make root read-only") \
 	X(CONSOLE, "open console") \
 	X(STDIO, "set standard streams") \
+	X(ATTACH, "attach") \
 	X(CHDIR, "change to working directory") \
 	X(RLIMIT, "set resource limit") \
 	X(CLOSE_RANGE, "close descriptors") \

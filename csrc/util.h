@@ -27,6 +27,15 @@ static inline int steal_fd(int *fd)
 	return stolen;
 }
 
+/* What getdents64(2) fills a buffer with, as that page has it: libc's own name for it comes and goes (musl 1.2.4). */
+struct linux_dirent64 {
+	uint64_t d_ino;
+	int64_t d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
+
 /* One component of a path: not empty, not "." or "..", no slash, at most NAME_MAX bytes. */
 bool nsr_is_component(const char *name);
 

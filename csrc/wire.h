@@ -48,8 +48,8 @@ struct nsr_envelope {
 	X(CREATE_SANDBOX, 17) /* fd: spec -> OK {PID of pause, ATTEMPT} */ \
 	X(STOP_SANDBOX, 18) /* {ATTEMPT}: kills all that is left, then pause; volumes stay -> OK, when all are reaped */ \
 	X(START_CONTAINER, 19) /* fd: spec -> OK {CONTAINER_ID, PID, STARTED} once execve has succeeded */ \
-	X(SIGNAL, 20) /* {CONTAINER_ID, SIGNAL, WHOLE}: WHOLE 0: the first process, 1: everything in its cgroup -> OK, also when it is gone */ \
-	X(REMOVE_CONTAINER, 21) /* {CONTAINER_ID}: forget a dead instance: its logs, link and layers -> OK */ \
+	X(SIGNAL, 20) /* {CONTAINER_ID, SIGNAL, WHOLE}: WHOLE 0: the first process, 1 (SIGKILL only): everything in its cgroup -> OK, also when it is gone */ \
+	X(REMOVE_CONTAINER, 21) /* {CONTAINER_ID}: forget a dead instance: its logs, link and layers -> OK, when they are gone */ \
 	X(REMOVE_POD, 22) /* everything that is left, directories too -> OK, then the shim exits */ \
 	X(EXEC, 23) /* fds: spec[, stdin, stdout, stderr when the spec has no OUTPUT_LIMIT and no TTY] -> OK {PID}[, fd: pty master with TTY]; EXEC_FINISHED follows */ \
 	X(RESIZE, 24) /* {EXEC_ID or CONTAINER_ID, ROWS, COLUMNS} -> OK */ \

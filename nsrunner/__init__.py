@@ -14,9 +14,10 @@ first use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
+TYPE_CHECKING = False  # as type checkers know it, without the import: the nsrunner program starts here, too
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from nsrunner.errors import (
         FieldError,
         HostError,

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from stalled import stalled
+
 
 @dataclass(frozen=True, slots=True)
 class Lack:
@@ -55,7 +57,7 @@ def needs_overlay() -> Lack | None:
         return lack
     with tempfile.TemporaryDirectory(prefix="nsr-probe-") as top:
         script = (
-            f"cd {top} && mount -t tmpfs none . && mkdir l u w m"
+            f"mount -t tmpfs none {top} && cd {top} && mkdir l u w m"
             f" && mount -t overlay none -o lowerdir={top}/l,upperdir={top}/u,workdir={top}/w {top}/m"
         )
         refused = attempt("unshare", "--mount", "sh", "-c", script)
@@ -87,11 +89,23 @@ def needs_dummy() -> Lack | None:
 
 
 @cache
+def needs_permission_events() -> Lack | None:
+    if lack := needs_root():
+        return lack
+    try:
+        with tempfile.TemporaryDirectory(prefix="nsr-probe-") as top, stalled(Path(top)):
+            return None
+    except OSError as error:
+        return Lack(f"{error.strerror}: {os.strerror(error.errno or 0)}", final=True)
+
+
+@cache
 def needs_tool(name: str) -> Lack | None:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
     return None if found else Lack(f"no {name} on PATH", final=False)
 
 
 PROBES: dict[str, Callable[..., Lack | None]] = {
-    probe.__name__: probe for probe in (needs_root, needs_overlay, needs_cgroup2, needs_dummy, needs_tool)
+    probe.__name__: probe
+    for probe in (needs_root, needs_overlay, needs_cgroup2, needs_dummy, needs_permission_events, needs_tool)
 }

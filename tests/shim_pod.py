@@ -62,8 +62,16 @@ class Pod:
         return (name.encode().hex() + "0" * 64)[:64]
 
     def container(
-        self, name: str, *argv: str, max_size: int = 10 << 20, max_files: int = 5, extra: Fields = ()
+        self,
+        name: str,
+        *argv: str,
+        max_size: int = 10 << 20,
+        max_files: int = 5,
+        user: int = 0,
+        capabilities: int = CAPABILITIES,
+        extra: Fields = (),
     ) -> bytes:
+        permitted = capabilities if user == 0 else 0
         link = f"pod_default_{name}-{self.id(name)}.log"
         return envelope(
             "CONTAINER_SPEC",
@@ -76,7 +84,10 @@ class Pod:
                 *[("ARG", word) for word in argv],
                 ("ENV", "PATH=/usr/local/bin:/usr/bin:/bin"),
                 ("CWD", "/"),
-                ("CREDENTIALS", [("BOUNDING", CAPABILITIES), ("PERMITTED", CAPABILITIES)]),
+                (
+                    "CREDENTIALS",
+                    [("USER", user), ("GROUP", user), ("BOUNDING", capabilities), ("PERMITTED", permitted)],
+                ),
                 (
                     "LOG",
                     [

@@ -9,17 +9,15 @@ from typing import Final
 __all__ = ["duration"]
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
-_PLAIN: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_PART: Final = r"(\d+(?:\.\d+)?)(ms|s|m|h)"
 
 
 def duration(text: str) -> float:
     """Seconds of ``90s``, ``5m``, ``1h30m``, ``500ms`` or ``90``; for argparse's ``type=``."""
-    if _PLAIN.fullmatch(text):
+    if re.fullmatch(r"\d+(?:\.\d+)?", text, re.ASCII):
         seconds = float(text)
-    elif _WHOLE.fullmatch(text):
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    elif re.fullmatch(f"(?:{_PART})+", text, re.ASCII):
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, text, re.ASCII))
     else:
         raise argparse.ArgumentTypeError(f'invalid duration "{text}": such as 90s, 5m, 1h30m or a number of seconds')
     if seconds > 1e9:

@@ -7,7 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from . import exits
 from .durations import duration
@@ -118,22 +118,76 @@ def _all(reader: LogReader) -> Iterator[LogItem]:
 # --- which instance ---
 
 
+class _Instances(NamedTuple):
+    """What a container's status tells of its instances."""
+
+    restarts: int
+    running: bool
+    started: bool
+    """The newest one: ``running`` or ``terminated``; otherwise the container waits."""
+    ended: bool
+    """There is one before, or, for a container that waits, the newest one."""
+
+    @classmethod
+    def of(cls, status: dict[str, Any]) -> _Instances:
+        state = status.get("state") or {}
+        running = state.get("running") is not None
+        return cls(
+            restarts=int(status.get("restartCount") or 0),
+            running=running,
+            started=running or state.get("terminated") is not None,
+            ended=(status.get("lastState") or {}).get("terminated") is not None,
+        )
+
+    def over(self, attempt: int) -> bool:
+        """Whether an instance that was seen to run has ended since: a status from before its start says nothing."""
+        if self.restarts != attempt:
+            return self.restarts > attempt
+        return not self.running and (self.started or self.ended)
+
+
 def _attempt(pod: RunningPod, container: str, *, previous: bool) -> int:
     """The instance whose log is meant, by the kubelet's rules (``validateContainerLogStatus``). Raises UsageError."""
     from ..errors import UsageError
 
-    status = pod.status_of(container)
-    state, restarts = status.get("state") or {}, int(status.get("restartCount") or 0)
-    ended = (status.get("lastState") or {}).get("terminated")
     there = f'container "{container}" in pod "{pod.name}"'
-    started = state.get("running") is not None or state.get("terminated") is not None
+    known = _Instances.of(pod.status_of(container))
+    if not known.running and (live := _live_attempt(pod, container)) is not None:
+        known = _Instances(restarts=live, running=True, started=True, ended=live > 0)
+    elif not known.started and not known.ended:
+        pod = _settled(pod, container)  # started, and ended already?
+        known = _Instances.of(pod.status_of(container))
     if previous:
-        if ended is None:
+        if not known.ended:
             raise UsageError(f"previous terminated {there} not found")
-        return restarts - 1 if started else restarts
-    if started or ended is not None:
-        return restarts
-    raise UsageError(f"{there} is {_waiting(state.get('waiting') or {})}")
+        return known.restarts - 1 if known.started else known.restarts
+    if known.started or known.ended:
+        return known.restarts
+    raise UsageError(f"{there} is {_waiting((pod.status_of(container).get('state') or {}).get('waiting') or {})}")
+
+
+def _live_attempt(pod: RunningPod, container: str) -> int | None:
+    """The instance that runs now, by the shim: the status lags behind by some milliseconds."""
+    from ..errors import SandboxError
+    from ..sandbox.client import Client
+
+    try:
+        with Client(pod.record.paths.run) as client:
+            return next((info.attempt for info in client.snapshot.running if info.name == container), None)
+    except SandboxError:
+        return None  # there is no sandbox yet, or no more
+
+
+def _settled(pod: RunningPod, container: str) -> RunningPod:
+    """The pod with a status in which what has happened by now is told."""
+    from ..sandbox.published import DELAY, published_until
+
+    def told(shown: dict[str, Any]) -> bool:
+        known = _Instances.of(pod._replace(object=shown).status_of(container))
+        return known.started or known.ended
+
+    shown = published_until(pod.record.paths.run, told, 3 * DELAY)
+    return pod if shown is None else pod._replace(object=shown)
 
 
 def _waiting(state: dict[str, Any]) -> str:
@@ -185,19 +239,14 @@ class _StatusWatch:
 
     def over(self, container: str, attempt: int) -> bool:
         from ..sandbox.published import published
+        from .pods import status_of
 
         for _ in self._notify.changes():
             pass
         pod = published(self._run_dir)
         if pod is None:  # the pod is gone
             return True
-        status = pod.get("status") or {}
-        for group in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
-            for item in status.get(group) or ():
-                if item.get("name") == container:
-                    running = (item.get("state") or {}).get("running") is not None
-                    return not running or int(item.get("restartCount") or 0) != attempt
-        return False
+        return _Instances.of(status_of(pod, container)).over(attempt)
 
     def __enter__(self) -> Self:
         return self

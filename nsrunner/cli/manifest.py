@@ -27,15 +27,15 @@ class Refused(UsageError):
         return "\n".join(str(error) for error in self.errors)
 
 
-def load_files(files: Sequence[str]) -> list[Document]:
-    """All documents of these files, in order; ``-`` is standard input.
+def load_files(files: Sequence[str], *, namespace: str = "default") -> list[Document]:
+    """All documents of these files, in order; ``-`` is standard input, ``namespace`` that of those which name none.
 
     Raises UsageError for a file that cannot be read; what is wrong inside of a document is in the document."""
     if files.count("-") > 1:
         raise UsageError("standard input (-) can be read only once")
     documents: list[Document] = []
     for name in files:
-        documents += load(_read(name), "standard input" if name == "-" else name)
+        documents += load(_read(name), "standard input" if name == "-" else name, namespace=namespace)
     return documents
 
 
@@ -48,7 +48,7 @@ def _read(name: str) -> bytes:
         with open(name, "rb") as file:
             return _read_bounded(file)
     except OSError as error:
-        shown = "standard input" if name == "-" else name
+        shown = "standard input" if name == "-" else name or '""'
         hint = ": give the files in it" if isinstance(error, IsADirectoryError) else ""
         raise UsageError(f"{shown}: {error.strerror or error}{hint}") from None
     except ValueError:  # open("a\0b")
@@ -69,7 +69,7 @@ def chosen_objects(files: Sequence[str], *, namespace: str = "default", pods: Se
 
     Raises UsageError, or Refused when any document is bad: nothing is run unless everything can be.
     """
-    documents = load_files(files)
+    documents = load_files(files, namespace=namespace)
     errors = [error for document in documents if (error := document.error()) is not None]
     if errors:
         raise Refused(errors)
@@ -80,15 +80,15 @@ def chosen_objects(files: Sequence[str], *, namespace: str = "default", pods: Se
     for name in pods:
         if name not in there:
             raise UsageError(f'pods "{name}" not found in the given files; there is {", ".join(sorted(set(there)))}')
-    _refuse_twins(objects, namespace)
+    _refuse_twins(objects)
     return [item for item in objects if not isinstance(item, Pod) or not pods or item.metadata.name in pods]
 
 
-def _refuse_twins(objects: Sequence[Object], namespace: str) -> None:
+def _refuse_twins(objects: Sequence[Object]) -> None:
     seen = set()
     for item in objects:
         kind = type(item).__name__
-        key = (kind, item.metadata.namespace or namespace, item.metadata.name)
+        key = (kind, item.metadata.namespace, item.metadata.name)
         if key in seen:
             raise UsageError(f'{kind} "{item.metadata.name}" is there twice')
         seen.add(key)

@@ -18,8 +18,9 @@ __all__ = ["Column", "Palette", "colour_wanted", "escape", "escape_block", "say"
 
 # C0, DEL, C1, then what reorders or hides text: bidi marks, embeddings and isolates, zero-width characters, line and
 # paragraph separators, interlinear annotations, tags; and lone surrogates (undecodable bytes).
-_UNSAFE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+_UNSAFE: Final = (
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -38,7 +39,9 @@ def _escape_match(match: re.Match[str]) -> str:
 
 def escape(text: str) -> str:
     """``text`` on one line, harmless on any terminal: what could steer it is written as an escape such as ``\\x1b``."""
-    return _UNSAFE.sub(_escape_match, text)
+    if text.isprintable():  # nothing of the above: no need for a pattern that takes milliseconds to compile
+        return text
+    return re.sub(_UNSAFE, _escape_match, text)
 
 
 def escape_block(text: str) -> str:

@@ -7,9 +7,7 @@ completion is made from the very same parsers.
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -21,6 +19,8 @@ __all__ = ["Parser", "suggestion"]
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`` Did you mean "logs"?`` with a leading blank, or nothing."""
+    import difflib  # like textwrap below: for those who ask for help, or need it
+
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f' Did you mean "{close[0]}"?' if close else ""
 
@@ -33,11 +33,15 @@ class _Formatter(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=26 if width >= 60 else 8, width=max(width - 2, 24))
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
+        import textwrap
+
         paragraphs = textwrap.dedent(text).strip("\n").split("\n\n")
         return "\n\n".join(self._paragraph(paragraph, width) for paragraph in paragraphs)
 
     @staticmethod
     def _paragraph(paragraph: str, width: int) -> str:
+        import textwrap
+
         lines = paragraph.split("\n")
         if not any(line.startswith(" ") for line in lines):
             return textwrap.fill(" ".join(lines), width)

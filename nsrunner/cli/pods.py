@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..errors import PrivilegeError, UsageError
-from ..sandbox.published import published
+from ..sandbox.published import published, published_until
 from ..sandbox.state import RegisteredPod, Roots, alive, registered
 
-__all__ = ["RunningPod", "chosen_container", "find_pod", "running_pods"]
+__all__ = ["RunningPod", "chosen_container", "find_pod", "running_pods", "status_of"]
+
+_START: Final = 2.0
+"""Seconds that a pod may take from its registration to its first published status."""
 
 
 class RunningPod(NamedTuple):
@@ -38,13 +41,7 @@ class RunningPod(NamedTuple):
 
     def status_of(self, container: str) -> dict[str, Any]:
         """The container's status; empty when there is none."""
-        status = self.object.get("status") or {}
-        for group in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
-            for item in status.get(group) or ():
-                if item.get("name") == container:
-                    found: dict[str, Any] = item
-                    return found
-        return {}
+        return status_of(self.object, container)
 
     @property
     def owner(self) -> str:
@@ -57,6 +54,17 @@ class RunningPod(NamedTuple):
                 return f"{file.read().rstrip()} (pid {owner.pid})"
         except OSError:
             return f"pid {owner.pid}"
+
+
+def status_of(pod: dict[str, Any], container: str) -> dict[str, Any]:
+    """A container's status in a Pod; empty when there is none."""
+    status = pod.get("status") or {}
+    for group in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
+        for item in status.get(group) or ():
+            if item.get("name") == container:
+                found: dict[str, Any] = item
+                return found
+    return {}
 
 
 def running_pods(namespace: str | None = None) -> list[RunningPod]:
@@ -88,13 +96,19 @@ def find_pod(name: str, namespace: str | None = None) -> RunningPod:
     pods = running_pods(namespace)
     found = [pod for pod in pods if name in (pod.name, pod.record.uid)]
     if len(found) == 1:
-        return found[0]
+        return found[0] if found[0].containers else _known(found[0])
     if not found:
         raise UsageError(f'pods "{name}" not found{_near(name, pods)}')
     choices = "\n".join(f"  {pod.record.uid}  {pod.namespace}/{pod.name}, {pod.owner}" for pod in found)
     raise UsageError(
         f'there are {len(found)} pods "{name}"; give a uid, or --namespace when they differ in it:\n{choices}'
     )
+
+
+def _known(pod: RunningPod) -> RunningPod:
+    """The same once its owner has said what is in it: a sandbox's start after it was registered."""
+    shown = published_until(pod.record.paths.run, lambda shown: bool(shown.get("spec")), _START)
+    return pod if shown is None else pod._replace(object=shown)
 
 
 def _near(name: str, pods: Sequence[RunningPod]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -21,13 +22,13 @@ Check manifests without running anything, and say all that is wrong with every d
 
 Two kinds of problems are told apart. An invalid document is refused by 'nsrunner run', and by a Kubernetes API server
 unless it says "Not supported". One that would fail is accepted, but its pod could not run on this host: an unsafe
-sysctl, an unknown capability, runAsNonRoot with uid 0. Fields that are accepted but have no effect on a single machine,
-such as affinity, are listed.
+sysctl, an unknown capability, runAsNonRoot with uid 0, a ConfigMap or Secret that is in none of the given files. Fields
+that are accepted but have no effect on a single machine, such as affinity, are listed.
 """
 
 _EPILOG: Final = """\
 examples:
-  nsrunner validate pod.yaml
+  nsrunner validate pod.yaml config.yaml
   nsrunner validate --fields deploy/*.yaml
   kubectl get pod web -o yaml | nsrunner validate -
   nsrunner validate -o json pod.yaml | jq '.documents[].errors'
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     except UsageError as error:
         say(f"nsrunner: {error}")
         return exits.USAGE
-    findings = [(document, _would_fail(document)) for document in documents]
+    findings = list(zip(documents, _would_fail(documents), strict=True))
     if options.output == "json":
         write(_as_json(findings))
     else:
@@ -71,13 +72,23 @@ def run(options: argparse.Namespace) -> int:
     return exits.USAGE if bad else exits.OK
 
 
-def _would_fail(document: Document) -> Sequence[WouldFail]:
+def _would_fail(documents: Sequence[Document]) -> Iterator[Sequence[WouldFail]]:
+    """Of each document, as ``run`` with the same files would find out."""
+    from ..library.documents import Documents
+    from ..library.options import RunOptions
     from ..model import would_fail
     from ..model.types import Pod
 
-    if document.error() is not None or not isinstance(document.object, Pod):
-        return ()
-    return tuple(would_fail(document.object))
+    node = os.uname().nodename
+    everything = Documents(document.object for document in documents if document.object is not None)
+    for document in documents:
+        if document.error() is None and isinstance(document.object, Pod):
+            pod = everything.accept(document.object, node)
+            address = (RunOptions().address.partition("/")[0],)  # whichever the host has: a value is what counts
+            context = everything.context(document.namespace, node_name=node, host_ips=address, pod_ips=address)
+            yield would_fail(pod, context)
+        else:
+            yield ()
 
 
 def _title(document: Document) -> str:

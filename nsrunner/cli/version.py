@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-from importlib import metadata
 
 from . import exits
 from .output import write
@@ -15,6 +14,8 @@ __all__ = ["parser", "run", "version"]
 
 def version() -> str:
     """Of the installed distribution; ``unknown`` when the package was copied rather than installed."""
+    from importlib import metadata  # from Python 3.12 on it takes inspect along
+
     try:
         return metadata.version("nsrunner")
     except metadata.PackageNotFoundError:

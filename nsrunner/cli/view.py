@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from .columns import parse_time
@@ -76,22 +75,22 @@ class Logs:
         return known if known is not None else f"{container} | ".encode() if self._prefix else b""
 
 
-_BACK_OFF: Final = re.compile(r"back-off ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+) restarting")
-_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_BACK_OFF: Final = r"back-off ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+) restarting"
+_DURATION_PART: Final = r"(\d+(?:\.\d+)?)(ms|h|m|s)"
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _STARTING: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 """Reasons to wait that need no words."""
 
 
-@dataclass(slots=True)
 class _Said:
     """What was last said about a pod, so that it is not said again."""
 
-    phase: str = ""
-    ready: bool = False
-    ends: dict[str, str] = field(default_factory=dict)
-    """Container to the instance whose end was told."""
-    waits: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.phase = ""
+        self.ready = False
+        self.ends: dict[str, str] = {}
+        """Container to the instance whose end was told."""
+        self.waits: dict[str, str] = {}
 
 
 class Talk:
@@ -205,10 +204,10 @@ def _wait(container: ContainerStatus, waiting: ContainerStateWaiting) -> str:
 
 def _next_start(container: ContainerStatus, message: str) -> str:
     """`` , next start at 12:01:13 (back-off 10s)``, from the message and the end of the last run."""
-    found = _BACK_OFF.search(message)
+    found = re.search(_BACK_OFF, message)
     if found is None:
         return f": {message}" if message else ""
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(found[1]))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_DURATION_PART, found[1]))
     end = _last_end(container)
     finished = parse_time(end.finished_at) if end is not None else None
     if finished is None:

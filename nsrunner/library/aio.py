@@ -8,8 +8,6 @@ from os import PathLike, fspath
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-import msgspec
-
 from nsrunner.errors import PodFailed, UsageError, WaitTimeout
 from nsrunner.library.documents import Documents, from_mappings, load_objects
 from nsrunner.library.engine import Engine
@@ -99,7 +97,7 @@ class AsyncPod:
 
     @classmethod
     def _from_objects(cls, objects: Sequence[Object], name: str | None, options: RunOptions) -> Self:
-        documents = Documents(objects, options.namespace)
+        documents = Documents(objects)
         return cls(documents, documents.pod(name), options)
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -188,7 +186,7 @@ class AsyncPod:
 
     @property
     def namespace(self) -> str:
-        return self._manifest.metadata.namespace or self._options.namespace
+        return self._manifest.metadata.namespace
 
     @property
     def uid(self) -> str:
@@ -218,8 +216,7 @@ class AsyncPod:
     @property
     def object(self) -> PodObject:
         """The whole Pod, with its present status."""
-        task = self._running_task()
-        return msgspec.structs.replace(task.pod, status=task.status)
+        return self._running_task().object
 
     @property
     def ip(self) -> str:
@@ -254,9 +251,9 @@ class AsyncPod:
             if reached(goal, phase, conditions):
                 done.set_result(task.status)
             elif unreachable(goal, phase, conditions):
-                done.set_exception(PodFailed(self._sentence(f"cannot reach {goal} any more", task.status)))
+                done.set_exception(PodFailed(self._sentence(f"cannot reach {goal} any more", goal)))
             elif task.removed:
-                done.set_exception(PodFailed(self._sentence(f"was deleted before it reached {goal}", task.status)))
+                done.set_exception(PodFailed(self._sentence(f"was deleted before it reached {goal}", goal)))
 
         look()
         self._listeners.add(look)
@@ -264,15 +261,14 @@ class AsyncPod:
             async with asyncio.timeout(timeout):
                 return await done
         except TimeoutError:
-            raise WaitTimeout(self._timed_out(goal, timeout, task.status)) from None
+            raise WaitTimeout(self._sentence(f"did not reach {goal} within {timeout:g} s", goal)) from None
         finally:
             self._listeners.discard(look)
 
-    def _sentence(self, what: str, status: PodStatus) -> str:
-        return f"pod {self.namespace}/{self.name} {what}: {describe(status)}"
-
-    def _timed_out(self, goal: Goal, timeout: float | None, status: PodStatus) -> str:
-        return self._sentence(f"did not reach {goal} within {timeout:g} s", status)
+    def _sentence(self, what: str, goal: Goal) -> str:
+        task = self._running_task()
+        why = describe(task.status, task.events, ending=goal.name in ("Succeeded", "Failed"))
+        return f"pod {self.namespace}/{self.name} {what}: {why}"
 
     # --- logs, exec, events -------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import msgspec
 
 from nsrunner.errors import UsageError
 from nsrunner.model import Object, load, raise_for_errors
+from nsrunner.model.environment import EnvironmentContext
 from nsrunner.model.types import ConfigMap, Pod, Secret
 
 __all__ = ["Documents", "from_mappings", "load_objects"]
@@ -31,13 +31,13 @@ def load_objects(data: bytes, source: str, namespace: str = "default") -> list[O
 class Documents:
     """Given objects as an ObjectReader."""
 
-    def __init__(self, objects: Iterable[Object], namespace: str) -> None:
-        self._namespace = namespace
+    def __init__(self, objects: Iterable[Object]) -> None:
+        """``objects`` as :func:`load_objects` gives them: with a namespace."""
         self.pods: list[Pod] = []
         self._config_maps: dict[tuple[str, str], ConfigMap] = {}
         self._secrets: dict[tuple[str, str], Secret] = {}
         for item in objects:
-            key = (item.metadata.namespace or namespace, item.metadata.name)
+            key = (item.metadata.namespace, item.metadata.name)
             match item:
                 case Pod():
                     self.pods.append(item)
@@ -51,6 +51,14 @@ class Documents:
 
     async def secret(self, namespace: str, name: str) -> Secret | None:
         return self._secrets.get((namespace, name))
+
+    def context(self, namespace: str, **facts: Any) -> EnvironmentContext:
+        """What variables of a pod of this namespace may refer to; ``facts`` are those of the node."""
+        return EnvironmentContext(
+            config_maps={name: item for (where, name), item in self._config_maps.items() if where == namespace},
+            secrets={name: item for (where, name), item in self._secrets.items() if where == namespace},
+            **facts,
+        )
 
     def pod(self, name: str | None) -> Pod:
         """The pod of this name, or the only one. Raises UsageError."""
@@ -67,19 +75,24 @@ class Documents:
         return self.pods[names.index(name)]
 
     def accept(self, pod: Pod, node_name: str) -> Pod:
-        """The pod as the API server and the scheduler would have it: with uid, namespace, time of creation, node."""
+        """The pod as the API server and the scheduler would have it: with uid, time of creation, node."""
         meta = pod.metadata
-        name = meta.name or f"{meta.generate_name or 'pod-'}{''.join(random.choices(_SUFFIX, k=5))}"  # noqa: S311 - no secret
+        name = meta.name or f"{meta.generate_name or 'pod-'}{_suffix()}"
         meta = msgspec.structs.replace(
             meta,
             name=name,
-            namespace=meta.namespace or self._namespace,
             uid=str(uuid.uuid4()),
             generation=meta.generation or 1,
             creation_timestamp=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
         spec = msgspec.structs.replace(pod.spec, node_name=pod.spec.node_name or node_name)
         return msgspec.structs.replace(pod, metadata=meta, spec=spec)
+
+
+def _suffix() -> str:
+    import random  # for the few pods that leave their name to us
+
+    return "".join(random.choices(_SUFFIX, k=5))  # noqa: S311 - no secret
 
 
 def from_mappings(objects: Sequence[Mapping[str, Any]], source: str, namespace: str = "default") -> list[Object]:

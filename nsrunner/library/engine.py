@@ -7,6 +7,7 @@ descriptor of ours.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from typing import ClassVar
@@ -14,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 
-from nsrunner.errors import NsrunnerError, PrivilegeError
+from nsrunner.errors import HostError, NsrunnerError, PrivilegeError
 from nsrunner.library.options import RunOptions
 from nsrunner.lifecycle.pod import Settings
 from nsrunner.sandbox import host
@@ -34,6 +35,18 @@ def require_root() -> None:
     """Raises PrivilegeError, before anything is touched."""
     if os.geteuid() != 0:
         raise PrivilegeError("pods need root: they are made of namespaces and mounts (run as root, or with sudo)")
+
+
+def _check(roots: Roots) -> None:
+    """Raises HostError when nothing can be kept where a pod's state goes: a pod would try again and again."""
+    for path in (roots.run, roots.state, roots.logs):
+        try:
+            os.makedirs(path, 0o755 if path == roots.logs else 0o700, exist_ok=True)
+            problem = "" if os.access(path, os.W_OK) else os.strerror(errno.EROFS)
+        except OSError as error:
+            problem = error.strerror or str(error)
+        if problem:
+            raise HostError(f"{path}: {problem}: pods keep their state there (NSRUNNER_ROOT names another place)")
 
 
 class _Key(Struct, frozen=True):
@@ -82,6 +95,7 @@ class Engine:
         """The engine of the running loop for these options. Raises PrivilegeError, HostError, UsageError."""
         require_root()
         roots = Roots.from_environment({"NSRUNNER_ROOT": options.root} if options.root else None)
+        _check(roots)
         key = _Key(roots, options.address, options.log_max_size, options.log_max_files)
         engines = cls._engines.setdefault(asyncio.get_running_loop(), {})
         engine = engines.get(key)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from msgspec import Struct
 
 from nsrunner.errors import UsageError
 
 __all__ = ["Options", "RunOptions", "run_options"]
+
+
+_ADDRESS: Final = "192.0.2.1/32"
+"""Of the range for documentation (RFC 5737): no network has it."""
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
@@ -19,11 +22,12 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """For objects that name none."""
     image_fallback: Literal["", "host"] = ""
     """``host``: an image that is not there runs on the host's root instead of failing."""
-    address: str = "192.0.2.1/32"
+    address: str = _ADDRESS
     """Address with prefix length of the pod's eth0, which leads nowhere; empty: loopback only."""
     root: str = ""
-    """Directory below which ``run/nsrunner``, ``var/lib/nsrunner`` and ``var/log`` are used instead of those of ``/``;
-    empty: that of the environment variable NSRUNNER_ROOT, or ``/``."""
+    """An absolute path: ``run``, ``lib``, ``log/pods`` and ``log/containers`` below it take the places of
+    /run/nsrunner, /var/lib/nsrunner, /var/log/pods and /var/log/containers. Empty: that of the environment variable
+    NSRUNNER_ROOT, or those places themselves. ``nsrunner ps`` sees such pods when NSRUNNER_ROOT is the same for it."""
     log_max_size: int = 10 << 20
     """containerLogMaxSize, in bytes; negative: never rotated."""
     log_max_files: int = 5
@@ -31,10 +35,29 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     grace_period: int | None = None
     """Seconds that the end of a ``with`` block gives the containers; None: the pod's terminationGracePeriodSeconds."""
 
-    @property
-    def base(self) -> str:
-        """``root``, made absolute; ``/`` when there is none."""
-        return os.path.abspath(self.root or os.environ.get("NSRUNNER_ROOT") or "/")
+    def __post_init__(self) -> None:
+        """Raises UsageError: a wrong option is told where it is given."""
+        if self.image_fallback not in ("", "host"):
+            raise UsageError(f'image_fallback: "{self.image_fallback}": there is "" and "host"')
+        if self.root and not self.root.startswith("/"):
+            raise UsageError(f'root: "{self.root}": must be an absolute path')
+        if self.address not in ("", _ADDRESS) and not _is_address(self.address):
+            raise UsageError(f'address: "{self.address}": an address and its prefix length, such as {_ADDRESS}')
+        if self.log_max_files < 2:
+            raise UsageError(
+                f"log_max_files: {self.log_max_files}: at least 2, the one being written and the one before"
+            )
+        if self.grace_period is not None and self.grace_period < 0:
+            raise UsageError(f"grace_period: {self.grace_period}: must not be negative")
+
+
+def _is_address(text: str) -> bool:
+    import ipaddress  # for those who choose one
+
+    try:
+        return "/" in text and ipaddress.ip_interface(text) is not None
+    except ValueError:
+        return False
 
 
 class Options(TypedDict, total=False):

@@ -8,19 +8,16 @@ from collections.abc import Callable
 
 from nsrunner.model import encode
 from nsrunner.model.types import Pod
-from nsrunner.sandbox.published import publish
+from nsrunner.sandbox.published import DELAY, publish
 
 __all__ = ["Publisher"]
 
 log = logging.getLogger(__name__)
 
-_DELAY = 0.02
-"""Seconds in which changes are gathered: a start is some ten of them. Shorter than the start of any program that looks,
-so that whoever runs ``nsrunner logs`` for what they have just seen finds it."""
-
 
 class Publisher:
-    """Publishes what ``current`` gives, a moment after it has changed."""
+    """Publishes what ``current`` gives, a moment after it has changed. Whoever cannot have it a moment late asks the
+    shim, too: ``nsrunner logs`` and ``exec``."""
 
     def __init__(self, run_dir: str, current: Callable[[], Pod]) -> None:
         self._run_dir = run_dir
@@ -30,7 +27,7 @@ class Publisher:
 
     def changed(self) -> None:
         if self._timer is None and not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(_DELAY, self.flush)
+            self._timer = asyncio.get_running_loop().call_later(DELAY, self.flush)
 
     def flush(self) -> None:
         """Now, if there is anything new."""

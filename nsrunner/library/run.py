@@ -41,7 +41,7 @@ class Runner:
         """``objects`` are the pods, and the ConfigMaps and Secrets that they refer to. Raises UsageError when there is
         no pod."""
         self._options = options or RunOptions()
-        documents = Documents(objects, self._options.namespace)
+        documents = Documents(objects)
         if not documents.pods:
             raise UsageError("there is no Pod among the objects")
         self._runs = [_Run(AsyncPod(documents, pod, self._options), self) for pod in documents.pods]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 from nsrunner.errors import UsageError
 from nsrunner.model.types import ContainerStatus, Pod, PodStatus
+from nsrunner.supervisor.events import KubeEvent
 
 __all__ = ["Goal", "describe", "parse_goal", "reached", "unreachable"]
 
 _PHASES = ("Pending", "Running", "Succeeded", "Failed")
 _TERMINAL = ("Succeeded", "Failed")
+_BEFORE_START = ("ContainerCreating", "PodInitializing")
 _CONDITIONS = ("PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
 
 
@@ -70,28 +72,54 @@ def unreachable(goal: Goal, phase: str, conditions: Mapping[str, str]) -> bool:
     return phase in _TERMINAL or (goal.kind == "phase" and goal.name == "Pending" and phase == "Running")
 
 
-def describe(status: PodStatus) -> str:
-    """Why a pod is as it is, in one sentence: ``Running; container web is waiting: CrashLoopBackOff: back-off ...``."""
+def describe(status: PodStatus, events: Iterable[KubeEvent] = (), *, ending: bool = False) -> str:
+    """Why a pod is as it is, in one sentence: ``Running; container web is waiting: CrashLoopBackOff: back-off ...``.
+
+    ``events`` are the pod's: the newest Warning about what is not as it should be is part of the answer. With
+    ``ending`` containers that still run are named: their end is what is waited for.
+    """
     phase = ": ".join(part for part in (status.phase, status.reason, status.message) if part)
-    containers = [
-        text
-        for kind, statuses in (
-            ("init container", status.init_container_statuses),
-            ("container", status.container_statuses),
-        )
-        for each in statuses
-        if (text := _trouble(kind, each))
-    ]
-    return "; ".join([phase, *containers])
+    text = "; ".join([phase, *_missing(status, ending)])
+    warning = _warning(status, events)
+    if warning is not None and warning.message.removeprefix("Error: ") not in text:
+        times = f" ({warning.count} times)" if warning.count > 1 else ""
+        text += f"; last warning: {warning.reason}: {warning.message}{times}"
+    return text
 
 
-def _trouble(kind: str, status: ContainerStatus) -> str:
-    """What keeps a container from being fine; empty when nothing does."""
+def _missing(status: PodStatus, ending: bool) -> Iterator[str]:
+    """What stands between the pod and its being ready, in the order in which a pod starts."""
+    conditions = {condition.type: condition for condition in status.conditions}
+    sandbox = conditions.get("PodReadyToStartContainers")
+    starting = status.phase not in _TERMINAL
+    if starting and (sandbox is None or sandbox.status != "True"):
+        yield "its sandbox is being created"
+        starting = False  # that containers wait goes without saying
+    initializing = False
+    for each in status.init_container_statuses:
+        # Those after the first one wait for it.
+        if text := _trouble(each, starting and not initializing, running="is still running"):
+            initializing = True
+            yield f"init container {each.name} {text}"
+    for each in status.container_statuses:
+        running = "is still running" if ending else "" if each.ready else "is not ready"
+        if text := _trouble(each, starting and not initializing, running=running):
+            yield f"container {each.name} {text}"
+    ready = conditions.get("Ready")
+    if ready is not None and ready.reason == "ReadinessGatesNotReady" and ready.message:
+        yield ready.message
+
+
+def _trouble(status: ContainerStatus, starting: bool, *, running: str) -> str:
+    """What keeps a container from being fine; empty when nothing does. ``starting``: that it only waits for its turn
+    to start is worth telling. ``running``: what to say when it runs."""
     state = status.state
     if state is None:
         return ""
+    if state.running is not None:
+        return running
     text = ""
-    if state.waiting is not None and state.waiting.reason not in ("PodInitializing", "ContainerCreating"):
+    if state.waiting is not None and (starting or state.waiting.reason not in _BEFORE_START):
         text = f"is waiting: {state.waiting.reason or ''}"
         if state.waiting.message:
             text += f": {state.waiting.message}"
@@ -101,6 +129,21 @@ def _trouble(kind: str, status: ContainerStatus) -> str:
         text = f"terminated: {state.terminated.reason or 'Error'} (exit code {state.terminated.exit_code})"
         if state.terminated.message:
             text += f": {state.terminated.message.strip()}"
-    elif state.running is not None and not status.ready:
-        text = "is not ready"
-    return f"{kind} {status.name} {text}" if text else ""
+    return text
+
+
+def _warning(status: PodStatus, events: Iterable[KubeEvent]) -> KubeEvent | None:
+    """The newest Warning about the pod, unless it runs, or about a container that does not: others are history."""
+    running = {
+        each.name
+        for each in (*status.init_container_statuses, *status.container_statuses)
+        if each.state is not None and each.state.running is not None
+    }
+    relevant = (
+        event
+        for event in events
+        if event.type == "Warning"
+        and event.reason != "BackOff"  # the container's state says it better
+        and (event.container not in running if event.container else status.phase != "Running")
+    )
+    return max(relevant, key=lambda event: event.last, default=None)

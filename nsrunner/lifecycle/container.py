@@ -81,8 +81,6 @@ _NOT_BEGUN: Final = (S.IDLE, S.QUEUED, S.PULLING, S.PULL_WAIT, S.CREATE_WAIT, S.
 """States in which there is no process, but may be one later."""
 _BEGUN: Final = (S.POST_START, S.RUNNING)
 _BEING_STOPPED: Final = (S.PRE_STOP, S.LAST, S.STOPPING, S.KILLING)
-_TO_STOP: Final = (S.PRE_STOP, S.LAST, S.STOPPING)
-"""Where an instance goes that is to be stopped."""
 
 TABLE: Final[Table[S]] = {
     **column(S, Want, {S.IDLE: Row(starting.want, (S.QUEUED,))}),
@@ -94,7 +92,7 @@ TABLE: Final[Table[S]] = {
         ContainerStarted,
         {
             S.STARTING: Row(starting.started, (S.POST_START, S.RUNNING, *_AFTER_END)),
-            S.ABORTING: Row(running.started_to_stop, (*_TO_STOP, *_AFTER_STOP)),
+            S.ABORTING: Row(running.started_to_stop, (*_BEING_STOPPED, *_AFTER_STOP)),
         },
     ),
     **column(
@@ -164,10 +162,10 @@ TABLE: Final[Table[S]] = {
             **dict.fromkeys(_NOT_BEGUN, Row(stopping.cancel, (S.ENDED,))),
             S.STARTING: Row(stopping.abort, (S.ABORTING,)),
             S.ABORTING: Row(stopping.abort_sooner, (S.ABORTING,)),
-            **dict.fromkeys(_BEGUN, Row(stopping.stop, _TO_STOP)),
-            S.PRE_STOP: Row(stopping.stop_sooner, (S.PRE_STOP,)),
-            S.LAST: Row(stopping.stop_sooner, (S.LAST,)),
-            S.STOPPING: Row(stopping.stop_term_sooner, (S.STOPPING,)),
+            **dict.fromkeys(_BEGUN, Row(stopping.stop, _BEING_STOPPED)),
+            S.PRE_STOP: Row(stopping.stop_sooner, (S.PRE_STOP, S.KILLING)),
+            S.LAST: Row(stopping.stop_sooner, (S.LAST, S.KILLING)),
+            S.STOPPING: Row(stopping.stop_term_sooner, (S.STOPPING, S.KILLING)),
             S.KILLING: Row(stopping.stop_killing, (S.KILLING,)),
         },
         ignored=(S.ENDED,),

@@ -1,6 +1,7 @@
-"""The tables of the machines as a page for people: ``docs/states.md`` is what :func:`render` returns.
+"""The tables of the machines for people: ``docs/states.md`` is what :func:`render` returns, and the pictures of
+``docs/design.md`` are what :func:`illustrate` puts there.
 
-``python tools/states.py`` writes it; a test compares.
+``python tools/states.py`` writes both; a test compares.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from nsrunner.lifecycle import container, pod_table
 from nsrunner.lifecycle.table import BUG, IGNORE, Row, S, Table
 from nsrunner.lifecycle.value import ContainerState, PodState
 
-__all__ = ["render"]
+__all__ = ["illustrate", "render"]
 
 _HEAD: Final = """\
 # The state machines
@@ -39,6 +40,22 @@ _CONTAINER: Final = """\
 Inputs are events that concern the container and the orders of its pod (`nsrunner/lifecycle/orders.py`); the actions are
 in `starting.py`, `running.py` and `stopping.py` beside it.
 """
+
+
+_BEGIN: Final = "<!-- pictures: python tools/states.py -->\n"
+_END: Final = "<!-- end of pictures -->\n"
+
+
+def illustrate(page: str) -> str:
+    """The page with today's pictures of both machines between its two marks. Raises ValueError when it has none."""
+    before, begin, rest = page.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        raise ValueError(f"the page has no {_BEGIN.strip()} and {_END.strip()}")
+    pod = _picture(pod_table.TABLE, list(PodState), PodState.NEW)
+    one = _picture(container.TABLE, list(ContainerState), ContainerState.IDLE)
+    pictures = f"\nA pod:\n\n```mermaid\n{pod}```\n\nA container:\n\n```mermaid\n{one}```\n\n"
+    return before + begin + pictures + end + after
 
 
 def render() -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "SignalSent",
     "SpecChanged",
     "Tick",
+    "User",
 ]
 
 
@@ -65,7 +66,8 @@ class DeleteRequested(Struct, frozen=True, kw_only=True):
     """The pod is to end. A later one may only shorten the grace period."""
 
     grace_seconds: int | None
-    """None: the spec's terminationGracePeriodSeconds."""
+    """None: the spec's terminationGracePeriodSeconds. 0: whatever runs is killed at once, without the two seconds that
+    any other period, the spec's own 0 too, leaves between TERM and KILL (a departure: docs/kubelet.md)."""
 
 
 class SpecChanged(Struct, frozen=True, kw_only=True):
@@ -149,6 +151,15 @@ class ImageFailed(Struct, frozen=True, kw_only=True):
     """The error; with ErrImagePull what comes after "Failed to pull image "X": "."""
 
 
+class User(Struct, frozen=True, kw_only=True):
+    """Whom a program runs as at first."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...] = ()
+    """Supplementary ones, the primary group included."""
+
+
 class ContainerStarted(Struct, frozen=True, kw_only=True):
     """The container's program runs (execve succeeded)."""
 
@@ -158,6 +169,8 @@ class ContainerStarted(Struct, frozen=True, kw_only=True):
     container_id: str
     """64 hex digits, without the ``nsrunner://`` prefix."""
     started: Now
+    user: User | None = None
+    """Whom it runs as."""
 
 
 class ContainerFailed(Struct, frozen=True, kw_only=True):

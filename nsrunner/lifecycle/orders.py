@@ -39,8 +39,8 @@ class ProbeDue(Struct, frozen=True, kw_only=True):
 class Stop(Struct, frozen=True, kw_only=True):
     """The pod ends: do not start any more. May be repeated."""
 
-    until: float
-    """Monotonic time at which the grace period ends."""
+    until: float | None
+    """Monotonic time at which the grace period ends. None: there is none, whatever runs is killed now."""
 
 
 class Go(Struct, frozen=True, kw_only=True):

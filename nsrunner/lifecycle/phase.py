@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.lifecycle.policy import ContainerPlan, Kind, PodPlan, restarts
 from nsrunner.model.types import ContainerStateTerminated, ContainerStatus
@@ -18,8 +19,7 @@ FAILED: Final = "Failed"
 TERMINAL: Final = frozenset({SUCCEEDED, FAILED})
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     pending_init: int = 0
     failed_init: int = 0
     """Plain init containers that failed and will not be started again."""

@@ -8,9 +8,9 @@ possible: the next start, the end of the pod.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from nsrunner.lifecycle import status
@@ -42,8 +42,7 @@ from nsrunner.model.types import Pod, PodStatus
 __all__ = ["PodMachine", "Settings"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What the node contributes."""
 
     host_ips: tuple[str, ...] = ()
@@ -114,6 +113,11 @@ class PodMachine:
         """What the API shows of the pod."""
         return status.pod_status(self.pod, self._plan, self._value, self._settings.host_ips)
 
+    def object(self) -> Pod:
+        """The pod as the API shows it: with its status and, once it was asked to go, the time by which it has to be
+        gone."""
+        return status.pod_object(self.pod, self._plan, self._value, self._settings.host_ips)
+
     @property
     def value(self) -> PodValue:
         """All that the machine knows; for tests, explanations and the curious."""
@@ -141,7 +145,7 @@ class PodMachine:
     @property
     def deleted(self) -> bool:
         """It was asked to go (``kubectl get`` calls it Terminating until it is gone)."""
-        return self._value.deleted
+        return self._value.deletion is not None
 
     def save(self) -> dict[str, Any]:
         """The machine as builtin types that JSON can hold. It contains monotonic times: keep the boot id beside it."""

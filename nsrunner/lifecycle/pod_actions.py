@@ -35,8 +35,8 @@ from nsrunner.lifecycle.events import (
 from nsrunner.lifecycle.orders import Due, ProbeDue, PullFailed, Redefine, SandboxLost, Stop
 from nsrunner.lifecycle.policy import PodPlan, plan_of
 from nsrunner.lifecycle.step import RETRY_DELAY
-from nsrunner.lifecycle.termination import shrunk
-from nsrunner.lifecycle.value import ContainerState, ContainerValue, PodValue
+from nsrunner.lifecycle.termination import MINIMUM_GRACE, shrunk
+from nsrunner.lifecycle.value import ContainerState, ContainerValue, Deletion, PodValue
 from nsrunner.lifecycle.value import PodState as S
 
 __all__ = [
@@ -128,10 +128,10 @@ def _stop_sandbox(at: Draft, state: S) -> None:
     at.change(state=state)
 
 
-def _end(at: Draft, grace: int) -> None:
+def _end(at: Draft, grace: int, *, at_once: bool = False) -> None:
     """The pod is to stop, with this grace period; or, when it is stopping already, perhaps sooner."""
     grace = shrunk(at.value.grace, grace)
-    at.tell_all(Stop(until=at.now.mono + grace))
+    at.tell_all(Stop(until=None if at_once else at.now.mono + grace))
     at.change(grace=grace, queue=(), due=None, restarting=False)
     match at.state:
         case S.NEW | S.SANDBOX_WAIT:
@@ -146,7 +146,7 @@ def _end(at: Draft, grace: int) -> None:
 
 def _conclude(at: Draft) -> None:
     """Nothing of the pod runs any more."""
-    if at.value.deleted:
+    if at.value.deletion is not None:
         at.out.remove_pod()
         at.change(state=S.REMOVING)
     else:
@@ -168,17 +168,27 @@ def rejected(at: Draft, event: PodRejected) -> None:
 
 
 def delete(at: Draft, event: DeleteRequested) -> None:
-    at.change(deleted=True)
-    _end(at, at.plan.grace if event.grace_seconds is None else event.grace_seconds)
+    mark_deleted(at, event)
+    _end(at, _asked_grace(at, event), at_once=event.grace_seconds == 0)
 
 
 def delete_stopped(at: Draft, event: DeleteRequested) -> None:
-    at.change(deleted=True)
+    mark_deleted(at, event)
     _conclude(at)
 
 
 def mark_deleted(at: Draft, event: DeleteRequested) -> None:
-    at.change(deleted=True)
+    """As the API server does it: later requests count when they are shorter, from the time of the first one."""
+    grace, before = _asked_grace(at, event), at.value.deletion
+    if before is None:
+        at.change(deletion=Deletion(asked=at.now.wall, grace=grace))
+    elif grace < before.grace:
+        at.change(deletion=Deletion(asked=before.asked, grace=grace))
+
+
+def _asked_grace(at: Draft, event: DeleteRequested) -> int:
+    grace = at.plan.grace if event.grace_seconds is None else event.grace_seconds
+    return grace if grace >= 0 else MINIMUM_GRACE
 
 
 def tick(at: Draft, event: Tick) -> None:

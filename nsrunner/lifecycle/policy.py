@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.lifecycle.backoff import MAXIMUM, RestartLimits, key_of, limits_of
 from nsrunner.lifecycle.probe import ProbePlans, plans_of
@@ -52,8 +53,7 @@ _LISTS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestartRule:
+class RestartRule(Struct, frozen=True, kw_only=True):
     """One of a container's restartPolicyRules."""
 
     codes: frozenset[int]
@@ -66,8 +66,7 @@ class RestartRule:
         return (exit_code in self.codes) is self.listed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerPlan:
+class ContainerPlan(Struct, frozen=True, kw_only=True):
     """The part of the spec that a container's machine reads."""
 
     name: str
@@ -109,8 +108,7 @@ class ContainerPlan:
         return f"spec.{_LISTS[self.kind]}{{{self.name}}}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodPlan:
+class PodPlan(Struct, frozen=True, kw_only=True):
     """The part of the spec that a pod's machine reads."""
 
     containers: dict[str, ContainerPlan]

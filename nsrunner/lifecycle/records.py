@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, Now
+from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, ContainerStarted, Now
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import COMPLETED, OOM_KILLED, RESTARTING_ALL
 from nsrunner.lifecycle.value import ContainerValue, Instance
@@ -18,15 +18,23 @@ __all__ = [
     "add",
     "amend",
     "ended",
+    "finished",
     "purge",
     "reset",
     "start_error",
+    "started",
     "unseen",
 ]
 
 UNSEEN_REASON: Final = "ContainerStatusUnknown"
 UNSEEN_MESSAGE: Final = "The container could not be located when the pod was terminated"
 UNSEEN_EXIT_CODE: Final = 137
+
+
+def started(event: ContainerStarted, *, image_id: str, early: Instance | None) -> Instance:
+    """The record of a run; ``early``: of its end, which was seen before the answer to its start."""
+    known = early or Instance(attempt=event.attempt, container_id="", started=event.started)
+    return replace(known, container_id=event.container_id, image_id=image_id, user=event.user)
 
 
 def ended(event: ContainerExited, *, container_id: str, image_id: str) -> Instance:
@@ -42,6 +50,12 @@ def ended(event: ContainerExited, *, container_id: str, image_id: str) -> Instan
         reason=reason,
         message=event.message,
     )
+
+
+def finished(instance: Instance, event: ContainerExited) -> Instance:
+    """The record of a run whose start was seen, after its end was."""
+    known = ended(event, container_id=instance.container_id, image_id=instance.image_id)
+    return replace(known, user=instance.user)
 
 
 def start_error(event: ContainerFailed, *, image_id: str, now: Now) -> Instance:
@@ -107,7 +121,6 @@ def amend(value: ContainerValue, event: ContainerExited) -> ContainerValue:
     def better(instance: Instance | None) -> Instance | None:
         if instance is None or instance.attempt != event.attempt or not instance.unseen:
             return instance
-        known = ended(event, container_id=instance.container_id, image_id=instance.image_id)
-        return replace(known, removed=instance.removed)
+        return replace(finished(instance, event), removed=instance.removed)
 
     return replace(value, current=better(value.current), previous=better(value.previous))

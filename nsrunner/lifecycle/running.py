@@ -73,8 +73,7 @@ def _record_end(value: ContainerValue, event: ContainerExited, at: Step) -> Cont
     if hook is not None:
         at.warn(f"Failed{hook}Hook", f"{hook}Hook failed")
     at.out.abandon(at.plan.name)
-    dead = records.ended(event, container_id=value.current.container_id, image_id=value.current.image_id)
-    return replace(value, current=dead, probes=NO_PROBES)
+    return replace(value, current=records.finished(value.current, event), probes=NO_PROBES)
 
 
 def exited(value: ContainerValue, event: ContainerExited, at: Step) -> ContainerValue:
@@ -105,7 +104,6 @@ def started_to_stop(value: ContainerValue, event: ContainerStarted, at: Step) ->
         return _follow(value, at)
     if value.then is Then.RESTART:
         return redefine(value, Redefine(), at)
-    assert value.until is not None
     return begin_stop(value, value.until, value.then, f"Stopping container {at.plan.name}", at)
 
 

@@ -13,7 +13,7 @@ from nsrunner.lifecycle.orders import Due, PullFailed, Redefine, Turn, Want
 from nsrunner.lifecycle.step import RETRY_DELAY, Step, after_end, again, back_off, permission, probing, rest, waiting
 from nsrunner.lifecycle.stopping import begin_stop
 from nsrunner.lifecycle.value import ContainerState as S
-from nsrunner.lifecycle.value import ContainerValue, Instance, Then
+from nsrunner.lifecycle.value import ContainerValue, Then
 
 __all__ = [
     "exit_before_answer",
@@ -102,11 +102,7 @@ def record_start(value: ContainerValue, event: ContainerStarted, at: Step) -> Co
     """The start was answered: there is an instance. It is dead already when ``early`` was there."""
     at.tell("Created", "Container created")
     at.tell("Started", "Container started")
-    running = Instance(
-        attempt=event.attempt, container_id=event.container_id, started=event.started, image_id=value.image_id
-    )
-    if value.early is not None:
-        running = replace(value.early, container_id=event.container_id, image_id=value.image_id)
+    running = records.started(event, image_id=value.image_id, early=value.early)
     return replace(records.add(value, running, at.plan.name, at.out), reason="", message="", early=None)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import structs
 
 from nsrunner.lifecycle.conditions import conditions_of, is_sidecar, publish
+from nsrunner.lifecycle.events import User
 from nsrunner.lifecycle.phase import FAILED, TERMINAL, phase_of
 from nsrunner.lifecycle.policy import RESTARTING_ALL, PodPlan
 from nsrunner.lifecycle.probe import ProbePlans, is_ready, is_started
@@ -23,14 +24,16 @@ from nsrunner.model.types import (
     ContainerStateTerminated,
     ContainerStateWaiting,
     ContainerStatus,
+    ContainerUser,
     HostIP,
+    LinuxContainerUser,
     Pod,
     PodIP,
     PodStatus,
     VolumeMountStatus,
 )
 
-__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "looks_alike", "pod_status", "settle"]
+__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "looks_alike", "pod_object", "pod_status", "settle"]
 
 CONTAINER_ID_PREFIX: Final = "nsrunner://"
 MESSAGE_BUDGET: Final = 12 * 1024
@@ -117,6 +120,18 @@ def _shown(statuses: Mapping[str, ContainerStatus], names: list[str]) -> tuple[C
     return tuple(statuses[name] for name in names if name in statuses)
 
 
+def pod_object(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> Pod:
+    """The whole pod: its status, and what its deletion leaves in its metadata."""
+    metadata, deletion = pod.metadata, value.deletion
+    if deletion is not None:
+        metadata = structs.replace(
+            metadata,
+            deletion_timestamp=timestamp(deletion.asked + deletion.grace),
+            deletion_grace_period_seconds=deletion.grace,
+        )
+    return structs.replace(pod, metadata=metadata, status=pod_status(pod, plan, value, host_ips))
+
+
 def _statuses(pod: Pod, plan: PodPlan, value: PodValue) -> dict[str, ContainerStatus]:
     """By name: init containers and regular ones in the order of the spec, then ephemeral ones that have been added."""
     spec = pod.spec
@@ -180,6 +195,7 @@ def _status(
             for mount in spec.volume_mounts
         ),
         stop_signal=spec.lifecycle.stop_signal if spec.lifecycle is not None else None,
+        user=_user(newest.user) if newest is not None and newest.user is not None else None,
     )
 
 
@@ -189,8 +205,14 @@ def _restarts(value: ContainerValue) -> int:
     return value.next_attempt if newest is not None and newest.reset else max(value.next_attempt - 1, 0)
 
 
+def _user(user: User) -> ContainerUser:
+    linux = LinuxContainerUser(uid=user.uid, gid=user.gid, supplemental_groups=user.groups)
+    return ContainerUser(linux=linux)
+
+
 def _recursive(asked: str | None) -> str:
-    return "Enabled" if asked in ("Enabled", "IfPossible") else "Disabled"
+    """What a read-only mount is: recursive, unless the manifest does not want that (``plan_mounts``)."""
+    return "Disabled" if asked == "Disabled" else "Enabled"
 
 
 def _states(value: ContainerValue, initializing: str, limit: int) -> tuple[ContainerState, ContainerState | None]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from nsrunner.lifecycle.backoff import CrashBackOff, try_restart
@@ -22,8 +22,7 @@ RETRY_DELAY: Final = 10.0
 """Seconds after which what failed without a back-off of its own is tried again (the kubelet takes 10 to 15)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What an action is given besides the value and the input."""
 
     plan: ContainerPlan

@@ -8,6 +8,7 @@ grace period in whole seconds, as the kubelet does it.
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,7 +17,7 @@ from nsrunner.lifecycle.events import HookDone, SignalSent
 from nsrunner.lifecycle.orders import Due, Go, Redefine, Reset, Stop
 from nsrunner.lifecycle.policy import Kind
 from nsrunner.lifecycle.step import RETRY_DELAY, Step, probing, rest
-from nsrunner.lifecycle.termination import MINIMUM_STOP
+from nsrunner.lifecycle.termination import MINIMUM_STOP, sooner
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Then
 
@@ -44,9 +45,12 @@ __all__ = [
     "term_sent",
 ]
 
+_ROUNDING: Final = 1e-6
+"""Seconds by which the difference of two times may be too small, far from zero."""
 
-def begin_stop(value: ContainerValue, until: float, then: Then, message: str, at: Step) -> ContainerValue:
-    """Stop what runs; the grace period ends at ``until``. A reason to show stays.
+
+def begin_stop(value: ContainerValue, until: float | None, then: Then, message: str, at: Step) -> ContainerValue:
+    """Stop what runs; the grace period ends at ``until``, None: there is none. A reason to show stays.
 
     A postStart hook under way is given up; liveness and startup are not probed any more.
     """
@@ -55,6 +59,8 @@ def begin_stop(value: ContainerValue, until: float, then: Then, message: str, at
     at.out.cancel_hook(name)
     value = probing(value, probe.stop(value.probes), at)
     value = replace(value, due=until, since=at.now.mono, then=then)
+    if until is None:
+        return _kill(value, at)
     if at.plan.pre_stop and until > at.now.mono:
         assert value.current is not None
         at.out.run_hook(name, value.current.attempt, "PreStop")
@@ -78,7 +84,8 @@ def _deducted(value: ContainerValue, at: Step) -> ContainerValue:
     """The state took so long; but of begun seconds only whole ones are deducted from the grace period."""
     assert value.due is not None and value.since is not None
     elapsed = at.now.mono - value.since
-    return replace(value, due=value.due + elapsed - math.floor(elapsed))
+    whole = math.floor(elapsed + _ROUNDING)
+    return replace(value, due=value.due + max(0.0, elapsed - whole))
 
 
 def pre_stop_done(value: ContainerValue, event: HookDone, at: Step) -> ContainerValue:
@@ -102,9 +109,13 @@ def overdue(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
 
 
 def kill(value: ContainerValue, event: Due, at: Step) -> ContainerValue:
+    return _kill(value, at)
+
+
+def _kill(value: ContainerValue, at: Step) -> ContainerValue:
     assert value.current is not None
     at.out.signal(at.plan.name, value.current.attempt, "KILL")
-    return replace(value, state=S.KILLING, due=None)
+    return replace(value, state=S.KILLING, since=None, due=None)
 
 
 def term_sent(value: ContainerValue, event: SignalSent, at: Step) -> ContainerValue:
@@ -135,18 +146,22 @@ def abort(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
 
 
 def abort_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    until = event.until if value.until is None else min(value.until, event.until)
+    until = event.until if value.then is Then.RESTART else sooner(value.until, event.until)
     return replace(value, until=until, then=Then.END)
 
 
 def stop_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    assert value.due is not None
-    return replace(value, due=min(value.due, event.until), then=Then.END)
+    return _stop_by(value, event.until, at)
 
 
 def stop_term_sooner(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:
-    assert value.due is not None
-    return replace(value, due=min(value.due, max(event.until, at.now.mono + MINIMUM_STOP)), then=Then.END)
+    return _stop_by(value, None if event.until is None else max(event.until, at.now.mono + MINIMUM_STOP), at)
+
+
+def _stop_by(value: ContainerValue, until: float | None, at: Step) -> ContainerValue:
+    due = sooner(value.due, until)
+    value = replace(value, due=due, then=Then.END)
+    return _kill(value, at) if due is None else value
 
 
 def stop_killing(value: ContainerValue, event: Stop, at: Step) -> ContainerValue:

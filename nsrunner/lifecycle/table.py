@@ -9,9 +9,10 @@ these states), ``IGNORE`` (known to happen, without effect) or ``BUG`` (cannot h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 __all__ = ["BUG", "IGNORE", "IllegalEvent", "Row", "Table", "Verdict", "column", "look_up", "missing"]
 
@@ -44,8 +45,7 @@ class IllegalEvent(Exception):
         return f"{text} ({self.why})" if self.why else text
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Generic[S]):
+class Row(Struct, Generic[S], frozen=True):
     """One transition."""
 
     do: Callable[..., Any]

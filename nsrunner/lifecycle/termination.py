@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["DEFAULT_GRACE", "MINIMUM_GRACE", "MINIMUM_STOP", "shrunk"]
+__all__ = ["DEFAULT_GRACE", "MINIMUM_GRACE", "MINIMUM_STOP", "shrunk", "sooner"]
 
 DEFAULT_GRACE: Final = 30
 """Seconds, where the spec says nothing (the API's default)."""
@@ -21,3 +21,8 @@ def shrunk(current: int | None, requested: int) -> int:
     """
     grace = max(requested, MINIMUM_GRACE)
     return grace if current is None else min(current, grace)
+
+
+def sooner(known: float | None, wanted: float | None) -> float | None:
+    """When the grace period ends after one more order to stop. None: there is none, which nothing changes."""
+    return None if known is None or wanted is None else min(known, wanted)

@@ -15,7 +15,7 @@ import msgspec
 
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
-from nsrunner.lifecycle.events import Now
+from nsrunner.lifecycle.events import Now, User
 from nsrunner.lifecycle.probe import Probes
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Condition",
     "ContainerState",
     "ContainerValue",
+    "Deletion",
     "Instance",
     "PodState",
     "PodValue",
@@ -123,6 +124,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     message: str = ""
     image_id: str = ""
+    user: User | None = None
+    """None: its start was never answered."""
     unseen: bool = False
     """The sandbox died and nobody saw the exit; a record that turns up later replaces what is assumed here."""
     removed: bool = False
@@ -154,7 +157,8 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: float | None = None
     """In PULL_WAIT: when the image is tried again, ``due`` may be earlier."""
     until: float | None = None
-    """In ABORTING: when the grace period ends; None: it begins when the start is answered."""
+    """In ABORTING: when the grace period ends. None: there is none (``then`` END), or it begins when the start is
+    answered (RESTART)."""
     since: float | None = None
     """In PRE_STOP and LAST: when the state began."""
     then: Then = Then.END
@@ -178,6 +182,15 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+class Deletion(msgspec.Struct, frozen=True, kw_only=True):
+    """That the pod was asked to go, as its metadata shows it."""
+
+    asked: float
+    """Wall time of the first request."""
+    grace: int
+    """Seconds: the shortest that was asked for."""
+
+
 class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     state: PodState = PodState.NEW
     containers: dict[str, ContainerValue] = {}
@@ -195,7 +208,7 @@ class PodValue(msgspec.Struct, frozen=True, kw_only=True):
     """When the pod was accepted or rejected: status.startTime."""
     grace: int | None = None
     """Seconds of the termination under way; None when there is none."""
-    deleted: bool = False
+    deletion: Deletion | None = None
     rejected: bool = False
     restarting: bool = False
     """A RestartAllContainers rule applied, and not all containers are ready to start anew yet: the condition

@@ -11,7 +11,6 @@ import binascii
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -35,8 +34,7 @@ _KEPT_EMPTY: Final = frozenset({"hostname_override", "localhost_profile", "type"
 """Optional strings in which the API tells an empty value from none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a type, as decoding and the support table need it."""
 
     attribute: str

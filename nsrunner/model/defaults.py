@@ -71,7 +71,7 @@ def _spec(spec: PodSpec) -> PodSpec:
         restart_policy=spec.restart_policy or "Always",
         dns_policy=spec.dns_policy or "ClusterFirst",
         scheduler_name=spec.scheduler_name or "default-scheduler",
-        termination_grace_period_seconds=_or(spec.termination_grace_period_seconds, 30),
+        termination_grace_period_seconds=_grace(spec.termination_grace_period_seconds),
         enable_service_links=_or(spec.enable_service_links, True),
         security_context=_or(spec.security_context, PodSecurityContext()),
         # serviceAccount is the old name of serviceAccountName; both are kept equal.
@@ -84,6 +84,13 @@ def _spec(spec: PodSpec) -> PodSpec:
         overhead=_rounded(spec.overhead),
     )
     return replace(spec, resources=_pod_resources(spec)) if spec.resources is not None else spec
+
+
+def _grace(seconds: int | None) -> int:
+    """The API accepts a negative period, and takes it for 1."""
+    if seconds is None:
+        return 30
+    return 1 if seconds < 0 else seconds
 
 
 def _or(value: T | None, default: T) -> T:

@@ -7,7 +7,8 @@ is a pure function. What the runtime and the image add (PATH, HOSTNAME, the imag
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from nsrunner.errors import NsrunnerError
 from nsrunner.model.expansion import expand
@@ -30,21 +31,20 @@ class ValueFromError(NsrunnerError):
     """A variable's value cannot be had; the container waits in CreateContainerConfigError with this text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentContext:
+class EnvironmentContext(Struct, frozen=True, kw_only=True):
     """What the values may refer to, outside the pod's own metadata and spec."""
 
-    config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
+    config_maps: Mapping[str, ConfigMap] = {}
     """Those of the pod's namespace, by name."""
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = {}
     """Those of the pod's namespace, by name."""
     node_name: str = ""
     """For spec.nodeName when the manifest does not give one."""
     host_ips: tuple[str, ...] = ()
     pod_ips: tuple[str, ...] = ()
-    allocatable: Mapping[str, Quantity] = field(default_factory=dict)
+    allocatable: Mapping[str, Quantity] = {}
     """Of the node: what ``limits.cpu`` and ``limits.memory`` show when there is no limit."""
-    services: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, str] = {}
     """Service variables, by name. They give way to the container's own."""
 
 

@@ -7,10 +7,10 @@ from typing import Final
 
 __all__ = ["split_subscript"]
 
-_SUBSCRIPT: Final = re.compile(r"(.+?)\['(.*)'\]", re.DOTALL)
+_SUBSCRIPT: Final = r"(.+?)\['(.*)'\]"
 
 
 def split_subscript(field_path: str) -> tuple[str, str | None]:
     """``metadata.labels['a']`` is (``metadata.labels``, ``a``); a path without a subscript has None."""
-    match = _SUBSCRIPT.fullmatch(field_path)
+    match = re.fullmatch(_SUBSCRIPT, field_path, re.DOTALL)
     return (match[1], match[2]) if match else (field_path, None)

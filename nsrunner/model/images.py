@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Final
 
@@ -16,11 +17,10 @@ ROOTFS: Final = "rootfs:"
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY: Final = rf"(?:{_HOST_LABEL}(?:\.{_HOST_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?"
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = (
     rf"(?P<name>(?:{_REGISTRY}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
     r"(?::[\w][\w.-]{0,127})?"
-    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
-    re.ASCII,
+    r"(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?"
 )
 _LONGEST: Final = 4096
 _LONGEST_NAME: Final = 255
@@ -45,10 +45,10 @@ def image_problem(image: str) -> str:
     """Why nothing can have this name; empty when it is well-formed."""
     if image.startswith(ROOTFS):
         path = image.removeprefix(ROOTFS)
-        return (
-            "" if path.startswith("/") else f'"{ROOTFS}" must be followed by an absolute path, such as rootfs:/srv/root'
-        )
-    match = _REFERENCE.fullmatch(image) if len(image) <= _LONGEST else None
+        if not path.startswith("/"):
+            return f'"{ROOTFS}" must be followed by an absolute path, such as rootfs:/srv/root'
+        return "" if posixpath.normpath(path).strip("/") else f"the host's own root is the image {HOST}"
+    match = re.fullmatch(_REFERENCE, image, re.ASCII) if len(image) <= _LONGEST else None
     if match is None:
         return "invalid reference format"
     if len(match["name"]) > _LONGEST_NAME:

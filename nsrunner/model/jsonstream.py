@@ -9,30 +9,24 @@ from typing import Any, Final
 
 from nsrunner.model.report import quoted
 from nsrunner.model.scalars import integral
-from nsrunner.model.yamlstream import MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, RawDocument, StreamError
+from nsrunner.model.stream import MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES, RawDocument, StreamError
 
-__all__ = ["looks_like_json", "read_json"]
+__all__ = ["read_json"]
 
 _LONGEST_NUMBER: Final = 400
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 _STRUCTURE: Final = re.compile(r'(?:[^"\[{\]},]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{\]},]|\Z)', re.DOTALL)
 """The next mark of structure after any strings (an unclosed one too). Never goes back: no stack, linear time."""
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-_LONE_SURROGATE: Final = re.compile(
-    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}", re.ASCII
+_LONE_SURROGATE: Final = (
+    r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
 """Half of a pair, which no UTF-8 text can hold; becomes U+FFFD as in Go. Group 1: what only looks like it."""
 
 
-def looks_like_json(text: str) -> bool:
-    """As kubectl decides: the first character that is no white space is a brace."""
-    return text.lstrip()[:1] == "{"
-
-
 def read_json(text: str) -> Iterator[RawDocument]:
     """The documents of ``text``. Ends with a document that carries an error when the text is malformed."""
-    if _SURROGATE.search(text):
-        text = _LONE_SURROGATE.sub(lambda match: match[0] if match[1] else r"\ufffd", text)
+    if "\\ud" in text or "\\uD" in text:
+        text = re.sub(_LONE_SURROGATE, lambda match: match[0] if match[1] else r"\ufffd", text, flags=re.ASCII)
     index = 0
     position = _skip_blank(text, 0)
     try:

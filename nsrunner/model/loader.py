@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from nsrunner.errors import FieldError, ManifestError
 from nsrunner.model.decode import decode, did_you_mean, type_name
@@ -21,12 +22,15 @@ __all__ = ["Document", "Object", "load", "raise_for_errors"]
 Object: TypeAlias = Pod | ConfigMap | Secret
 
 _KINDS: Final[dict[str, type[Object]]] = {"ConfigMap": ConfigMap, "Pod": Pod, "Secret": Secret}
+_WITH_TEMPLATE: Final = frozenset(
+    {"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"}
+)
+_TEMPLATE_HINT: Final = "nsrunner runs pods, no controllers: make a Pod of the metadata and spec of its template"
 _HEADER: Final = frozenset({"apiVersion", "kind"})
 _LIST_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "items"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """One object of a manifest."""
 
     source: str
@@ -93,8 +97,7 @@ def raise_for_errors(documents: Iterable[Document]) -> None:
             raise error
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(Struct, frozen=True):
     """Where the documents come from that are being made."""
 
     source: str
@@ -133,7 +136,8 @@ def _kind(value: dict[str, Any], path: Path, report: Report, default_kind: str) 
     kind = _text(value, "kind", "Pod", path, report, default_kind)
     if kind and kind not in _KINDS and not _is_list(kind):
         known = (*_KINDS, "List")
-        report.unsupported_value(path / "kind", kind, known, did_you_mean(kind, known))
+        hint = _TEMPLATE_HINT if kind in _WITH_TEMPLATE else did_you_mean(kind, known)
+        report.unsupported_value(path / "kind", kind, known, hint)
     elif kind and version not in {"v1", ""}:
         report.unsupported_value(path / "apiVersion", version, ("v1",))
     return kind

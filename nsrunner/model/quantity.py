@@ -18,7 +18,7 @@ __all__ = ["Format", "Quantity", "QuantityError"]
 _NANO: Final = 10**9
 _MAX: Final = (2**63 - 1) * _NANO
 
-_GRAMMAR: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([A-Za-z]*)([+-]?[0-9]+)?", re.ASCII)
+_GRAMMAR: Final = r"([+-]?)([0-9]*)(?:\.([0-9]*))?([A-Za-z]*)([+-]?[0-9]+)?"
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIX: Final = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
@@ -57,7 +57,7 @@ class Quantity:
 
     def __init__(self, text: str) -> None:
         """Raises QuantityError when ``text`` is not of the grammar."""
-        match = _GRAMMAR.fullmatch(text)
+        match = re.fullmatch(_GRAMMAR, text, re.ASCII)
         if match is None:
             raise QuantityError(_EXPLANATION)
         sign, whole, fraction, suffix, exponent = match.groups(default="")

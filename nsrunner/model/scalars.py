@@ -21,19 +21,19 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"), True),
     **dict.fromkeys(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"), False),
 }
-_NOT_FINITE: Final = re.compile(r"\.(nan|NaN|NAN)|[-+]?\.(inf|Inf|INF)")
-_TIMESTAMP: Final = re.compile(
+# Patterns as text: re compiles each when a scalar first needs it, and keeps it.
+_NOT_FINITE: Final = r"\.(nan|NaN|NAN)|[-+]?\.(inf|Inf|INF)"
+_TIMESTAMP: Final = (
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
-    r"([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]*)?(Z|[-+][0-9]{2}:[0-9]{2})?)?",
-    re.ASCII,
+    r"([Tt ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]*)?(Z|[-+][0-9]{2}:[0-9]{2})?)?"
 )
 _INTEGERS: Final = (
-    (re.compile(r"[-+]?0[xX][0-9a-fA-F]+", re.ASCII), 16),
-    (re.compile(r"[-+]?0[bB][01]+", re.ASCII), 2),
-    (re.compile(r"[-+]?0[oO]?[0-7]+", re.ASCII), 8),
-    (re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII), 10),
+    (r"[-+]?0[xX][0-9a-fA-F]+", 16),
+    (r"[-+]?0[bB][01]+", 2),
+    (r"[-+]?0[oO]?[0-7]+", 8),
+    (r"[-+]?(0|[1-9][0-9]*)", 10),
 )
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
+_FLOAT: Final = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
 _LONGEST_NUMBER: Final = 400
 """Characters; a longer run of digits overflows every number type and is text."""
 _JSON_INTEGRAL: Final = 1e21
@@ -46,18 +46,22 @@ def resolve(text: str) -> Scalar:
         return _WORDS[text]
     if text[0] not in "0123456789+-." or len(text) > _LONGEST_NUMBER:
         return text
-    if _NOT_FINITE.fullmatch(text):
+    if _is(_NOT_FINITE, text):
         return float(text.replace(".", "", 1))
-    if _TIMESTAMP.fullmatch(text):
+    if _is(_TIMESTAMP, text):
         return text
     plain = text.replace("_", "") if text[0] != "." else text
     for pattern, base in _INTEGERS:
-        if pattern.fullmatch(plain):
+        if _is(pattern, plain):
             return _integer(plain, base)
-    if _FLOAT.fullmatch(plain):
+    if _is(_FLOAT, plain):
         value = float(plain)
         return text if math.isinf(value) else integral(value)
     return text
+
+
+def _is(pattern: str, text: str) -> bool:
+    return re.fullmatch(pattern, text, re.ASCII) is not None
 
 
 def _integer(text: str, base: int) -> int | float:

@@ -8,9 +8,10 @@ about the pod; they are accepted and listed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
+
+from msgspec import Struct
 
 from nsrunner.errors import FieldError
 from nsrunner.model import types as t
@@ -26,8 +27,7 @@ class Verdict(StrEnum):
     UNSUPPORTED = "not supported"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldVerdict:
+class FieldVerdict(Struct, frozen=True):
     """What becomes of one field that a manifest sets."""
 
     field: str
@@ -41,8 +41,7 @@ class FieldVerdict:
         return FieldError(self.field, "Not supported", detail=self.note)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     verdict: Verdict
     note: str
 

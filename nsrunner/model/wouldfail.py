@@ -8,15 +8,16 @@ runs.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from nsrunner.model.capabilities import is_capability
 from nsrunner.model.environment import EnvironmentContext, ValueFromError, environment, expand_sub_path
 from nsrunner.model.images import image_problem, is_local
 from nsrunner.model.path import ROOT, Path
+from nsrunner.model.places import clean, is_in_proc, is_no_file
 from nsrunner.model.report import quoted
 from nsrunner.model.sysctls import is_safe, with_dots
 from nsrunner.model.types import AnyContainer, LifecycleHandler, Pod, Probe, VolumeMount
@@ -26,13 +27,13 @@ __all__ = ["WouldFail", "would_fail"]
 _CREATE: Final = "CreateContainerError"
 _CONFIG: Final = "CreateContainerConfigError"
 _LONGEST_STRING: Final = 131_071
-"""Bytes of one argument or variable that execve(2) takes (MAX_ARG_STRLEN, with its NUL)."""
+"""Bytes of one argument or variable, with its name, that execve(2) takes (MAX_ARG_STRLEN, without the NUL)."""
+_LONGEST_HOSTNAME: Final = 64
+"""Bytes of the kernel's host name (__NEW_UTS_LEN)."""
 _MEDIA: Final = ("", "Memory")
-_KERNEL_OWNED: Final = ("/proc", "/sys")
 
 
-@dataclass(frozen=True, slots=True)
-class WouldFail:
+class WouldFail(Struct, frozen=True):
     """Why a valid pod would not run."""
 
     field: str
@@ -45,13 +46,19 @@ class WouldFail:
         return f"{self.field}: {self.reason}: {self.message}"
 
 
-def would_fail(pod: Pod, context: EnvironmentContext | None = None) -> tuple[WouldFail, ...]:
+def would_fail(
+    pod: Pod,
+    context: EnvironmentContext | None = None,
+    *,
+    cluster_domain: str = "cluster.local",
+) -> tuple[WouldFail, ...]:
     """Everything in a valid, defaulted pod for which a node would refuse it or could not start a container.
 
     With a ``context``, references to ConfigMaps and Secrets are looked up in it; without, they are taken to exist.
+    ``cluster_domain`` is the node's.
     """
     spec = ROOT / "spec"
-    found = [*_admission(pod, spec), *_sandbox(pod, spec)]
+    found = [*_admission(pod, spec), *_sandbox(pod, spec, cluster_domain)]
     for field, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
         for index, container in enumerate(containers):
             found += _container(pod, container, (spec / field)[index], context)
@@ -83,8 +90,9 @@ def _admission(pod: Pod, path: Path) -> Iterator[WouldFail]:
             yield WouldFail(str(here / "value"), "FailedCreatePodSandBox", message)
 
 
-def _sandbox(pod: Pod, path: Path) -> Iterator[WouldFail]:
+def _sandbox(pod: Pod, path: Path, cluster_domain: str) -> Iterator[WouldFail]:
     """Why the pod would wait in ContainerCreating for ever."""
+    yield from _host_name(pod, path, cluster_domain)
     config = pod.spec.dns_config
     for index, option in enumerate(config.options if config is not None else ()):
         for field, text in (("name", option.name), ("value", option.value)):
@@ -108,6 +116,19 @@ def _sandbox(pod: Pod, path: Path) -> Iterator[WouldFail]:
             yield WouldFail(str(here / "emptyDir" / "medium"), "FailedMount", message)
 
 
+def _host_name(pod: Pod, path: Path, cluster_domain: str) -> Iterator[WouldFail]:
+    spec = pod.spec
+    if not (spec.set_hostname_as_fqdn and spec.subdomain) or spec.host_network or spec.hostname_override:
+        return
+    hostname = (spec.hostname or pod.metadata.name)[:63].rstrip("-.")
+    full = f"{hostname}.{spec.subdomain}.{pod.metadata.namespace}.svc.{cluster_domain}".rstrip(".")
+    if len(full) > _LONGEST_HOSTNAME:
+        message = (
+            f"FQDN {full} is too long ({_LONGEST_HOSTNAME} characters is the max, {len(full)} characters requested)"
+        )
+        yield WouldFail(str(path / "setHostnameAsFQDN"), "FailedCreatePodSandBox", message)
+
+
 # --- a container ------------------------------------------------------------------------------------------------------
 
 
@@ -125,8 +146,11 @@ def _container(
 
 
 def _image(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
+    """What can be no image. Whether one is there depends on the host."""
     problem = image_problem(container.image)
-    if problem:
+    if problem and is_local(container.image):
+        yield WouldFail(str(path / "image"), "ErrImagePull", f"image {container.image}: {problem}")
+    elif problem:
         message = (
             f"Failed to apply default image tag {quoted(container.image)}: couldn't parse image name "
             f"{quoted(container.image)}: {problem}"
@@ -173,9 +197,15 @@ def _strings(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
     for here, text in paths:
         if text and not text.startswith("/"):
             yield WouldFail(str(here), _CREATE, f"{quoted(text)} must be an absolute path")
+    message_path = container.termination_message_path
+    if message_path.startswith("/") and is_no_file(message_path):
+        message = f"{quoted(message_path)} cannot be a file of the container's own"
+        yield WouldFail(str(path / "terminationMessagePath"), _CREATE, message)
     texts = [((path / "command")[index], text) for index, text in enumerate(container.command)]
     texts += [((path / "args")[index], text) for index, text in enumerate(container.args)]
-    texts += [((path / "env")[index] / "value", item.value) for index, item in enumerate(container.env)]
+    texts += [
+        ((path / "env")[index] / "value", f"{item.name}={item.value}") for index, item in enumerate(container.env)
+    ]
     for here, text in paths + texts:
         if "\0" in text:
             yield WouldFail(str(here), _CREATE, "a NUL character cannot be passed to a program")
@@ -188,7 +218,7 @@ def _mounts(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
     targets: dict[str, str] = {}
     for index, mount in enumerate(container.volume_mounts):
         here = path[index] / "mountPath"
-        target = _clean(mount.mount_path)
+        target = clean(mount.mount_path)
         problem = _target_problem(mount, target)
         if not problem and target in targets:
             problem = f"{quoted(mount.mount_path)} is the same place as {quoted(targets[target])}"
@@ -198,11 +228,6 @@ def _mounts(container: AnyContainer, path: Path) -> Iterator[WouldFail]:
         for field, text in (("subPath", mount.sub_path), ("subPathExpr", mount.sub_path_expr)):
             if text and "\0" in text:
                 yield WouldFail(str(path[index] / field), _CONFIG, f"{quoted(text)} has a NUL character")
-
-
-def _clean(target: str) -> str:
-    """One spelling for each place; POSIX leaves the meaning of a leading ``//`` open, Linux does not."""
-    return posixpath.normpath("/" + target.lstrip("/"))
 
 
 def _target_problem(mount: VolumeMount, target: str) -> str:
@@ -215,8 +240,8 @@ def _target_problem(mount: VolumeMount, target: str) -> str:
         return f"{text} must not contain '..'"
     if target == "/":
         return f"{text} would hide the container's root file system"
-    if any(target == place or target.startswith(f"{place}/") for place in _KERNEL_OWNED):
-        return f"{text} is inside of a file system that belongs to the kernel"
+    if is_in_proc(target):
+        return f"{text} is inside of /proc, which belongs to the kernel"
     return ""
 
 

@@ -9,63 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
-from nsrunner.errors import FieldError
 from nsrunner.model import scalars
 from nsrunner.model.report import quoted
+from nsrunner.model.stream import (
+    MAX_ALIASES,
+    MAX_DEPTH,
+    MAX_DOCUMENTS,
+    MAX_EXPANDED_NODES,
+    MAX_NODES,
+    RawDocument,
+    StreamError,
+)
 
-__all__ = [
-    "MAX_ALIASES",
-    "MAX_DEPTH",
-    "MAX_DOCUMENTS",
-    "MAX_EXPANDED_NODES",
-    "MAX_NODES",
-    "RawDocument",
-    "StreamError",
-    "read_yaml",
-]
-
-MAX_DEPTH: Final = 64
-"""Of nested lists and maps, through aliases too."""
-MAX_ALIASES: Final = 100
-"""In one document."""
-MAX_EXPANDED_NODES: Final = 50_000
-"""Values that a document with aliases may have after each alias is replaced by what it stands for."""
-MAX_NODES: Final = 250_000
-"""Values in one source, as they are written."""
-MAX_DOCUMENTS: Final = 10_000
-"""In one source."""
+__all__ = ["read_yaml"]
 
 _CORE: Final = "tag:yaml.org,2002:"
-
-
-class StreamError(Exception):
-    """The text cannot be read. ``line`` and ``column`` count from 1; 0: unknown."""
-
-    def __init__(self, problem: str, line: int = 0, column: int = 0, hint: str = "") -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.line = line
-        self.column = column
-        self.hint = hint
-
-    def field_error(self) -> FieldError:
-        where = f"line {self.line}, column {self.column}: " if self.line else ""
-        return FieldError("", "Syntax error", detail=f"{where}{self.problem}", hint=self.hint)
-
-
-@dataclass(frozen=True, slots=True)
-class RawDocument:
-    """One document as plain values, or why it could not be read; after an error nothing more follows."""
-
-    index: int
-    """Counted from 1 over all documents of the source, empty ones included."""
-    value: Any = None
-    error: StreamError | None = None
 
 
 class _Node:
@@ -159,7 +121,8 @@ class _Reader:
         if event.tag not in (None, f"{_CORE}map" if isinstance(value, dict) else f"{_CORE}seq", "!"):
             raise _at(event, f"tag {quoted(event.tag)} is not supported")
         if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
-            raise _at(event, "a key must be a string, not a list or an object")
+            hint = "is it a template? {{ ... }} must be filled in first"
+            raise _at(event, "a key must be a string, not a list or an object", hint)
         if event.anchor is not None:
             self.anchors[event.anchor] = None
         self.stack.append(_Open(value, event.anchor))
@@ -283,10 +246,10 @@ def _key_text(value: Any, event: yaml.Event) -> str:
             raise _at(event, "a key must be a string, not null")
 
 
-def _at(event: yaml.Event, problem: str) -> StreamError:
+def _at(event: yaml.Event, problem: str, hint: str = "") -> StreamError:
     mark = event.start_mark
     assert mark is not None  # libyaml marks every event
-    return StreamError(problem, mark.line + 1, mark.column + 1)
+    return StreamError(problem, mark.line + 1, mark.column + 1, hint)
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> StreamError:
@@ -295,7 +258,9 @@ def _syntax_error(error: yaml.MarkedYAMLError) -> StreamError:
     if error.context:
         problem = f"{error.context}: {problem}"
     hint = ""
-    if "cannot start any token" in problem:
+    if "tab character" in problem:
+        hint = "YAML is indented with spaces, never with tabs"
+    elif "cannot start any token" in problem:
         hint = "YAML is indented with spaces, never with tabs; text that starts with one of @ ` % needs quotes"
     elif "mapping values are not allowed" in problem:
         hint = 'check the indentation; text that contains ": " needs quotes'

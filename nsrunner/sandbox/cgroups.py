@@ -107,25 +107,36 @@ def _write(path: str, text: str) -> bool:
 def kill(directory: str, *, within: float = 5.0) -> bool:
     """SIGKILL to every process in the cgroup and below, then waits until none is left. Blocking.
 
-    False when some are left after so many seconds. Before kernel 5.14 (no ``cgroup.kill``) the tree is frozen, so
-    that nothing can fork away while each process is signalled.
+    False when some are left after so many seconds.
     """
+    deadline = time.monotonic() + within
     if not populated(directory):
         return True
     if not _write(f"{directory}/cgroup.kill", "1"):
-        _write(f"{directory}/cgroup.freeze", "1")
-        for pid in _pids(_walk(directory)):
+        _kill_each(directory, deadline)
+    return _wait_empty(directory, deadline)
+
+
+def _kill_each(directory: str, deadline: float) -> None:
+    """Before kernel 5.14: the tree is frozen, so that nothing can fork away while each process is signalled. A process
+    meets the freezer a moment later, and may fork after the list was read; it cannot with SIGKILL pending. So when a
+    list names nobody new, that was all of them."""
+    _write(f"{directory}/cgroup.freeze", "1")
+    signalled: set[int] = set()
+    while (pids := set(_pids(_walk(directory)))) - signalled:
+        signalled |= pids
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        _write(f"{directory}/cgroup.freeze", "0")
-    return _wait_empty(directory, within)
+        if time.monotonic() >= deadline:
+            break
+    _write(f"{directory}/cgroup.freeze", "0")  # the killed have left it already
 
 
-def _wait_empty(directory: str, within: float) -> bool:
+def _wait_empty(directory: str, deadline: float) -> bool:
     """cgroup.events is pollable: POLLPRI when ``populated`` changes (cgroup-v2.rst)."""
-    deadline = time.monotonic() + within
     try:
         fd = os.open(f"{directory}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -10,8 +10,9 @@ import socket
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import answers, transport, wire
@@ -27,8 +28,7 @@ _PACKETS_A_TURN = 32
 """Of one shim, before the loop gets to see to the others."""
 
 
-@dataclass(slots=True)
-class _Pending(Generic[T]):
+class _Pending(Struct, Generic[T]):
     future: asyncio.Future[T]
     convert: Callable[[Message, list[int]], T]
     timer: asyncio.TimerHandle

@@ -46,6 +46,8 @@ class HostFacts(Struct, frozen=True, kw_only=True):
     cpus: int
     memory: int
     """Bytes."""
+    storage: int
+    """Bytes of the root file system: what the node has of ephemeral-storage."""
     oom_score_adj: int
     """Of this process: without CAP_SYS_RESOURCE nothing can be made less likely to be killed."""
     rlimits: tuple[tuple[int, int, int], ...]
@@ -101,6 +103,11 @@ def _thermal_throttle() -> tuple[str, ...]:
     return tuple(path for path in paths if os.path.isdir(path))
 
 
+def _storage() -> int:
+    facts = os.statvfs("/")
+    return facts.f_blocks * facts.f_frsize
+
+
 def gather() -> HostFacts:
     """Reads them: about a millisecond, nothing of it waits for anybody. Raises HostError without /proc."""
     mountinfo = _read("/proc/self/mountinfo")
@@ -123,6 +130,7 @@ def gather() -> HostFacts:
         masked_paths=(*security.MASKED_PATHS, *_thermal_throttle()),
         cpus=os.cpu_count() or 1,
         memory=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+        storage=_storage(),
         oom_score_adj=int(_read("/proc/self/oom_score_adj") or 0),
         rlimits=tuple((number, *resource.getrlimit(number)) for number in limits),
         resolv_conf=_read_bytes(_RESOLVED) or _read_bytes("/etc/resolv.conf"),

@@ -28,25 +28,45 @@ class Change(NamedTuple):
     mask: int
     name: str
     """In the watched directory; empty: the directory itself."""
+    watch: int = -1
+    """What add() gave; -1 with OVERFLOW, which is about all of them."""
 
 
 class Inotify:
-    """Watches one directory. A descriptor that is readable when something changed there."""
+    """An instance, of which a user may have 128: a descriptor that is readable when something changed in a directory
+    that it watches."""
 
-    def __init__(self, directory: str, mask: int) -> None:
-        """Raises FileNotFoundError, NotADirectoryError; HostError when the user's instances or watches are used up."""
+    def __init__(self, directory: str = "", mask: int = 0) -> None:
+        """Watches a directory, if one is named, as add() does. Raises HostError when the user's instances are used
+        up, and what add() raises."""
         import ctypes  # late: it takes as long to import as all else that reads a log
 
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._fd: int = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._errno = ctypes.get_errno
+        self._fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
-            raise _refused(ctypes.get_errno(), "max_user_instances")
-        if libc.inotify_add_watch(self._fd, os.fsencode(directory), mask | DELETE_SELF | _ONLYDIR) < 0:
-            code = ctypes.get_errno()
-            os.close(self._fd)
-            if code == errno.ENOSPC:
-                raise _refused(code, "max_user_watches")
-            raise OSError(code, os.strerror(code), directory)
+            raise _refused(self._errno(), "max_user_instances")
+        if directory:
+            try:
+                self.add(directory, mask)
+            except BaseException:
+                os.close(self._fd)
+                raise
+
+    def add(self, directory: str, mask: int) -> int:
+        """The number of the watch: the same one for the same directory. Raises FileNotFoundError, NotADirectoryError;
+        HostError when the user's watches are used up."""
+        watch: int = self._libc.inotify_add_watch(self._fd, os.fsencode(directory), mask | DELETE_SELF | _ONLYDIR)
+        if watch >= 0:
+            return watch
+        code = self._errno()
+        if code == errno.ENOSPC:
+            raise _refused(code, "max_user_watches")
+        raise OSError(code, os.strerror(code), directory)
+
+    def remove(self, watch: int) -> None:
+        """Ends a watch; one whose directory is gone has ended already."""
+        self._libc.inotify_rm_watch(self._fd, watch)
 
     def fileno(self) -> int:
         return self._fd
@@ -64,9 +84,9 @@ class Inotify:
                 return
             at = 0
             while at < len(data):
-                _, mask, _, length = _HEADER.unpack_from(data, at)
+                watch, mask, _, length = _HEADER.unpack_from(data, at)
                 at += _HEADER.size
-                yield Change(mask, os.fsdecode(data[at : at + length].rstrip(b"\0")))
+                yield Change(mask, os.fsdecode(data[at : at + length].rstrip(b"\0")), watch)
                 at += length
 
 

@@ -22,6 +22,8 @@ from nsrunner.sandbox.log_lines import LogEntry, LogItem, Skipped, parse_line, r
 if TYPE_CHECKING:
     import asyncio
 
+    from nsrunner.sandbox.watches import DirectoryWatch
+
 __all__ = ["LogEntry", "LogItem", "LogReader", "Skipped", "attempts", "follow", "read", "render", "tail"]
 
 _CHUNK: Final = 64 << 10
@@ -40,23 +42,25 @@ class LogReader:
         tail_lines: int | None = None,
         since: float | None = None,
         watch: bool = False,
+        notify: DirectoryWatch | None = None,
     ) -> None:
         """``history`` begins with the oldest rotated file that is left, otherwise with the current one, at its last
         ``tail_lines`` lines. Entries older than ``since`` (seconds since the epoch) are left out. ``watch`` makes
-        fileno() and waiting possible.
+        fileno() and waiting possible; ``notify`` is a watch of the directory that the caller has, and goes on to own.
 
         Raises FileNotFoundError when there is no such log, OSError, HostError.
         """
         self._name = f"{attempt}.log"
         self._since = timestamp(since) if since is not None else ""
-        self._notify: inotify.Inotify | None = None
+        self._notify: inotify.Inotify | DirectoryWatch | None = notify
         self._fd = -1
         self._pending = b""
         self._discarding = False
         self._rotations = 0
         """How often a new file was begun since the one that is being read, as far as inotify has told."""
-        self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._directory = -1
         try:
+            self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             if watch:  # before the first look, so that nothing falls between
                 self._notify = inotify.Inotify(directory, inotify.MODIFY | inotify.CREATE)
             files = self._files()
@@ -89,7 +93,7 @@ class LogReader:
 
     def fileno(self) -> int:
         """Readable when the log may have grown. Only with ``watch``."""
-        if self._notify is None:
+        if not isinstance(self._notify, inotify.Inotify):
             raise ValueError("not watching")
         return self._notify.fileno()
 
@@ -283,11 +287,12 @@ async def follow(
     """
     import asyncio  # here, because `nsrunner logs` reads without an event loop, and starts in half the time
 
-    loop = asyncio.get_running_loop()
+    from nsrunner.sandbox.watches import Watches
+
+    grown = asyncio.Event()
     history = history and tail_lines is None
-    with LogReader(directory, attempt, history=history, tail_lines=tail_lines, since=since, watch=True) as reader:
-        grown = asyncio.Event()
-        loop.add_reader(reader.fileno(), grown.set)
+    watch = Watches.of_this_loop().add(directory, grown.set)  # before the first look, so that nothing falls between
+    with LogReader(directory, attempt, history=history, tail_lines=tail_lines, since=since, notify=watch) as reader:
         stop = asyncio.ensure_future(ended.wait())  # bare, because a generator must not hold a task group across yields
         stop.add_done_callback(lambda _: grown.set())
         try:
@@ -307,4 +312,3 @@ async def follow(
                 yield item
         finally:
             stop.cancel()
-            loop.remove_reader(reader.fileno())

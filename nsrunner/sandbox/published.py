@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["NAME", "publish", "published"]
+from nsrunner.sandbox.inotify import MOVED_TO, Inotify
+
+__all__ = ["DELAY", "NAME", "publish", "published", "published_until"]
 
 NAME: Final = "status.json"
+DELAY: Final = 0.02
+"""Seconds for which an owner may gather changes before it publishes: a start is some ten of them."""
 
 
 def publish(run_dir: str, pod: dict[str, Any]) -> None:
@@ -39,3 +46,26 @@ def published(run_dir: str) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return pod if isinstance(pod, dict) else None
+
+
+def published_until(run_dir: str, enough: Callable[[dict[str, Any]], bool], within: float) -> dict[str, Any] | None:
+    """Like :func:`published`, of a pod of which more is expected: waits until what is published is ``enough``, but not
+    longer than ``within`` seconds, and gives what there is then. Raises OSError, HostError."""
+    deadline = time.monotonic() + within
+    try:
+        notify = Inotify(run_dir, MOVED_TO)
+    except FileNotFoundError:
+        return None
+    poll = select.poll()
+    poll.register(notify, select.POLLIN)
+    try:
+        while True:
+            pod = published(run_dir)
+            left = deadline - time.monotonic()
+            if left <= 0 or (pod is not None and enough(pod)) or not os.path.isdir(run_dir):
+                return pod
+            poll.poll(left * 1000)
+            for _ in notify.changes():
+                pass
+    finally:
+        notify.close()

@@ -163,7 +163,7 @@ def parse(text: bytes, *, machine: str, kernel: tuple[int, int], capabilities: i
     """
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ProfileError(f"not JSON: {error}") from None
     if not isinstance(data, dict) or "defaultAction" not in data:
         raise ProfileError("no defaultAction")
@@ -176,7 +176,7 @@ def parse(text: bytes, *, machine: str, kernel: tuple[int, int], capabilities: i
         rules += _entry(entry, machine, kernel, capabilities)
     flags = FLAG_SPEC_ALLOW if "flags" not in data else 0
     for flag in _list(data, "flags"):
-        if flag not in _FLAGS:
+        if not isinstance(flag, str) or flag not in _FLAGS:
             raise ProfileError(f"unknown flag {flag!r}")
         flags |= _FLAGS[flag]
     return Profile(default_action=default, architectures=_architectures(data, machine), rules=tuple(rules), flags=flags)
@@ -234,9 +234,10 @@ def _argument(argument: object) -> Argument:
     if not isinstance(argument, dict):
         raise ProfileError("args: not an object")
     _known(argument, "args", {"index", "value", "valueTwo", "op"})
-    operator = _OPERATORS.get(argument.get("op", ""))
+    op = argument.get("op")
+    operator = _OPERATORS.get(op) if isinstance(op, str) else None
     if operator is None:
-        raise ProfileError(f"unknown operator {argument.get('op')!r}")
+        raise ProfileError(f"unknown operator {op!r}")
     return Argument(
         _integer(argument.get("index"), "index", 5),
         operator,

@@ -1,6 +1,6 @@
 """Ready filters: compiled once, kept in this process and, for the default profile, on the disk.
 
-Compiling takes some 25 ms (and the import of ctypes), which a ``nsrunner run`` should pay once a machine, not each
+Compiling takes some 35 ms (and the import of ctypes), which a ``nsrunner run`` should pay once a machine, not each
 time. A file is used only if it is root's alone, and was made from the very tables and library that are here now.
 """
 
@@ -19,7 +19,7 @@ from nsrunner.sandbox.state import Roots
 
 __all__ = ["Program", "SeccompSource", "seccomp_program"]
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 """To be raised when the same tables would give another program."""
 _MAX: Final = 4096 * 8
 """The kernel's limit: BPF_MAXINSNS instructions."""

@@ -129,7 +129,8 @@ class Shim(Connection):
     def signal(
         self, command_id: int, container_id: str, signal: int, *, whole: bool = False, within: float = 10.0
     ) -> asyncio.Future[None]:
-        """To the first process, or with ``whole`` to everything in the instance. Succeeds when it is gone already."""
+        """To the first process, or with ``whole`` (SIGKILL only) to everything in the instance. Succeeds when it is
+        gone already."""
         fields: wire.Fields = {Tag.CONTAINER_ID: container_id, Tag.SIGNAL: signal, Tag.WHOLE: int(whole)}
         return self._send(Kind.SIGNAL, fields, _nothing, command_id, within)
 

@@ -23,6 +23,8 @@ from nsrunner.sandbox.spec import Owner, PodPaths
 __all__ = ["RegisteredPod", "Roots", "alive", "kill", "locked", "process", "register", "registered", "this_process"]
 
 NAME = "pod.json"
+_NAME_MAX = 255
+"""Bytes of a file's name."""
 
 
 class Roots(Struct, frozen=True, kw_only=True):
@@ -57,10 +59,12 @@ class Roots(Struct, frozen=True, kw_only=True):
         return f"{self.state}/seccomp"
 
     def pod_paths(self, namespace: str, name: str, uid: str) -> PodPaths:
+        """The name of a pod may have 253 characters: in the directory of its logs it is cut to what fits."""
+        fits = _NAME_MAX - len(f"{namespace}__{uid}")
         return PodPaths(
             run=f"{self.run}/pods/{uid}",
             state=f"{self.state}/pods/{uid}",
-            logs=f"{self.logs}/{namespace}_{name}_{uid}",
+            logs=f"{self.logs}/{namespace}_{name[:fits]}_{uid}",
             log_links=self.log_links,
         )
 

@@ -176,7 +176,8 @@ def exec_failure(error: SandboxError, program: str = "") -> str:
 
 def sentence(error: SandboxError) -> str:
     """Step, path, what the kernel said, and what else is known: ``mount /proc: operation not permitted``."""
-    parts = [f"{error.step} {error.path}".rstrip() if error.path else error.step]
+    named = not error.path or error.step.endswith(f" {error.path}")
+    parts = [error.step if named else f"{error.step} {error.path}"]
     if error.errno:
         parts.append(_reason(error.errno))
     if error.detail:

@@ -5,12 +5,12 @@ There is no image store in this version: a reference is never present, and pulli
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from msgspec import Struct
 
 from nsrunner.errors import UsageError
+from nsrunner.model.images import image_problem
 from nsrunner.sandbox.host import HostFacts
 from nsrunner.sandbox.rootfs import ImageRoot, resolve
 from nsrunner.sandbox.state import Roots
@@ -18,16 +18,6 @@ from nsrunner.sandbox.state import Roots
 __all__ = ["ImageProblem", "find_image"]
 
 _HINT = 'use "image: host" (this host\'s own root), "image: rootfs:DIR", or --image-fallback host'
-
-# distribution/reference: [domain/]path[:tag][@digest], the path in lower case.
-_PATH_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_DOMAIN_PART = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = rf"(?:{_DOMAIN_PART}(?:\.{_DOMAIN_PART})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?"
-_REFERENCE = re.compile(
-    rf"(?:{_DOMAIN}/)?{_PATH_PART}(?:/{_PATH_PART})*"
-    r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
-    re.ASCII,
-)
 
 
 class ImageProblem(Struct, frozen=True):
@@ -48,9 +38,9 @@ def find_image(
         return ImageProblem("ErrImagePull", str(error))
     if found is not None:
         return found
-    if not _REFERENCE.fullmatch(image):
-        problem = f'couldn\'t parse image name "{image}": invalid reference format'
-        return ImageProblem("InvalidImageName", f'Failed to apply default image tag "{image}": {problem}')
+    if problem := image_problem(image):
+        message = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {problem}'
+        return ImageProblem("InvalidImageName", message)
     if pull_policy == "Never":
         message = f'Container image "{image}" is not present with pull policy of Never ({_HINT})'
         return ImageProblem("ErrImageNeverPull", message)

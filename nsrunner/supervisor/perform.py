@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import itertools
 import logging
 import os
 import signal
@@ -44,6 +43,7 @@ from nsrunner.lifecycle.events import (
     SandboxReady,
     SandboxStopped,
     SignalSent,
+    User,
 )
 from nsrunner.model.types import AnyContainer, Pod
 from nsrunner.sandbox.records import ContainerExit, SandboxDeath
@@ -71,8 +71,8 @@ __all__ = ["Performer"]
 
 log = logging.getLogger(__name__)
 
-_OWN_IDS = 1 << 62
-"""Of commands that no machine asked for: above all ids that machines choose, below those of the client itself."""
+_LAST_COMMAND = 1 << 62
+"""Id of the removal that no machine asked for: above all ids that machines choose, below those of the client itself."""
 
 
 class Performer:
@@ -111,7 +111,6 @@ class Performer:
         self._images: dict[str, ImageRoot] = {}
         self._ledger = Ledger(post)
         self._warned: set[PlanWarning] = set()
-        self._own_ids = itertools.count(_OWN_IDS)
         self._prober = Prober(pod, exec=self._exec_quietly, record=record)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
@@ -134,20 +133,9 @@ class Performer:
         spec = plan_exec(live.id, argv, env=env)
         return await self._sandbox.exec(spec, stdin=stdin, stdout=stdout, stderr=stderr)
 
-    async def kill(self) -> None:
-        """KILL to all that runs, now. The ends arrive as events, like any others."""
-        sandbox = self._sandbox
-        for live in tuple(self._ledger.running.values()):
-            if sandbox is None:
-                return
-            try:
-                await sandbox.signal(next(self._own_ids), live.id, signal.SIGKILL, whole=True)
-            except SandboxError as error:
-                log.warning("pod %s: %s", self._registered.uid, error)
-
     async def destroy(self) -> None:
         """Ends and removes everything, whatever the machine thinks. Raises SandboxError when something stays."""
-        await self._remove_pod(next(self._own_ids))
+        await self._remove_pod(_LAST_COMMAND)
 
     async def detach(self) -> None:
         """Lets go of the shim, which decides by the pod's owner what becomes of the pod."""
@@ -293,12 +281,14 @@ class Performer:
                 container_id=plan.spec.id if reason == "RunContainerError" else "",
             )
         self._ledger.started(command.container, command.attempt, running.pid)
+        who = plan.spec.credentials
         return ContainerStarted(
             id=command.id,
             container=command.container,
             attempt=command.attempt,
             container_id=plan.spec.id,
             started=as_now(running.started),
+            user=User(uid=who.uid, gid=who.gid, groups=who.groups),
         )
 
     async def _exec_quietly(self, container: str, attempt: int, argv: tuple[str, ...], seconds: float) -> Process:

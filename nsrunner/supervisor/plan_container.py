@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from nsrunner.model.environment import EnvironmentContext, ValueFromError, environment
 from nsrunner.model.expansion import expand
+from nsrunner.model.places import is_no_file
 from nsrunner.model.quantity import Quantity
 from nsrunner.model.types import AnyContainer, ConfigMap, Pod, Secret
 from nsrunner.sandbox.rootfs import ImageRoot
@@ -60,7 +61,7 @@ def plan_container(
             argv=argv,
             env=_environment(container, image, sandbox, own),
             cwd=_absolute(container.working_dir or image.working_dir or "/"),
-            mounts=plan_mounts(container, sandbox.spec, node, own),
+            mounts=plan_mounts(container, sandbox.spec, own),
             masked_paths=security.masked_paths,
             readonly_paths=security.readonly_paths,
             credentials=security.credentials,
@@ -71,7 +72,7 @@ def plan_container(
             stdin=container.stdin,
             stdin_once=container.stdin_once,
             log=_log(pod, name, attempt, identity, node, sandbox.spec.paths),
-            termination_message_path=_absolute(container.termination_message_path),
+            termination_message_path=_message_path(container.termination_message_path),
         ),
         warnings=security.warnings,
     )
@@ -120,7 +121,11 @@ def _own_environment(
         node_name=node.name or facts.hostname,
         host_ips=facts.ips,
         pod_ips=sandbox.pod_ips,
-        allocatable={"cpu": Quantity(str(facts.cpus)), "memory": Quantity(str(facts.memory))},
+        allocatable={
+            "cpu": Quantity(str(facts.cpus)),
+            "memory": Quantity(str(facts.memory)),
+            "ephemeral-storage": Quantity(str(facts.storage)),
+        },
     )
     try:
         variables = environment(pod, container, context)
@@ -163,6 +168,12 @@ def _argv(container: AnyContainer, image: ImageRoot, own: Mapping[str, str]) -> 
 def _absolute(path: str) -> str:
     if path and not path.startswith("/"):
         raise CreateError(f'"{path}" must be an absolute path')
+    return path
+
+
+def _message_path(path: str) -> str:
+    if path and is_no_file(_absolute(path)):
+        raise CreateError(f'"{path}" cannot be a file of the container\'s own')
     return path
 
 

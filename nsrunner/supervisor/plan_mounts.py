@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import assert_never
 
 from nsrunner.model.environment import ValueFromError, expand_sub_path
+from nsrunner.model.places import clean, is_in_proc
 from nsrunner.model.types import AnyContainer, VolumeMount
 from nsrunner.sandbox.spec import BindMount, EmptyDir, HostPath, MemoryDir, PodPaths, Propagation, SandboxSpec, Volume
-from nsrunner.supervisor.plan_types import ConfigError, CreateError, Node
+from nsrunner.supervisor.plan_types import ConfigError, CreateError
 
 __all__ = ["plan_mounts", "volume_path"]
-
-_RECURSIVE_READ_ONLY: Final = (5, 12)
-"""Since then the kernel has mount_setattr(2)."""
-_KERNEL_OWNED: Final = ("/proc", "/sys")
 
 
 def volume_path(paths: PodPaths, volume: Volume) -> str:
@@ -29,10 +26,12 @@ def volume_path(paths: PodPaths, volume: Volume) -> str:
             assert_never(volume)
 
 
-def plan_mounts(
-    container: AnyContainer, sandbox: SandboxSpec, node: Node, environment: Mapping[str, str]
-) -> tuple[BindMount, ...]:
-    """Sorted so that parents come before what is mounted below them. Raises ConfigError, CreateError."""
+def plan_mounts(container: AnyContainer, sandbox: SandboxSpec, environment: Mapping[str, str]) -> tuple[BindMount, ...]:
+    """Sorted so that parents come before what is mounted below them. Raises ConfigError, CreateError.
+
+    readOnly covers what is mounted below the volume, too, unless recursiveReadOnly is "Disabled": a path of the host
+    that is read-only but for its submounts is a trap. On kernels before 5.12 the shim does it mount by mount.
+    """
     volumes = {volume.name: volume for volume in sandbox.volumes}
     mounts: dict[str, BindMount] = {}
     for mount in container.volume_mounts:
@@ -48,7 +47,7 @@ def plan_mounts(
             volume=mount.name,
             sub_path=_sub_path(mount, environment),
             read_only=mount.read_only,
-            recursive_read_only=_recursive(mount, node),
+            recursive_read_only=mount.read_only and mount.recursive_read_only != "Disabled",
             propagation=_propagation(mount),
             create_source=isinstance(volume, HostPath) and volume.type == "",
         )
@@ -61,11 +60,11 @@ def _target(mount: VolumeMount) -> str:
         raise CreateError(f"{text} must be an absolute path")
     if ".." in mount.mount_path.split("/"):
         raise CreateError(f"{text} must not contain '..'")
-    target = posixpath.normpath("/" + mount.mount_path.lstrip("/"))
+    target = clean(mount.mount_path)
     if target == "/":
         raise CreateError(f"{text} would hide the container's root file system")
-    if any(target == place or target.startswith(f"{place}/") for place in _KERNEL_OWNED):
-        raise CreateError(f"{text} is inside of a file system that belongs to the kernel")
+    if is_in_proc(target):
+        raise CreateError(f"{text} is inside of /proc, which belongs to the kernel")
     return target
 
 
@@ -82,20 +81,6 @@ def _sub_path(mount: VolumeMount, environment: Mapping[str, str]) -> str:
         raise ConfigError(f"unable to provision SubPath `{path}`: must not contain '..'")
     path = posixpath.normpath(path) if path else ""
     return "" if path == "." else path
-
-
-def _recursive(mount: VolumeMount, node: Node) -> bool:
-    match mount.recursive_read_only or "Disabled":
-        case "Disabled":
-            return False
-        case "IfPossible":
-            return mount.read_only and node.facts.kernel >= _RECURSIVE_READ_ONLY
-        case "Enabled" if node.facts.kernel >= _RECURSIVE_READ_ONLY:
-            return True
-        case _:
-            raise ConfigError(
-                f'volume "{mount.name}" requested recursive read-only mode, but it is not supported by the kernel'
-            )
 
 
 def _propagation(mount: VolumeMount) -> Propagation:

@@ -29,7 +29,7 @@ def plan_sandbox(pod: Pod, node: Node, *, owner: Owner, attempt: int) -> Sandbox
     """Raises CreateError when no sandbox can come of this pod (FailedCreatePodSandBox)."""
     spec, metadata, facts = pod.spec, pod.metadata, node.facts
     pod_names = plan_network.names(pod, node)
-    pod_ips = facts.ips if spec.host_network else (node.pod_address.partition("/")[0],)
+    pod_ips = facts.ips if spec.host_network else tuple(filter(None, (node.pod_address.partition("/")[0],)))
     files, warnings = plan_network.files(pod, node, pod_names, pod_ips)
     cgroup = cgroups.pod_path(facts.cgroup, metadata.uid)
     return SandboxPlan(

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from nsrunner.errors import HostError
+from nsrunner.model.aggregate import container_requests
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import AnyContainer, Capabilities, Container, Pod, SeccompProfile
 from nsrunner.sandbox import security
@@ -174,12 +175,24 @@ def oom_score_adj(pod: Pod, container: AnyContainer, memory: int) -> int:
         case "BestEffort":
             return 1000
         case "Burstable":
-            own = _burstable(_memory_request(container), memory)
+            spare = _spare_request(pod)
+            own = _burstable(_memory_request(container) + spare, memory)
             sidecar = container.restart_policy == "Always" and container in pod.spec.init_containers
             if not sidecar:
                 return own
             smallest = min((_memory_request(regular) for regular in pod.spec.containers), default=0)
-            return min(own, _burstable(smallest, memory))
+            return min(own, _burstable(smallest + spare, memory))
+
+
+def _spare_request(pod: Pod) -> int:
+    """What the pod as a whole requests beyond its containers, in even shares: bytes of memory for each."""
+    spec = pod.spec
+    whole = spec.resources.requests.get("memory") if spec.resources is not None else None
+    if not whole:
+        return 0
+    taken = container_requests(spec).get("memory")
+    spare = whole.value - (taken.value if taken is not None else 0)
+    return max(spare, 0) // (len(spec.containers) + len(spec.init_containers))
 
 
 def _memory_request(container: AnyContainer | Container) -> int:

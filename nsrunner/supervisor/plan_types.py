@@ -30,7 +30,7 @@ class Node(Struct, frozen=True, kw_only=True):
     name: str = ""
     """spec.nodeName; empty: the host's name."""
     pod_address: str = "192.0.2.1/32"
-    """Of the dummy eth0 (network ``none``)."""
+    """Of the dummy eth0 (network ``none``); empty: there is none, and the pod has no IP."""
     cluster_dns: tuple[str, ...] = ()
     cluster_domain: str = "cluster.local"
     allowed_unsafe_sysctls: tuple[str, ...] = ()

@@ -93,6 +93,12 @@ class PodTask:
         return msgspec.structs.replace(status, phase="Failed", reason="InternalError", message=self._broken)
 
     @property
+    def object(self) -> Pod:
+        """The whole pod as the API shows it now, with its status; computed at the call."""
+        shown = self._machine.object()
+        return shown if self._broken is None else msgspec.structs.replace(shown, status=self.status)
+
+    @property
     def phase(self) -> str:
         """status.phase, without the cost of the rest."""
         return self._machine.phase if self._broken is None else "Failed"
@@ -138,11 +144,8 @@ class PodTask:
         return self._machine.next_start(container)
 
     def delete(self, grace_seconds: int | None) -> None:
-        """Asks for the end of the pod; a later call may only shorten the grace period. None: the spec's. 0: whatever
-        runs is killed at once, without the two seconds that the kubelet grants in any case."""
+        """Asks for the end of the pod; a later call may only shorten the grace period (:class:`DeleteRequested`)."""
         self.post(DeleteRequested(grace_seconds=grace_seconds))
-        if grace_seconds == 0 and self._effects is not None:
-            self._spawn(self._performer.kill())
 
     async def wait_removed(self) -> None:
         await self._removed.wait()

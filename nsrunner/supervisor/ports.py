@@ -97,7 +97,8 @@ class Sandbox(Protocol):
         ...
 
     def signal(self, id: int, container_id: str, signal: int, /, *, whole: bool) -> Awaitable[None]:
-        """To the first process, or with ``whole`` to everything in its cgroup. No error when it is gone."""
+        """To the first process, or with ``whole`` (SIGKILL only) to everything in its cgroup. No error when it is
+        gone."""
         ...
 
     def remove_container(self, id: int, container_id: str, /) -> Awaitable[None]: ...

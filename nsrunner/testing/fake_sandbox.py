@@ -308,7 +308,7 @@ class FakeSandbox:
         await self.close()
 
     async def close(self) -> None:
-        """This process owns the pod: its shim ends it."""
+        """Closes the connection, and ends the pod at once: as its shim does when the owner, this process, has ended."""
         if not self.closed:
             self.closed = True
             self._records.put_nowait(None)

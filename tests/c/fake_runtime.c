@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include "util.h"
 
 bool fake_runtime_dry;
+int fake_runtime_release_error;
 pid_t fake_runtime_last_pid = FAKE_RUNTIME_FIRST_PID;
 
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e)
@@ -143,9 +145,7 @@ bool nsr_oom_killed(int container_cgroup_fd)
 int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e)
 {
 	(void)pod;
-	(void)spec;
-	(void)e;
-	return 0;
+	return fake_runtime_release_error ? nsr_fail(e, NSR_STEP_REMOVE, fake_runtime_release_error, spec->id) : 0;
 }
 
 int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e)
@@ -154,6 +154,27 @@ int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e)
 	if (forget)
 		nsr_close(&pod->logs_fd);
 	return 0;
+}
+
+int nsr_aside_spawn(struct nsr_aside *aside, const struct nsr_pod *pod, int (*work)(void *arg, struct nsr_error *e), void *arg,
+		    struct nsr_error *e)
+{
+	(void)pod;
+	aside->told = mmap(NULL, sizeof(*aside->told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (aside->told == MAP_FAILED)
+		return nsr_fail(e, NSR_STEP_MEMORY, errno, "");
+	aside->pid = fake_runtime_dry ? ++fake_runtime_last_pid : fork();
+	if (aside->pid == 0)
+		_exit(work(arg, aside->told) < 0);
+	if (fake_runtime_dry)
+		(void)work(arg, aside->told);
+	return 0;
+}
+
+void nsr_aside_close(struct nsr_aside *aside)
+{
+	(void)munmap(aside->told, sizeof(*aside->told));
+	*aside = (struct nsr_aside){0};
 }
 
 int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e)

@@ -162,11 +162,14 @@ int test_run(struct test_pod *t, const struct nsr_container_spec *spec, char *ou
 	stdio[0] = null;
 	stdio[1] = stdio[2] = out[1];
 	if (nsr_container_spawn(&t->pod, spec, stdio, &s, e) == 0) {
+		pid_t first = s.pid;
 		enum nsr_progress progress = test_wait_started(&s, e);
 
 		nsr_close(&out[1]);
 		while ((n = read(out[0], output + length, size - 1 - length)) > 0)
 			length += (size_t)n;
+		if (s.pid != first)
+			CHECK_EQUAL(waitpid(first, &status, 0), first);
 		CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 		if (progress != NSR_RUNNING)
 			status = -1;

@@ -107,7 +107,7 @@ static void expect(const char *wanted, size_t wanted_length, size_t count, const
 	CHECK(memcmp(stripped, wanted, wanted_length) == 0);
 	free(text);
 	free(stripped);
-	CHECK_EQUAL(nsr_log_remove(root_fd, &spec, &e), 0);
+	CHECK_EQUAL(nsr_log_remove(root_fd, root, &spec, &e), 0);
 }
 
 #define LITERAL(text) {text, sizeof(text) - 1}
@@ -276,7 +276,7 @@ static void test_rotation(void)
 	}
 	nsr_log_end(&log, &stream);
 	nsr_log_close(&log);
-	CHECK_EQUAL(nsr_log_remove(root_fd, &spec, &e), 0);
+	CHECK_EQUAL(nsr_log_remove(root_fd, root, &spec, &e), 0);
 	CHECK_EQUAL(count_rotated(), 0);
 	CHECK(access(link_path, F_OK) < 0);
 }
@@ -305,7 +305,7 @@ static void test_rotation_order(void)
 	}
 	nsr_log_end(&log, &stream);
 	nsr_log_close(&log);
-	CHECK_EQUAL(nsr_log_remove(root_fd, &spec, &e), 0);
+	CHECK_EQUAL(nsr_log_remove(root_fd, root, &spec, &e), 0);
 	CHECK_EQUAL(rmdir(directory), 0);
 }
 
@@ -338,7 +338,7 @@ static void test_full(void)
 	CHECK(strcmp(stripped, "F nsrunner: 94 bytes of log were lost: No space left on device\nF back\n") == 0);
 	free(text);
 	free(stripped);
-	CHECK_EQUAL(nsr_log_remove(root_fd, &spec, &e), 0);
+	CHECK_EQUAL(nsr_log_remove(root_fd, root, &spec, &e), 0);
 }
 
 /* A file system that fills up in the middle of a write: whole lines only, and it goes on when there is room. */
@@ -395,6 +395,26 @@ static void test_stamp(void)
 	}
 }
 
+/* What a log's directory leads to besides the pod's logs is not touched. */
+static void test_remove_outside(void)
+{
+	char inside[96], outside[96], victim[96];
+	struct nsr_log_spec spec = {.directory = outside, .file_name = "0.log", .link = ""};
+	struct nsr_error e;
+	int fd;
+
+	(void)snprintf(inside, sizeof(inside), "%s/logs", root);
+	(void)snprintf(outside, sizeof(outside), "%s/logs/..", root);
+	(void)snprintf(victim, sizeof(victim), "%s/0.log", root);
+	CHECK_EQUAL(mkdir(inside, 0755), 0);
+	CHECK((fd = open(victim, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)) >= 0);
+	CHECK_EQUAL(close(fd), 0);
+	CHECK((fd = open(inside, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0);
+	CHECK_EQUAL(nsr_log_remove(fd, inside, &spec, &e), 0);
+	CHECK_EQUAL(access(victim, F_OK), 0);
+	CHECK_EQUAL(close(fd) | unlink(victim) | rmdir(inside), 0);
+}
+
 static void test_files(void)
 {
 	struct nsr_log_spec spec = make_spec(-1, 3);
@@ -414,13 +434,14 @@ static void test_files(void)
 	nsr_log_close(&log);
 	CHECK_EQUAL(nsr_log_open(&log, root_fd, root, &spec, &e), 0); /* what a dead shim had begun is taken over */
 	nsr_log_close(&log);
-	CHECK_EQUAL(nsr_log_remove(root_fd, &spec, &e), 0);
-	CHECK_EQUAL(nsr_log_remove(root_fd, &spec, &e), 0);
+	CHECK_EQUAL(nsr_log_remove(root_fd, root, &spec, &e), 0);
+	CHECK_EQUAL(nsr_log_remove(root_fd, root, &spec, &e), 0);
 	CHECK_EQUAL(symlink("/etc/passwd", path), 0); /* a link in the place of a log is not followed */
 	CHECK(nsr_log_open(&log, root_fd, root, &spec, &e) < 0 && e.step == NSR_STEP_LOG);
 	CHECK_EQUAL(unlink(path), 0);
 	spec.directory = "/elsewhere/c";
 	CHECK_EQUAL(nsr_log_open(&log, root_fd, root, &spec, &e), -EINVAL);
+	test_remove_outside();
 	spec.directory = "";
 	CHECK_EQUAL(nsr_log_open(&log, root_fd, root, &spec, &e), 0);
 	CHECK_EQUAL(log.fd, -1);

@@ -163,7 +163,40 @@ static void test_remove(void)
 	remove_base();
 }
 
-/* Somebody swaps directories for links to a place that must stay, all the time. */
+/* Wide where it is deep, and as deep as it is wide: the work grows with the number of entries alone. With its square, this takes minutes. */
+static void test_remove_large(void)
+{
+	enum { DEPTH = 6000, WIDTH = 1500, WIDE_AT = 60 };
+	struct nsr_error e;
+	int fd;
+
+	make_base();
+	CHECK_EQUAL(mkdirat(base_fd, "tree", 0755), 0);
+	fd = openat(base_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int depth = 0; depth < DEPTH; depth++) {
+		int next;
+
+		for (int i = 0; depth == WIDE_AT && i < WIDTH; i++) {
+			char name[32];
+
+			(void)snprintf(name, sizeof(name), "%d", i);
+			CHECK_EQUAL(mkdirat(fd, name, 0755), 0);
+			(void)strcat(name, "/x");
+			CHECK_EQUAL(mkdirat(fd, name, 0755), 0);
+		}
+		CHECK_EQUAL(mkdirat(fd, "d", 0755), 0);
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		CHECK(next >= 0);
+		CHECK_EQUAL(close(fd), 0);
+		fd = next;
+	}
+	CHECK_EQUAL(close(fd), 0);
+	CHECK_EQUAL(nsr_remove_tree(base_fd, "tree", &e), 0);
+	CHECK(faccessat(base_fd, "tree", F_OK, AT_SYMLINK_NOFOLLOW) < 0);
+	remove_base();
+}
+
+/* Somebody swaps directories for links to a place that must stay, and moves them to such a place, all the time. */
 static void test_remove_race(void)
 {
 	struct nsr_error e;
@@ -189,6 +222,8 @@ static void test_remove_race(void)
 			(void)symlinkat(keep, base_fd, "tree/d");
 			(void)unlinkat(base_fd, "tree/d", 0);
 			(void)renameat(base_fd, "tree/old", base_fd, "tree/d");
+			(void)renameat(base_fd, "tree/d", base_fd, "keep/away"); /* ".." from in there is not the way back */
+			(void)renameat(base_fd, "keep/away", base_fd, "tree/d");
 		}
 	}
 	for (int i = 0; i < 2000; i++)
@@ -253,6 +288,7 @@ int main(void)
 	test_below();
 	test_lexical();
 	test_remove();
+	test_remove_large();
 	test_remove_race();
 	test_mountinfo_line();
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)

@@ -113,14 +113,14 @@ static void remove_all(struct nsr_shim *shim, int *ours)
 {
 	static const struct nsr_reply nobody;
 
-	nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody);
+	(void)nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody, NULL);
 	for (int round = 0; round < 3 && !shim->gone; round++) {
 		turn_while_ready(shim, ours);
 		for (pid_t pid = FAKE_RUNTIME_FIRST_PID; pid <= fake_runtime_last_pid && !shim->gone; pid++)
 			nsr_process_ended(shim, pid, 137);
 	}
 	demand(shim->gone, "a pod can always be removed");
-	demand(!shim->instances && !shim->execs && !shim->spawnings, "nothing runs in a removed pod");
+	demand(!shim->instances && !shim->execs && !shim->spawnings && !shim->removals, "nothing runs in a removed pod");
 	for (struct nsr_session *session = shim->sessions; session; session = session->next)
 		session->broken = true;
 	nsr_sessions_sweep(shim);

@@ -54,6 +54,22 @@ def test_a_pod_of_a_program(tmp_path: Path) -> None:
     assert nsrunner("ps").stderr == "No pods are running.\n"
 
 
+def test_a_pod_that_takes_its_time_to_end_is_terminating(tmp_path: Path) -> None:
+    path = tmp_path / "slow.json"
+    path.write_text(manifest("slow", containers={"a": "trap '' TERM; echo ready; while :; do sleep 0.05; done"}))
+    with background("run", str(path)) as run:
+        run.expect("pod slow is Ready")
+        until("it is published", lambda: "Running" in nsrunner("ps").stdout)
+        run.signal(signal.SIGTERM)
+        until("its deletion is published", lambda: "Terminating" in nsrunner("ps").stdout)
+        (pod,) = json.loads(nsrunner("ps", "-o", "json").stdout)["items"]
+        assert pod["metadata"]["deletionGracePeriodSeconds"] == pod["spec"]["terminationGracePeriodSeconds"]
+        assert pod["status"]["phase"] == "Running"
+        run.signal(signal.SIGTERM)
+        run.rest()
+        assert run.wait() == 143
+
+
 def test_exec(web: Running) -> None:
     done = nsrunner("exec", "web", "-c", "b", "--", "sh", "-c", "echo out; echo err >&2; exit 42")
     assert (done.returncode, done.stdout, done.stderr) == (42, "out\n", "err\n")

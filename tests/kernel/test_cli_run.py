@@ -132,7 +132,9 @@ def test_not_root(write: Write, tmp_path: Path) -> None:
     readable.write_bytes(Path(path).read_bytes())
     readable.chmod(0o644)
     try:
-        words = ["setpriv", "--reuid", "65534", "--clear-groups", NSRUNNER, "run", str(readable)]
+        # It may read everything, as the checkout may lie in /root.
+        reads = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+        words = ["setpriv", "--reuid", "65534", "--clear-groups", *reads, NSRUNNER, "run", str(readable)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     finally:
         readable.unlink()

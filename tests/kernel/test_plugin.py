@@ -21,8 +21,8 @@ metadata: {name: web}
 spec:
   terminationGracePeriodSeconds: 1
   containers:
-  - {name: a, image: host, command: [sh, -c, "echo here is a; exec sleep 1000.%s"]}
-  - {name: b, image: host, command: [sh, -c, "echo here is b; exec sleep 1000.%s"]}
+  - {name: a, image: host, command: [sh, -c, 'echo here is a; exec sleep $0', '1000.%s']}
+  - {name: b, image: host, command: [sh, -c, 'echo here is b; exec sleep $0', '1000.%s']}
 """
 
 
@@ -86,7 +86,7 @@ def test_a_failing_test_shows_logs_and_events(tmp_path: Path, marker: str) -> No
 
 def test_a_pod_that_is_never_ready(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(
-        (MANIFEST % ("1", "1")).replace("exec sleep 1000.1", "exit 3").replace("spec:", "spec:\n  restartPolicy: Never")
+        (MANIFEST % ("1", "1")).replace("exec sleep $0", "exit 3").replace("spec:", "spec:\n  restartPolicy: Never")
     )
     done = run(tmp_path, "def test_it(nsrunner_pod):\n    nsrunner_pod('bad.yaml', timeout=30)\n")
     assert done.returncode == 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
 import struct
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +82,8 @@ def test_signals(pod: Pod, peer: Peer) -> None:
     pod.create(peer)
     pod.start(peer, "trap", "/bin/sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done")
     pod.wait_until_printed("trap", "up")
+    everybody = [("CONTAINER_ID", pod.id("trap")), ("SIGNAL", signal.SIGTERM), ("WHOLE", 1)]
+    assert peer.call("SIGNAL", everybody).ERRNO == errno.EINVAL  # SIGKILL only
     assert peer.call("SIGNAL", [("CONTAINER_ID", pod.id("trap")), ("SIGNAL", signal.SIGTERM)]).kind == "OK"
     assert peer.record("CONTAINER_EXITED").EXIT_CODE == 7
     pod.start(peer, "kill", "/bin/sleep", "1000")
@@ -89,6 +93,27 @@ def test_signals(pod: Pod, peer: Peer) -> None:
     assert peer.call("SIGNAL", [("CONTAINER_ID", pod.id("kill")), ("SIGNAL", signal.SIGTERM)]).kind == "OK"
     assert peer.call("SIGNAL", [("CONTAINER_ID", "f" * 64), ("SIGNAL", signal.SIGTERM)]).kind == "OK"
     assert peer.call("SIGNAL", [("CONTAINER_ID", pod.id("kill")), ("SIGNAL", 99)]).kind == "ERROR"
+
+
+@pytest.mark.needs_tool("ionice")
+def test_what_a_daemon_was_given_for_itself_is_not_its_containers(pod: Pod, peer: Peer, shim: Shim) -> None:
+    """Niceness, policy, CPUs, I/O priority: nice(1), chrt(1), taskset(1), ionice(1)."""
+    everywhere = os.sched_getaffinity(0)
+    pod.create(peer)
+    os.setpriority(os.PRIO_PROCESS, shim.pid, -7)
+    os.sched_setscheduler(shim.pid, os.SCHED_BATCH, os.sched_param(0))
+    os.sched_setaffinity(shim.pid, {min(everywhere)})
+    subprocess.run(["ionice", "-c", "2", "-n", "1", "-p", str(shim.pid)], check=True)
+    started = pod.start(peer, "web", "/bin/sleep", "1000")
+    executed = peer.call_spec("EXEC", pod.execution("web", "/bin/sleep", "1000", extra=[("OUTPUT_LIMIT", 1)]))
+    for pid in (started, executed.PID):
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 0
+        assert os.sched_getscheduler(pid) == os.SCHED_OTHER
+        assert os.sched_getaffinity(pid) >= everywhere
+        told = subprocess.run(["ionice", "-p", str(pid)], check=True, capture_output=True, text=True).stdout
+        assert told.startswith("none")
+    peer.call("KILL_EXEC", [("EXEC_ID", executed.id)])
+    pod.finished(peer, executed.id)
 
 
 @pytest.mark.parametrize("pid_mode", [0, 1, 2], ids=["own", "shared", "host"])

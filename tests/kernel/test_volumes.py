@@ -216,13 +216,16 @@ with Pod.from_dict(manifest(
     top,
     {"mountPath": "/plain", "readOnly": True},
     {"mountPath": "/deep", "readOnly": True, "recursiveReadOnly": "Enabled"},
+    {"mountPath": "/top", "readOnly": True, "recursiveReadOnly": "Disabled"},
 )) as pod:
     pod.wait("Ready", timeout=20)
-    for place in ("/plain", "/deep", "/deep/sub"):
+    for place in ("/plain", "/plain/sub", "/deep", "/deep/sub", "/top"):
         answer = run(pod, f"touch {place}/x")
         assert "Read-only file system" in answer, (place, answer)
-    # as Kubernetes has it: only the mount itself, unless recursiveReadOnly is asked for
-    assert run(pod, "touch /plain/sub/y && ls /deep/sub") == "y\\n"
+    # only the mount itself where the manifest says that the rest is not meant
+    assert run(pod, "touch /top/sub/y && ls /deep/sub") == "y\\n"
+    (status,) = pod.status.container_statuses
+    assert [mount.recursive_read_only for mount in status.volume_mounts] == ["Enabled", "Enabled", "Disabled"]
 """,
     )
 

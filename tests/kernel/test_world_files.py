@@ -185,7 +185,7 @@ def test_privileged_sees_the_hosts_devices_and_may_mount() -> None:
     [
         ({"workingDir": "relative"}, '"relative" must be an absolute path'),
         ({"volumeMounts": [{"name": "v", "mountPath": "/proc/sys"}]}, "belongs to the kernel"),
-        ({"volumeMounts": [{"name": "v", "mountPath": "/sys/fs"}]}, "belongs to the kernel"),
+        ({"terminationMessagePath": "/proc/message"}, "cannot be a file of the container's own"),
     ],
 )
 def test_places_that_are_refused(fields: dict[str, object], message: str) -> None:
@@ -196,6 +196,32 @@ def test_places_that_are_refused(fields: dict[str, object], message: str) -> Non
                 break
         assert waiting(running).reason == "CreateContainerError"
         assert message in (waiting(running).message or "")
+
+
+def test_a_volume_in_place_of_what_the_runtime_would_mount(tmp_path: Path) -> None:
+    """As node agents do it: the host's /sys or part of it, at its own place; and a /dev/shm of another size."""
+    (tmp_path / "of-the-host").touch()
+    volumes = [
+        {"name": "memory", "emptyDir": {"medium": "Memory", "sizeLimit": "2Mi"}},
+        {"name": "part", "hostPath": {"path": str(tmp_path)}},
+        {"name": "sys", "hostPath": {"path": "/sys"}},
+    ]
+    part = container(
+        "part",
+        volumeMounts=[{"name": "memory", "mountPath": "/dev/shm"}, {"name": "part", "mountPath": "/sys/fs/cgroup"}],
+    )
+    whole = container("whole", volumeMounts=[{"name": "sys", "mountPath": "/sys", "readOnly": True}])
+    with start(pod(part, whole, volumes=volumes)) as running:
+        running.wait("Ready", timeout=20)
+        assert run(running, "ls /sys/fs/cgroup; df --output=size -k /dev/shm | tail -n 1", "part").split() == [
+            "of-the-host",
+            "2048",
+        ]
+        assert "Read-only file system" in run(running, "touch /sys/fs/x", "part")
+        links = sorted(os.listdir("/sys/class/net"))
+        assert sorted(run(running, "ls /sys/class/net", "whole").split()) == links
+        # it is no way around the masks
+        assert run(running, "ls -A /sys/firmware", "whole") == ""
 
 
 @pytest.mark.parametrize("number", range(3, 8))

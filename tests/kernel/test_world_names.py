@@ -94,3 +94,10 @@ def test_the_generated_files_are_the_pods_and_small() -> None:
         grown = running.exec("a", ["sh", "-c", "head -c 20000000 /dev/zero >> /etc/resolv.conf"])
         assert b"No space left on device" in grown.stderr
     assert {path: Path(path).read_bytes() for path in host} == host
+
+
+def test_the_longest_name_that_a_pod_may_have() -> None:
+    names = ("a" * 63, "b" * 63)
+    with start(pod(*(shell(name, "uname -n") for name in names), name="n" * 253)) as running:
+        running.wait("Succeeded", timeout=20)
+        assert [running.logs(name) for name in names] == ["n" * 63 + "\n"] * 2

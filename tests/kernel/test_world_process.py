@@ -125,6 +125,11 @@ def test_groups(tmp_path: Path, policy: str | None, user: Manifest, groups: str)
         context["supplementalGroupsPolicy"] = policy
     with start(pod(probe(**fields), securityContext=context, volumes=[USR])) as running:
         assert facts(running)["id"] == exec_facts(running)["id"] == [groups]
+        told = status_of(running, "main").user
+        assert told is not None and told.linux is not None
+        # id(1) shows the primary group twice, once as such
+        shown = (told.linux.uid, told.linux.gid, *told.linux.supplemental_groups)
+        assert " ".join(map(str, shown)) == groups
 
 
 def test_limits_do_not_come_from_the_shell_that_started_nsrunner() -> None:

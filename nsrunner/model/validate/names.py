@@ -5,7 +5,6 @@ All patterns match whole strings: ``$`` would let a trailing newline through, an
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -228,6 +227,8 @@ group_id = user_id
 
 
 def ip_address(text: str) -> list[str]:
+    import ipaddress  # for the few manifests that hold an address
+
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -5,10 +5,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from nsrunner.cli.logs import _Instances
 from nsrunner.cli.main import main
+from nsrunner.sandbox import client, published
+from nsrunner.sandbox.inotify import Inotify
+from nsrunner.sandbox.records import ContainerInfo, Snapshot, Stamp
 from unit.cli.published_pods import RUNNING, PublishedPod, container, terminated, waiting
 
 T = "2026-01-01T00:00:0{}.000000000Z"
@@ -104,6 +109,73 @@ def test_before_the_start(
     pod.publish(container("a", state))
     assert logs("web") == 1
     assert capsys.readouterr().err == f'nsrunner: container "a" in pod "web" is {message}\n'
+
+
+class FakeShim:
+    """One in which the second instance of container a runs."""
+
+    def __init__(self, run_dir: str) -> None:
+        stamp = Stamp(0, 0)
+        running = (ContainerInfo(container_id="f" * 64, name="a", attempt=1, pid=1, started=stamp),)
+        self.snapshot = Snapshot(uid="u1", sandbox_attempt=0, pause_pid=1, running=running)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        container("a", waiting("CrashLoopBackOff"), last=terminated()),
+        container("a", terminated()),
+        container("a", waiting("ContainerCreating")),
+    ],
+)
+def test_the_shim_knows_first(
+    pod: PublishedPod, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, status: dict[str, object]
+) -> None:
+    """The status is from before the start."""
+    monkeypatch.setattr(client, "Client", FakeShim)
+    pod.publish(status)
+    write(pod, 0, entry(1, "first"))
+    write(pod, 1, entry(2, "second"))
+    assert logs("web") == 0
+    assert logs("web", "-p") == 0
+    assert capsys.readouterr() == ("second\nfirst\n", "")
+
+
+def test_a_container_that_has_come_and_gone_before_it_was_told(
+    pod: PublishedPod, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod.publish(container("a", waiting("ContainerCreating")))
+    write(pod, 0, entry(1, "one"))
+
+    class Watch(Inotify):
+        def __init__(self, directory: str, mask: int) -> None:
+            super().__init__(directory, mask)
+            pod.publish(container("a", terminated()))
+
+    monkeypatch.setattr(published, "Inotify", Watch)
+    assert logs("web") == 0
+    assert capsys.readouterr() == ("one\n", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "over"),
+    [
+        (container("a", waiting("ContainerCreating")), False),
+        (container("a", waiting("CrashLoopBackOff"), last=terminated()), False),
+        (container("a", RUNNING, restarts=1, last=terminated()), False),
+        (container("a", terminated(), restarts=1, last=terminated()), True),
+        (container("a", waiting("CrashLoopBackOff"), restarts=1, last=terminated()), True),
+        (container("a", RUNNING, restarts=2, last=terminated()), True),
+    ],
+)
+def test_a_status_from_before_the_start_ends_no_following(status: dict[str, object], over: bool) -> None:
+    assert _Instances.of(status).over(1) is over
 
 
 def test_no_log(pod: PublishedPod, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +136,49 @@ def nsrunner(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize(
+    ("moment", "code"),
+    [
+        ("sys.meta_path.insert(0, Interrupter())", -signal.SIGINT),  # as any other program that has not begun yet
+        ("import nsrunner.cli.version as verb; verb.run = interrupt", 130),
+    ],
+)
+def test_ctrl_c_never_shows_a_traceback(moment: str, code: int) -> None:
+    script = f"""
+import os, signal, sys
+from nsrunner.cli.main import entry
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        interrupt()
+sys.argv = ["nsrunner", "version"]
+{moment}
+entry()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+
+
+def test_the_program_starts_with_little() -> None:
+    """Until it has seen to Ctrl-C."""
+    code = "import sys; before = set(sys.modules); import nsrunner.cli.main; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert not {"typing", "re", "argparse", "nsrunner.cli.output"} & set(done.stdout.split())
+
+
+def test_the_end_of_the_process_is_told_to_those_who_asked() -> None:
+    """The interpreter's own end is skipped, which coverage and profilers must not notice."""
+    code = (
+        "import atexit, sys; from nsrunner.cli.main import entry;"
+        "atexit.register(lambda: print('asked'));"
+        "sys.argv = ['nsrunner', *sys.argv[1:]]; entry()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "versoin"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "asked\n")
+    assert done.stderr.startswith('nsrunner: unknown verb "versoin"')
+
+
 def test_a_reader_that_went_away() -> None:
     process = subprocess.Popen(
         ["sh", "-c", '"$0" -m nsrunner --help; echo "code $?" >&2', sys.executable],
@@ -186,6 +231,32 @@ def test_light_verbs_import_nothing_heavy(verb: str) -> None:
     done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("name", "reader"), [("pod.yaml", "yaml"), ("pod.json", "json")])
+def test_run_imports_only_what_it_uses(tmp_path: Path, name: str, reader: str) -> None:
+    """Up to the start of the pods. What asyncio and msgspec import by themselves is not ours to save."""
+    manifest = tmp_path / name
+    spec = {"containers": [{"name": "a", "image": "host", "command": ["true"]}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
+    manifest.write_text(json.dumps(pod) if reader == "json" else f"# YAML\n{json.dumps(pod)}")
+    code = (
+        "import sys, asyncio, msgspec; before = set(sys.modules);"
+        "from nsrunner.cli import run; from nsrunner.cli.manifest import chosen_objects;"
+        "import nsrunner.cli.run_session;"
+        "options = run.parser().parse_words([sys.argv[1]]);"
+        "assert chosen_objects(options.files);"
+        "print(' '.join(name for name in set(sys.modules) - before if name.split('.')[0] != 'nsrunner'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(manifest)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    new = set(done.stdout.split())
+    assert ("yaml" in new) == (reader == "yaml")
+    heavy = {"ctypes", "dataclasses", "difflib", "email", "importlib.metadata", "inspect", "ipaddress", "pathlib"}
+    heavy |= {"random", "shutil", "subprocess", "tempfile", "textwrap", "uuid"}
+    assert not heavy & new
 
 
 @pytest.mark.parametrize(

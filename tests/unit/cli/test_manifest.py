@@ -61,3 +61,11 @@ def test_the_same_name_twice(tmp_path: Path) -> None:
         chosen_objects([path])
     other = write(tmp_path, "2.yaml", POD % "x", (POD % "x").replace("{name: x}", "{name: x, namespace: other}"))
     assert len(chosen_objects([other])) == 2
+
+
+def test_objects_without_a_namespace_get_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "1.yaml", POD % "x", CONFIG, (POD % "z").replace("data: {", "data: {namespace: own, "))
+    objects = chosen_objects([path], namespace="mine")
+    assert [item.metadata.namespace for item in objects] == ["mine", "mine", "own"]
+    with pytest.raises(Refused, match=r"metadata\.namespace: Invalid value"):
+        chosen_objects([path], namespace="../mine")

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import io
+import re
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsrunner.cli import output
 from nsrunner.cli.output import Column, Palette, colour_wanted, escape, escape_block, say, table, terminal_width
 
 
@@ -115,3 +118,10 @@ def test_say_survives_a_closed_stream(capsys: pytest.CaptureFixture[str]) -> Non
     say("nobody hears", stream=closed)
     say("two\nlines \x1b")
     assert capsys.readouterr().err == "two\nlines \\x1b\n"
+
+
+def test_text_that_is_left_alone_holds_nothing_unsafe() -> None:
+    """``isprintable`` decides without the pattern: it must never let through what the pattern would find."""
+    unsafe = re.compile(output._UNSAFE)
+    printable = "".join(char for char in map(chr, range(sys.maxunicode + 1)) if char.isprintable())
+    assert unsafe.search(printable) is None

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from nsrunner.cli import pods
 from nsrunner.cli.pods import chosen_container, find_pod, running_pods
 from nsrunner.errors import PrivilegeError, UsageError
+from nsrunner.sandbox.inotify import Inotify
 from nsrunner.sandbox.published import publish
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import RegisteredPod, Roots, register, this_process
@@ -17,6 +20,7 @@ from nsrunner.sandbox.state import RegisteredPod, Roots, register, this_process
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roots:
     monkeypatch.setenv("NSRUNNER_ROOT", str(tmp_path))
+    monkeypatch.setattr(pods, "_START", 0.01)
     return Roots.from_environment()
 
 
@@ -118,6 +122,38 @@ def test_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pods, "registered", refuse)
     with pytest.raises(PrivilegeError, match="only root"):
         running_pods()
+
+
+def test_a_pod_that_is_only_just_starting_is_waited_for(root: Roots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pods, "_START", 30.0)
+    start(root, "web", "u1")
+    paths = root.pod_paths("default", "web", "u1")
+    metadata = {"name": "web", "namespace": "default", "uid": "u1"}
+
+    def owner() -> None:
+        publish(paths.run, {"metadata": metadata})  # not yet what is waited for
+        publish(paths.run, {"metadata": metadata, "spec": SPEC})
+
+    thread = Thread(target=owner)
+    with monkeypatch.context() as context:
+        watched = _after_watching(context, thread.start)
+        assert find_pod("web").containers == ["i", "a", "b"]
+    assert watched
+    thread.join()
+
+
+def _after_watching(context: pytest.MonkeyPatch, then: Callable[[], None]) -> list[str]:
+    """Does something as soon as the reader has begun to watch the directory."""
+    watched: list[str] = []
+
+    class Watch(Inotify):
+        def __init__(self, directory: str, mask: int) -> None:
+            super().__init__(directory, mask)
+            watched.append(directory)
+            then()
+
+    context.setattr("nsrunner.sandbox.published.Inotify", Watch)
+    return watched
 
 
 def test_an_owner_that_just_ended(root: Roots) -> None:

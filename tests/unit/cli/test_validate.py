@@ -187,3 +187,33 @@ def test_nothing_makes_a_traceback(content: bytes, capsys: pytest.CaptureFixture
     assert code == 2
     assert not err
     assert "\x1b" not in out
+
+
+REFERS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  volumes: [{name: v, emptyDir: {}}]
+  containers:
+  - name: a
+    image: host
+    command: ["true"]
+    env:
+    - {name: PLACE, valueFrom: {configMapKeyRef: {name: settings, key: place}}}
+    - {name: UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
+    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
+    volumeMounts: [{name: v, mountPath: /v, subPathExpr: $(PLACE)/$(UID)/$(IP)}]
+"""
+SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {place: %s}\n"
+
+
+def test_what_variables_refer_to_is_looked_up_in_all_files(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "web.yaml").write_text(REFERS)
+    (here / "good.yaml").write_text(SETTINGS % "below")
+    (here / "bad.yaml").write_text(SETTINGS % "/etc")
+    assert main(["validate", "web.yaml", "good.yaml"]) == 0
+    assert main(["validate", "web.yaml"]) == 2
+    assert 'CreateContainerConfigError: configmaps "settings" not found' in capsys.readouterr().out
+    assert main(["validate", "bad.yaml", "web.yaml"]) == 2
+    assert "subPathExpr: CreateContainerConfigError: " in capsys.readouterr().out

@@ -32,5 +32,5 @@ def test_a_copy_that_was_never_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(version.metadata, "version", missing)
+    monkeypatch.setattr(metadata, "version", missing)
     assert version.version() == "unknown"

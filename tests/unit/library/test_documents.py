@@ -36,7 +36,7 @@ stringData: {key: value}
 
 
 def documents() -> Documents:
-    return Documents(load_objects(MANY, "many.yaml", "mine"), "mine")
+    return Documents(load_objects(MANY, "many.yaml", "mine"))
 
 
 def test_a_pod_is_chosen_by_name() -> None:
@@ -48,14 +48,14 @@ def test_a_pod_is_chosen_by_name() -> None:
 
 
 def test_the_only_pod_needs_no_name() -> None:
-    assert Documents(from_mappings([POD], "test"), "default").pod(None).metadata.name == "a"
+    assert Documents(from_mappings([POD], "test")).pod(None).metadata.name == "a"
 
 
 def test_no_pod_and_twins_are_errors() -> None:
     with pytest.raises(UsageError, match="no Pod"):
-        Documents([], "default").pod(None)
+        Documents([]).pod(None)
     with pytest.raises(UsageError, match='pod "a" is there twice'):
-        Documents(from_mappings([POD, POD], "test"), "default").pod("a")
+        Documents(from_mappings([POD, POD], "test")).pod("a")
 
 
 def test_references_are_found_in_their_namespace() -> None:
@@ -85,7 +85,7 @@ def test_an_accepted_pod_has_what_the_api_server_gives() -> None:
 
 def test_a_generated_name_is_completed() -> None:
     pod = {**POD, "metadata": {"generateName": "job-"}}
-    found = Documents(from_mappings([pod], "test"), "default")
+    found = Documents(from_mappings([pod], "test"))
     assert re.fullmatch(r"job-[a-z0-9]{5}", found.accept(found.pod(None), "node").metadata.name)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nsrunner.errors import PrivilegeError, UsageError
+from nsrunner.errors import HostError, PrivilegeError
 from nsrunner.library.engine import Engine, require_root
 from nsrunner.library.options import RunOptions
 from nsrunner.testing import clock
@@ -42,8 +42,20 @@ def test_the_root_moves_everything(tmp_path: Path) -> None:
         for path in (roots.run, roots.state, roots.logs, roots.log_links):
             assert Path(path).is_relative_to(tmp_path / "x")
         await engine.release()
-        with pytest.raises(UsageError, match="must be an absolute path"):
-            await Engine.acquire(RunOptions(root="relative"))
+
+    clock.run(script())
+
+
+def test_places_that_cannot_hold_state_are_told_before_any_pod_begins(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+
+    async def script() -> None:
+        with pytest.raises(HostError) as caught:
+            await Engine.acquire(RunOptions(root=str(file)))
+        assert str(caught.value) == (
+            f"{file}/run: Not a directory: pods keep their state there (NSRUNNER_ROOT names another place)"
+        )
 
     clock.run(script())
 

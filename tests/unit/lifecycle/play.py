@@ -51,6 +51,7 @@ from nsrunner.lifecycle.events import (
     SignalSent,
     SpecChanged,
     Tick,
+    User,
 )
 from nsrunner.model.types import Container, ContainerStatus, ObjectMeta, Pod, PodCondition, PodSpec
 
@@ -189,6 +190,7 @@ class Play:
                 attempt=command.attempt,
                 container_id=f"{command.id:064x}",
                 started=self.now,
+                user=User(uid=1000, gid=command.attempt, groups=(command.attempt, 7)),
             )
         )
 

@@ -217,6 +217,19 @@ def test_another_image_while_the_container_is_started() -> None:
     assert play.image("c") == ["start c/1"]
 
 
+@pytest.mark.parametrize(("grace", "line"), [(9, "TERM c/0"), (0, "KILL c/0")])
+def test_deletion_after_another_image_while_the_container_is_started(grace: int, line: str) -> None:
+    play = Play(make_pod("c", grace=30)).begin()
+    play.image("c")
+    image(play, "c")
+    play.delete(grace)
+    play.time = 1
+    assert play.runs("c") == [line]
+    assert play.events[-1] == "Killing: Stopping container c"
+    assert play.machine.next_deadline() == (9 if grace else None)
+    assert play.exit("c", 0)[-1] == "stop sandbox 0"
+
+
 def test_another_image_while_a_container_is_started_that_ends_or_fails() -> None:
     play = Play(make_pod("c", policy="Never")).begin()
     play.image("c")

@@ -82,6 +82,46 @@ def test_13_the_time_moves_only_with_the_status() -> None:
     assert {condition.observed_generation for condition in play.machine.status().conditions} == {3}
 
 
+def test_13_not_initialized_names_those_that_are_not_done_in_spec_order() -> None:
+    play = Play(make_pod("c", init=["b", "a"])).begin()
+    assert play.says("Initialized") == "False ContainersNotInitialized containers with incomplete status: [b a]"
+    play.run("b")
+    assert play.says("Initialized") == "False ContainersNotInitialized containers with incomplete status: [b a]"
+    play.exit("b", 0)
+    assert play.says("Initialized") == "False ContainersNotInitialized containers with incomplete status: [a]"
+    play.run("a")
+    play.exit("a", 0)
+    assert play.says("Initialized") == "True"
+
+
+@pytest.mark.parametrize(
+    ("state", "initialized"),
+    [
+        (ContainerState(waiting=ContainerStateWaiting(reason="PodInitializing")), "False"),
+        (ContainerState(running=ContainerStateRunning()), "True"),
+        (ContainerState(terminated=ContainerStateTerminated(exit_code=1)), "True"),
+        (None, "False"),
+    ],
+)
+def test_13_a_regular_container_that_began_shows_that_the_pod_was_initialized(
+    state: ContainerState | None, initialized: str
+) -> None:
+    """Also when nobody remembers, and the init container has no record any more."""
+
+    def status(name: str, state: ContainerState | None) -> ContainerStatus:
+        return ContainerStatus(name=name, state=state, ready=False, restart_count=0, image="", image_id="")
+
+    found = conditions_of(
+        make_pod("c", init=["i"]),
+        {"i": status("i", None), "c": status("c", state)},
+        phase="Running",
+        sandbox=True,
+        before=(),
+        wall=0,
+    )
+    assert {condition.type: condition.status for condition in found}["Initialized"] == initialized
+
+
 def test_13_initialized_stays_true() -> None:
     play = Play(make_pod("c", init=["i"])).begin()
     play.run("i")

@@ -257,6 +257,34 @@ def test_4_a_second_delete_shortens_a_hook() -> None:
     assert play.events == ["Killing: Stopping container c"]
 
 
+@pytest.mark.parametrize("stage", ["running", "hook", "TERM"])
+def test_a_deletion_with_grace_period_0_waits_for_no_hook(stage: str) -> None:
+    play = running(hooked(pre=True))
+    if stage != "running":
+        play.delete()
+    if stage == "TERM":
+        play.hook_done("c")
+    assert play.delete(0) == ["KILL c/0"]
+    assert play.machine.next_deadline() is None
+    assert play.exit("c", 137)[-1] == "stop sandbox 0"
+
+
+def test_a_deletion_with_grace_period_0_gives_up_a_post_start_hook() -> None:
+    play = Play(make_pod(hooked(post=True))).begin()
+    play.run("c")
+    assert play.delete(0) == ["cancel hook 4", "KILL c/0"]
+
+
+@pytest.mark.parametrize("first", [None, 0])
+def test_a_deletion_with_grace_period_0_while_a_container_is_started(first: int | None) -> None:
+    play = Play(make_pod(hooked(pre=True))).begin()
+    play.image("c")
+    play.delete(first)
+    play.delete(0)
+    play.delete()
+    assert play.runs("c") == ["KILL c/0"]
+
+
 def test_33_11_the_deletions_grace_period_overrides_the_probes() -> None:
     slow = Probe(exec=ExecAction(command=("true",)), failure_threshold=1, termination_grace_period_seconds=600)
     play = running(hooked(pre=True, liveness_probe=slow), grace=10)

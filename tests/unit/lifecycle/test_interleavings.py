@@ -18,7 +18,8 @@ The invariants that hold after every step:
   during the postStart hook (15); when their container is dead they have been answered or cancelled;
 - a container is Waiting, neither started nor ready, while its postStart hook runs; ready means started, and started
   means running (14.4, 14.5);
-- a preStop hook runs at most once for an instance, TERM comes at most once, KILL at least two seconds after it (10.2);
+- a preStop hook runs at most once for an instance, TERM comes at most once, KILL at least two seconds after it (10.2),
+  unless the pod was deleted with a grace period of 0;
 - a sidecar gets TERM after all regular containers and later sidecars have ended, or when the grace period is over, or
   when it was being stopped for itself before (10.2);
 - an ephemeral container runs once (24);
@@ -64,6 +65,7 @@ class Interleavings(Watched):
         grace=st.sampled_from([0, 1, 30]),
         deadline=st.sampled_from([None, None, 100]),
         static=st.booleans(),
+        uptime=st.sampled_from([0.0, 424.1, 8640000.7]),  # far from zero, sums are rounded
         hang=st.booleans(),
     )
     def begin(
@@ -74,6 +76,7 @@ class Interleavings(Watched):
         grace: int,
         deadline: int | None,
         static: bool,
+        uptime: float,
         hang: bool,
     ) -> None:
         self.hang = hang
@@ -85,7 +88,8 @@ class Interleavings(Watched):
                 grace=grace,
                 deadline=deadline,
                 annotations={"kubernetes.io/config.source": "file"} if static else {},
-            )
+            ),
+            uptime,
         )
 
     @precondition(lambda self: self.machine.value.state.name == "NEW")
@@ -95,6 +99,7 @@ class Interleavings(Watched):
 
     @rule(grace=st.sampled_from([None, 0, 5, 40]))
     def delete(self, grace: int | None) -> None:
+        self.at_once |= grace == 0
         self.tell(DeleteRequested(grace_seconds=grace))
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 3.0, 9.0, 250.0, 700.0]))

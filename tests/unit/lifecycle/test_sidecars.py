@@ -270,6 +270,12 @@ def test_4_a_second_delete_shortens_the_wait() -> None:
     assert play.machine.next_deadline() == 8
 
 
+def test_a_deletion_with_grace_period_0_waits_for_nobody() -> None:
+    play = started("m", init=[sidecar()])
+    assert play.delete() == ["TERM m/0"]
+    assert play.delete(0) == ["KILL s/0", "KILL m/0"]
+
+
 def test_the_sandbox_dies_while_sidecars_wait() -> None:
     play = started("m", init=[sidecar()])
     play.delete()

@@ -63,6 +63,31 @@ def test_11_a_dead_container() -> None:
     assert (play.status_of("c").ready, play.status_of("c").started) == (False, False)
 
 
+def test_11_whom_the_newest_instance_runs_as() -> None:
+    def users(play: Play) -> tuple[int, int, tuple[int, ...]] | None:
+        user = play.status_of("c").user
+        return None if user is None or user.linux is None else structs.astuple(user.linux)
+
+    play = Play(make_pod("c")).begin()
+    assert users(play) is None
+    play.run("c")
+    assert users(play) == (1000, 0, (0, 7))
+    play.exit("c", 1)
+    assert users(play) == (1000, 0, (0, 7))
+    play.run("c")
+    assert users(play) == (1000, 1, (1, 7))
+
+
+def test_11_whom_it_ran_as_is_known_of_an_instance_that_ended_before_its_start_was_answered() -> None:
+    play = Play(make_pod("c", policy="Never")).begin()
+    play.image("c")
+    play.exit("c", 0, attempt=0)
+    play.runs("c")
+    user = play.status_of("c").user
+    assert play.state_of("c").startswith("terminated") and user is not None and user.linux is not None
+    assert (user.linux.uid, user.linux.gid, user.linux.supplemental_groups) == (1000, 0, (0, 7))
+
+
 def test_25_messages_share_12_kib() -> None:
     pod = make_pod("c", "d", "e", init=["i"], policy="Never")
     ephemeral = (EphemeralContainer(name="debug", image="busybox"),)
@@ -95,8 +120,9 @@ def test_11_what_the_spec_says_of_mounts_and_resources() -> None:
     resources = ResourceRequirements(requests={"cpu": Quantity("1")}, limits={"cpu": Quantity("2")})
     mounts = (
         VolumeMount(name="a", mount_path="/a"),
-        VolumeMount(name="b", mount_path="/b", read_only=True),
+        VolumeMount(name="b", mount_path="/b", read_only=True, recursive_read_only="Disabled"),
         VolumeMount(name="c", mount_path="/c", read_only=True, recursive_read_only="IfPossible"),
+        VolumeMount(name="d", mount_path="/d", read_only=True),
     )
     play = Play(make_pod(Container(name="c", image="busybox", resources=resources, volume_mounts=mounts)))
     status = play.status_of("c")
@@ -106,8 +132,9 @@ def test_11_what_the_spec_says_of_mounts_and_resources() -> None:
         ("a", "/a", False),
         ("b", "/b", True),
         ("c", "/c", True),
+        ("d", "/d", True),
     ]
-    assert [mount.recursive_read_only for mount in status.volume_mounts] == [None, "Disabled", "Enabled"]
+    assert [mount.recursive_read_only for mount in status.volume_mounts] == [None, "Disabled", "Enabled", "Enabled"]
 
 
 def test_11_addresses_of_a_pod_of_its_own() -> None:

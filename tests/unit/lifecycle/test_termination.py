@@ -41,6 +41,44 @@ def test_30_6_a_process_that_exits_on_term() -> None:
     assert play.machine.removed
 
 
+def test_a_deletion_shows_in_the_metadata_as_the_api_server_writes_it() -> None:
+    def deletion(play: Play) -> tuple[str | None, int | None]:
+        meta = play.machine.object().metadata
+        return meta.deletion_timestamp, meta.deletion_grace_period_seconds
+
+    play = running("c", grace=20)
+    assert deletion(play) == (None, None)
+    play.time = 5.5
+    play.delete()
+    assert deletion(play) == ("2023-11-14T22:13:45Z", 20)  # the time by which it has to be gone
+    play.time = 7
+    play.delete(60)
+    assert deletion(play) == ("2023-11-14T22:13:45Z", 20)  # a longer grace period comes too late
+    play.delete(3)
+    assert deletion(play) == ("2023-11-14T22:13:28Z", 3)  # a shorter one counts from the first request
+    assert play.machine.object().status == play.machine.status()
+    play.exit("c", 143)
+    play.sandbox_stopped()
+    play.removed()
+    assert deletion(play) == ("2023-11-14T22:13:28Z", 3)
+
+
+@pytest.mark.parametrize(("spec", "asked", "shown"), [(30, 0, 0), (-5, None, 1), (30, -1, 1)])
+def test_grace_periods_that_are_none(spec: int, asked: int | None, shown: int) -> None:
+    play = running("c", grace=spec)
+    play.delete(asked)
+    assert play.machine.object().metadata.deletion_grace_period_seconds == shown
+
+
+def test_a_pod_that_had_ended_before_it_is_deleted() -> None:
+    play = running("c", policy="Never")
+    play.exit("c", 0)
+    play.sandbox_stopped()
+    assert play.machine.object().metadata.deletion_timestamp is None
+    play.delete(5)
+    assert play.machine.object().metadata.deletion_grace_period_seconds == 5
+
+
 def test_30_6_a_process_that_ignores_term() -> None:
     play = running("c")
     assert play.delete() == ["TERM c/0"]
@@ -54,11 +92,57 @@ def test_30_6_a_process_that_ignores_term() -> None:
     assert play.state_of("c") == "terminated 137 Error"
 
 
-@pytest.mark.parametrize("grace", [0, 1])
-def test_30_6_grace_0_or_1_leaves_two_seconds(grace: int) -> None:
+def test_30_6_grace_1_leaves_two_seconds() -> None:
     play = running("c")
-    assert play.delete(grace) == ["TERM c/0"]
+    assert play.delete(1) == ["TERM c/0"]
     assert play.machine.next_deadline() == 2
+
+
+def test_30_6_so_does_grace_0_of_the_spec() -> None:
+    play = running("c", grace=0)
+    assert play.delete() == ["TERM c/0"]
+    assert play.machine.next_deadline() == 2
+
+
+def test_asking_for_grace_0_kills_at_once() -> None:
+    play = running("b", "a")
+    assert play.delete(0) == ["KILL b/0", "KILL a/0"]
+    assert play.events == ["Killing: Stopping container b", "Killing: Stopping container a"]
+    assert play.machine.next_deadline() is None
+    assert play.signalled("b", "again") == []  # a failed KILL is repeated, like any other
+    assert play.machine.next_deadline() == 10
+    assert play.delete(0) == []
+    assert play.exit("b", 137) == []
+    assert play.exit("a", 137) == ["stop sandbox 0"]
+
+
+def test_grace_0_while_a_start_is_in_flight_kills_what_comes_of_it() -> None:
+    for before in (None, 30, 0):
+        play = Play(make_pod("c")).begin()
+        play.image("c")
+        if before is not None:
+            assert play.delete(before) == []
+        assert play.delete(0) == []
+        assert play.delete(5) == []
+        assert play.runs("c") == ["KILL c/0"]
+        assert play.exit("c", 137) == ["stop sandbox 0"]
+
+
+def test_grace_0_of_a_container_that_has_ended_before_its_start_was_answered() -> None:
+    play = Play(make_pod("c")).begin()
+    play.image("c")
+    play.delete(0)
+    play.exit("c", 0, attempt=0)
+    assert play.runs("c") == ["stop sandbox 0"]
+
+
+def test_grace_0_ends_what_waits() -> None:
+    play = running("c")
+    play.exit("c", 1)
+    play.run("c")
+    play.exit("c", 1)
+    assert play.state_of("c") == "waiting CrashLoopBackOff"
+    assert play.delete(0) == ["stop sandbox 0"]
 
 
 def test_a_spec_without_grace_has_the_default() -> None:
@@ -83,9 +167,11 @@ def test_4_a_second_delete_shortens() -> None:
     assert play.delete(10) == []
     assert play.machine.next_deadline() == 15
     play.time = 6
-    assert play.delete(0) == []
+    assert play.delete(1) == []
     assert play.machine.next_deadline() == 8
-    assert play.until_deadline() == ["KILL c/0"]
+    play.time = 7
+    assert play.delete(0) == ["KILL c/0"]
+    assert play.machine.next_deadline() is None
     assert play.delete(0) == []
     assert play.events == ["Killing: Stopping container c"]
 

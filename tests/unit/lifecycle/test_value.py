@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from nsrunner.lifecycle import BadValue, PodMachine
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
-from nsrunner.lifecycle.events import Now
+from nsrunner.lifecycle.events import Now, User
 from nsrunner.lifecycle.probe import ProbeValue
 from nsrunner.lifecycle.value import (
     Condition,
     ContainerState,
     ContainerValue,
+    Deletion,
     Instance,
     PodState,
     PodValue,
@@ -41,6 +42,7 @@ instances = st.builds(
     reason=texts,
     message=texts,
     image_id=texts,
+    user=st.none() | st.builds(User, uid=counts, gid=counts, groups=st.lists(counts, max_size=2).map(tuple)),
     unseen=st.booleans(),
     removed=st.booleans(),
     reset=st.booleans(),
@@ -88,7 +90,7 @@ values = st.builds(
     due=st.none() | times,
     added=st.none() | instants,
     grace=st.none() | counts,
-    deleted=st.booleans(),
+    deletion=st.none() | st.builds(Deletion, asked=times, grace=counts),
     rejected=st.booleans(),
     restarting=st.booleans(),
     phase=texts,

@@ -46,12 +46,12 @@ class Allowed:
     updated: float | None = None
 
     def ready_at(self, finished: float) -> float:
-        if self.updated is None or finished - self.updated > 600:
+        if self.updated is None or finished > self.updated + 600:
             return finished
         return min(finished + self.delay, max(self.updated + 600, finished))
 
     def allow(self, now: float) -> None:
-        if self.updated is None or now - self.updated >= 600:
+        if self.updated is None or now >= self.updated + 600:
             self.delay = 10.0
         else:
             self.delay = min(self.delay * 2, 300.0)
@@ -59,16 +59,17 @@ class Allowed:
 
 
 class Watched(RuleBasedStateMachine):
-    def start(self, pod: Pod) -> None:
+    def start(self, pod: Pod, uptime: float) -> None:
         self.machine = PodMachine(pod)
         self.world = World()
-        self.time = 0.0
+        self.time = uptime
         self.ids: set[int] = set()
         self.removed: list[tuple[str, int]] = []
         self.recorded: dict[str, set[int]] = {}
         self.restarts: dict[str, int] = {}
         self.terminal: str | None = None
         self.stopping = False
+        self.at_once = False
         self.grace_end: float | None = None
         self.backoff: dict[str, Allowed] = {}
         self.finished: dict[str, float | None] = {}
@@ -178,7 +179,7 @@ class Watched(RuleBasedStateMachine):
             case SignalContainer(container=name, attempt=attempt, signal=signal):
                 self.check_live(name, attempt)
                 if signal == "KILL":
-                    assert self.time >= self.termed[name, attempt] + 2
+                    assert self.at_once or self.time >= self.termed[name, attempt] + 2
                 else:
                     assert (name, attempt) not in self.termed
                     self.termed[name, attempt] = self.time

@@ -11,6 +11,10 @@ from nsrunner.model.types import ConfigMap, ObjectMeta, Pod, PodSecurityContext,
 MakePod = Callable[..., Pod]
 
 
+def test_a_negative_grace_period_is_one_second(make_pod: MakePod) -> None:
+    assert make_pod(terminationGracePeriodSeconds=-1).spec.termination_grace_period_seconds == 1
+
+
 def test_pod(make_pod: MakePod) -> None:
     pod = make_pod()
     spec = pod.spec

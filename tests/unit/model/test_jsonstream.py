@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsrunner.model.jsonstream import looks_like_json, read_json
-from nsrunner.model.yamlstream import MAX_DEPTH, StreamError
+from nsrunner.model.jsonstream import read_json
+from nsrunner.model.stream import MAX_DEPTH, StreamError
 
 
 def values(text: str) -> list[Any]:
@@ -22,12 +22,6 @@ def problem(text: str) -> StreamError:
     error = list(read_json(text))[-1].error
     assert error is not None
     return error
-
-
-def test_a_brace_makes_it_json() -> None:
-    assert looks_like_json(' \n\t{"a": 1}')
-    assert not looks_like_json("a: {}")
-    assert not looks_like_json("")
 
 
 def test_several_documents_may_follow_each_other() -> None:

@@ -99,7 +99,8 @@ def test_decoding_and_validation_report_together() -> None:
         ),
         (
             "apiVersion: apps/v1\nkind: Deployment\n",
-            KNOWN_KINDS.format("Deployment"),
+            KNOWN_KINDS.format("Deployment")
+            + " (nsrunner runs pods, no controllers: make a Pod of the metadata and spec of its template)",
         ),
         (
             "apiVersion: v1\nkind: pod\n",

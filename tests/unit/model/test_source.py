@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsrunner.model.source import MAX_SIZE, read_documents
+from nsrunner.model.source import MAX_SIZE, looks_like_json, read_documents
 
 
 def problem(data: bytes) -> str:
@@ -37,10 +37,17 @@ def test_when_it_is_neither_json_complains() -> None:
 
 def test_only_utf8() -> None:
     assert problem(b"a: 1\nb: x\xff\n") == "Syntax error: line 2, column 5: byte 0xff is not UTF-8 text"
-    assert "not UTF-8 text" in problem("a: 1".encode("utf-16"))
+    assert problem("a: 1".encode("utf-16")).endswith("is not UTF-8 text (it looks like UTF-16: save it as UTF-8)")
+    assert problem(b"\x7fELF\0\xff").endswith("is not UTF-8 text (it looks like a binary file)")
     assert "not UTF-8 text" in problem(b"a: \xed\xa0\x80")
 
 
 def test_the_size_is_bounded() -> None:
     assert read_documents(b"a: " + b"x" * (MAX_SIZE - 3))[0].error is None
     assert problem(b"a" * (MAX_SIZE + 1)) == "Syntax error: larger than 10 MiB"
+
+
+def test_a_brace_makes_it_json() -> None:
+    assert looks_like_json(' \n\t{"a": 1}')
+    assert not looks_like_json("a: {}")
+    assert not looks_like_json("")

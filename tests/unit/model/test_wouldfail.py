@@ -33,6 +33,7 @@ def test_an_ordinary_pod_is_fine(make_pod: MakePod) -> None:
             "volumeMounts": [
                 {"name": "v", "mountPath": "/a"},
                 {"name": "v", "mountPath": "/a/b", "subPathExpr": "$(A)/c"},
+                {"name": "h", "mountPath": "/sys/fs/cgroup"},  # common in manifests of node agents
             ],
         },
         volumes=[VOLUME, {"name": "m", "emptyDir": {"medium": "Memory"}}, {"name": "h", "hostPath": {"path": "/x"}}],
@@ -117,6 +118,28 @@ def test_an_ordinary_pod_is_fine(make_pod: MakePod) -> None:
             "InvalidImageName",
             f"Failed to apply default image tag {BAD}: couldn't parse image name {BAD}: invalid reference format",
         ),
+        (
+            {"image": "rootfs:srv", "command": ["x"]},
+            {},
+            "spec.containers[0].image",
+            "ErrImagePull",
+            'image rootfs:srv: "rootfs:" must be followed by an absolute path, such as rootfs:/srv/root',
+        ),
+        (
+            {"image": "rootfs:/srv/..", "command": ["x"]},
+            {},
+            "spec.containers[0].image",
+            "ErrImagePull",
+            "image rootfs:/srv/..: the host's own root is the image host",
+        ),
+        (
+            {},
+            {"hostname": "h" * 63, "subdomain": "sub", "setHostnameAsFQDN": True},
+            "spec.setHostnameAsFQDN",
+            "FailedCreatePodSandBox",
+            f"FQDN {'h' * 63}.sub.default.svc.cluster.local is too long "
+            "(64 characters is the max, 93 characters requested)",
+        ),
         ({"image": "host"}, {}, "spec.containers[0].command", "CreateContainerError", "no command specified"),
         (
             {"securityContext": {"runAsNonRoot": True, "runAsUser": 0}},
@@ -168,6 +191,20 @@ def test_an_ordinary_pod_is_fine(make_pod: MakePod) -> None:
             '"x" must be an absolute path',
         ),
         (
+            {"terminationMessagePath": "/a/.."},
+            {},
+            "spec.containers[0].terminationMessagePath",
+            "CreateContainerError",
+            '"/a/.." cannot be a file of the container\'s own',
+        ),
+        (
+            {"terminationMessagePath": "//proc/message"},
+            {},
+            "spec.containers[0].terminationMessagePath",
+            "CreateContainerError",
+            '"//proc/message" cannot be a file of the container\'s own',
+        ),
+        (
             {"command": ["a", "b\0"]},
             {},
             "spec.containers[0].command[1]",
@@ -199,6 +236,13 @@ def test_an_ordinary_pod_is_fine(make_pod: MakePod) -> None:
             {"args": ["ä" * 65_536]},
             {},
             "spec.containers[0].args[0]",
+            "RunContainerError",
+            "longer than 131071 bytes: argument list too long",
+        ),
+        (
+            {"env": [{"name": "NAME", "value": "x" * (131_071 - 4)}]},  # the equals sign is one too many
+            {},
+            "spec.containers[0].env[0].value",
             "RunContainerError",
             "longer than 131071 bytes: argument list too long",
         ),
@@ -235,7 +279,7 @@ def test_an_ordinary_pod_is_fine(make_pod: MakePod) -> None:
             {"volumes": [VOLUME]},
             "spec.containers[0].volumeMounts[0].mountPath",
             "CreateContainerError",
-            '"/proc/sys" is inside of a file system that belongs to the kernel',
+            '"/proc/sys" is inside of /proc, which belongs to the kernel',
         ),
         (
             {"volumeMounts": [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "//a/./"}]},
@@ -280,6 +324,24 @@ def test_one_reason(
     (found,) = would_fail(make_pod(container, **spec))
     assert (found.field, found.reason, found.message) == (field, reason, message)
     assert str(found) == f"{field}: {reason}: {message}"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"hostname": "h" * 63, "subdomain": "sub"},
+        {"hostname": "h" * 30, "subdomain": "sub", "setHostnameAsFQDN": True},
+        {"hostname": "h" * 63, "subdomain": "sub", "setHostnameAsFQDN": True, "hostNetwork": True},
+        {"hostname": "h" * 63, "setHostnameAsFQDN": True},
+    ],
+)
+def test_names_that_the_kernel_can_hold(make_pod: MakePod, spec: dict[str, Any]) -> None:
+    assert would_fail(make_pod(**spec)) == ()
+
+
+def test_the_longest_argument(make_pod: MakePod) -> None:
+    longest = {"args": ["x" * 131_071], "env": [{"name": "NAME", "value": "x" * (131_071 - 5)}]}
+    assert would_fail(make_pod(longest)) == ()
 
 
 def test_init_containers_too(make_pod: MakePod) -> None:

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsrunner.model.yamlstream import MAX_DEPTH, StreamError, read_yaml
+from nsrunner.model.stream import MAX_DEPTH, StreamError
+from nsrunner.model.yamlstream import read_yaml
 
 
 def values(text: str) -> list[Any]:
@@ -109,6 +110,8 @@ def test_problems_have_a_place(text: str, message: str, line: int, column: int) 
 
 def test_tabs_and_colons_get_a_hint() -> None:
     assert "never with tabs" in problem("a:\n\t- b\n").hint
+    assert "never with tabs" in problem("a: b\n\tc: d\n").hint
+    assert "template" in problem("name: {{ .Values.name }}\n").hint
     assert "quotes" in problem("a: b: c\n").hint
 
 

@@ -61,6 +61,33 @@ def test_what_is_gone_is_dead(tmp_path: Path) -> None:
     cgroups.remove(missing)
 
 
+def test_before_cgroup_kill_nobody_forks_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that were forked while the list was read, and their children, and theirs."""
+    group = tmp_path / "pod"
+    (group / "main").mkdir(parents=True)
+    (group / "cgroup.freeze").write_text("0")
+    (group / "cgroup.events").write_text("populated 1\n")
+    (group / "cgroup.procs").write_text("")
+    alive, killed = [101], []
+
+    def list_then_fork() -> None:
+        (group / "main" / "cgroup.procs").write_text("".join(f"{pid}\n" for pid in alive))
+        if len(killed) < 3:  # a moment after the list was read
+            alive.append(alive[-1] + 1)
+
+    def kill(pid: int, signal: int) -> None:
+        killed.append(pid)
+        alive.remove(pid)
+        list_then_fork()
+        (group / "cgroup.events").write_text(f"populated {int(bool(alive))}\n")
+
+    list_then_fork()
+    monkeypatch.setattr("nsrunner.sandbox.cgroups.os.kill", kill)
+    assert cgroups.kill(str(group))
+    assert killed == [101, 102, 103, 104]
+    assert (group / "cgroup.freeze").read_text() == "0"
+
+
 def test_removing_children_first(tmp_path: Path) -> None:
     (tmp_path / "pod" / "main" / "exec-1").mkdir(parents=True)
     (tmp_path / "pod" / "other").mkdir()

@@ -118,6 +118,27 @@ def test_order_of_lines() -> None:
     assert apply_limits(Resolver()).content == b""
 
 
+@pytest.mark.parametrize("value", ["a b", "a\tb", "a\nb", "a\x7f", "\0", "\x1f"])
+def test_what_could_end_a_word_or_a_line(value: str) -> None:
+    with pytest.raises(ControlCharacter):
+        check_line(value, "value")
+
+
+def test_what_could_not() -> None:
+    assert check_line("!~\x80é", "value") == "!~\x80é"
+
+
+def test_just_within_the_limits() -> None:
+    searches = ["x" * 253, *("y" * 100 for _ in range(17)), "z" * 77]
+    assert len(" ".join(searches)) == 2048
+    found = apply_limits(Resolver(nameservers=("1", "2", "3"), searches=tuple(searches)))
+    assert found.warnings == ()
+    assert found.content.split(b"\n")[0].decode().split()[1:] == searches
+    more = apply_limits(Resolver(searches=(*searches[:-1], "z" * 78)))
+    assert more.content.decode().split()[1:] == searches[:-1]  # no more goes than has to
+    assert len(more.warnings) == 1
+
+
 def test_limits() -> None:
     found = apply_limits(Resolver(nameservers=("1", "2", "3", "4"), searches=tuple(f"s{n}" for n in range(40))))
     assert found.content.count(b"nameserver") == 3

@@ -29,6 +29,7 @@ def test_this_host() -> None:
     assert facts.hostname == os.uname().nodename
     assert facts.kernel >= (5, 10)
     assert facts.memory > 0 and facts.cpus > 0
+    assert facts.storage > 1 << 20
     assert facts.ips and all(facts.ips)
     assert {number for number, _, _ in facts.rlimits} == set(range(16))
     assert facts.uid == os.geteuid()

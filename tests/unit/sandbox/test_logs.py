@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -230,6 +231,9 @@ def test_no_descriptor_stays_open(log: Log) -> None:
     LogReader(str(log.directory), 0, watch=True).close()
     with pytest.raises(FileNotFoundError):
         LogReader(str(log.directory), 1, watch=True)
+    for thread in threading.enumerate():
+        if thread.name == "close inotify":
+            thread.join(60)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsrunner.sandbox.published import NAME, publish, published
+from nsrunner.sandbox.published import NAME, publish, published, published_until
 
 
 def test_what_is_published_is_read(tmp_path: Path) -> None:
@@ -27,3 +27,28 @@ def test_a_pod_that_is_gone(tmp_path: Path) -> None:
 def test_anything_else_is_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / NAME).write_text(content)
     assert published(str(tmp_path)) is None
+
+
+def test_what_is_enough_is_there_already(tmp_path: Path) -> None:
+    publish(str(tmp_path), {"spec": {}})
+    assert published_until(str(tmp_path), lambda pod: "spec" in pod, 30) == {"spec": {}}
+
+
+def test_what_there_is_when_the_time_is_over(tmp_path: Path) -> None:
+    assert published_until(str(tmp_path), lambda pod: True, 0) is None
+    publish(str(tmp_path), {})
+    assert published_until(str(tmp_path), lambda pod: "spec" in pod, 0.001) == {}
+    assert published_until(str(tmp_path / "gone"), lambda pod: True, 30) is None
+
+
+def test_a_pod_that_goes_meanwhile_is_not_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    publish(str(folder), {})
+
+    def look(pod: dict[str, object]) -> bool:
+        (folder / NAME).unlink()
+        folder.rmdir()
+        return False
+
+    assert published_until(str(folder), look, 30) == {}

@@ -193,6 +193,8 @@ CALL = {"names": ["read"], "action": "SCMP_ACT_ALLOW"}
         {"defaultAction": DENY, "syscalls": [{**CALL, "includes": {"minKernel": "new"}}]},
         {"defaultAction": DENY, "syscalls": [{**CALL, "excludes": []}, {**CALL, "excludes": ["x"]}]},
         {"defaultAction": DENY, "archMap": ["x"]},
+        {"defaultAction": DENY, "flags": [{}]},
+        {"defaultAction": DENY, "syscalls": [{**CALL, "args": [{"index": 0, "value": 0, "op": []}]}]},
     ],
 )
 def test_what_is_not_understood_is_refused(data: Any) -> None:
@@ -232,9 +234,10 @@ def test_any_json_is_a_profile_or_refused(data: Any) -> None:
         pass
 
 
-def test_not_json() -> None:
+@pytest.mark.parametrize("text", [b"{", b"\xff", b"[" * 200_000], ids=["open", "no text", "deep"])
+def test_not_json(text: bytes) -> None:
     with pytest.raises(ProfileError, match="not JSON"):
-        parse(b"{", machine="x86_64", kernel=(6, 1), capabilities=0)
+        parse(text, machine="x86_64", kernel=(6, 1), capabilities=0)
 
 
 def test_profiles_are_found_below_their_directory(tmp_path: Path) -> None:

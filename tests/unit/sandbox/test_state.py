@@ -39,6 +39,15 @@ def test_roots_of_the_system() -> None:
     assert paths.log_links == "/var/log/containers"
 
 
+def test_a_name_of_any_length_makes_a_directory() -> None:
+    uid = "8c5a4b1e-0000-4000-8000-000000000001"
+    logs = Roots().pod_paths("n" * 63, "p" * 253, uid).logs.rpartition("/")[2]
+    assert len(logs) == 255
+    assert logs.startswith("n" * 63 + "_ppp") and logs.endswith(f"p_{uid}")
+    fits = "p" * (255 - len(f"default__{uid}"))
+    assert Roots().pod_paths("default", fits, uid).logs == f"/var/log/pods/default_{fits}_{uid}"
+
+
 def test_roots_elsewhere() -> None:
     roots = Roots.from_environment({"NSRUNNER_ROOT": "/x/y/../z/"})
     assert roots == Roots(run="/x/z/run", state="/x/z/lib", logs="/x/z/log/pods", log_links="/x/z/log/containers")

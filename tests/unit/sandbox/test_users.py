@@ -83,6 +83,32 @@ def test_files_that_are_not_there(root: Path) -> None:
     assert read_users(str(root)) == Users()
 
 
+def test_a_file_in_place_of_the_directory(root: Path) -> None:
+    (root / "etc").rmdir()
+    (root / "etc").write_text("root:x:0:0::/:/bin/sh")
+    assert read_users(str(root)) == Users()
+
+
+def test_as_many_links_as_the_kernel_follows(root: Path) -> None:
+    etc = root / "etc"
+    (etc / "passwd").symlink_to("link1")
+    for number in range(1, 40):
+        (etc / f"link{number}").symlink_to(f"link{number + 1}")
+    (etc / "link40").write_text("here")
+    assert read_users(str(root)).passwd == "here"
+    (etc / "link40").rename(etc / "link41")
+    (etc / "link40").symlink_to("link41")
+    with pytest.raises(UserError, match="symbolic links"):
+        read_users(str(root))
+
+
+@pytest.mark.parametrize("line", ["ann:x:1000", "ann:x", "ann", ":x:1000:1001", "#ann:x:1000:1001"])
+def test_lines_of_passwd_that_are_no_entries(line: str) -> None:
+    with pytest.raises(UserError, match="unable to find user"):
+        lookup(Users(passwd=line), line.partition(":")[0] or "ann")
+    assert lookup(Users(passwd="ann:x:1000:1001"), "ann").uid == 1000
+
+
 def test_files(root: Path) -> None:
     (root / "etc" / "passwd").write_text("a")
     (root / "etc" / "group").write_bytes(b"b\xff")

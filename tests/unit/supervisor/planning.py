@@ -46,6 +46,7 @@ def facts(**changes: Any) -> HostFacts:
         "masked_paths": security.MASKED_PATHS,
         "cpus": 4,
         "memory": 8 << 30,
+        "storage": 64 << 30,
         "oom_score_adj": 0,
         "rlimits": (
             (resource.RLIMIT_NOFILE, 4096, 20000),

@@ -111,7 +111,7 @@ def test_sandbox(error: SandboxError, expected: tuple[str, str]) -> None:
         ),
         (
             SandboxError("mount /proc", errno.EPERM, "/proc"),
-            ("RunContainerError", "unable to start container process: mount /proc /proc: operation not permitted"),
+            ("RunContainerError", "unable to start container process: mount /proc: operation not permitted"),
         ),
         (
             SandboxError("resolve subPath", errno.ELOOP, "a/b"),

@@ -46,7 +46,7 @@ class Bench:
     """A performer with a list in the place of the machine."""
 
     def __init__(self, root: Path, manifest: str = POD) -> None:
-        documents = Documents(load_objects(manifest.encode(), "test"), "default")
+        documents = Documents(load_objects(manifest.encode(), "test"))
         roots = Roots.from_environment({"NSRUNNER_ROOT": str(root)})
         self.shims = FakeShims()
         self.posted: list[Event] = []
@@ -110,6 +110,8 @@ def test_a_life(tmp_path: Path) -> None:
         spec = bench.shims.sandboxes["u"].specs[-1]
         assert isinstance(spec, ContainerSpec)
         assert "COLOUR=blue" in spec.env
+        who = spec.credentials
+        assert started.user == events.User(uid=who.uid, gid=who.gid, groups=who.groups)
         await asyncio.sleep(6)
         exited = bench.posted[-1]
         assert isinstance(exited, events.ContainerExited)

@@ -77,6 +77,35 @@ def test_commands_and_arguments(fields: dict[str, Any], argv: tuple[str, ...]) -
     assert start(container(fields), image=IMAGE_WITH_CONFIG).spec.argv == argv
 
 
+NUL = "a\0b"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]},
+        {"env": [{"name": "A", "value": NUL}]},
+        {"args": [NUL]},
+        {"args": ["$(A)"], "envFrom": [{"secretRef": {"name": "s"}}]},
+    ],
+)
+def test_a_nul_can_be_passed_to_no_program(fields: dict[str, Any]) -> None:
+    secrets = {"s": Secret(metadata=ObjectMeta(name="s"), data={"k": NUL.encode()})}
+    with pytest.raises(CreateError, match="NUL"):
+        start(container(fields), secrets=secrets)
+
+
+def test_the_node_s_name_is_the_manifest_s_or_ours_or_the_host_s() -> None:
+    env = [{"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]
+    assert start(container({"env": env})).spec.env[-1] == "N=node-a"
+    assert start(container({"env": env}), node(name="mine")).spec.env[-1] == "N=mine"
+    assert start(container({"env": env}, nodeName="theirs"), node(name="mine")).spec.env[-1] == "N=theirs"
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    assert start(container({"env": [{"name": "A", "value": "b=c=d"}]})).spec.env[-1] == "A=b=c=d"
+
+
 def test_no_command() -> None:
     with pytest.raises(CreateError, match=r"^no command specified$"):
         start(container({"command": []}))
@@ -125,9 +154,19 @@ def test_values_come_from_objects() -> None:
         start(asking)
 
 
-def test_the_node_s_size_is_a_default_limit() -> None:
-    asking = container({"env": [{"name": "M", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory"}}}]})
-    assert start(asking).spec.env[-1] == f"M={8 << 30}"
+@pytest.mark.parametrize(
+    ("resource", "divisor", "value"),
+    [
+        ("limits.cpu", "1m", 4000),
+        ("limits.memory", "1", 8 << 30),
+        ("limits.ephemeral-storage", "1Gi", 64),
+        ("requests.memory", "1", 0),
+    ],
+)
+def test_the_node_s_size_is_a_default_limit(resource: str, divisor: str, value: int) -> None:
+    source = {"resourceFieldRef": {"resource": resource, "divisor": divisor}}
+    asking = container({"env": [{"name": "M", "valueFrom": source}]})
+    assert start(asking).spec.env[-1] == f"M={value}"
 
 
 @pytest.mark.parametrize("field", ["workingDir", "terminationMessagePath"])

@@ -50,6 +50,14 @@ def test_host_names(spec: dict[str, Any], name: str, hostname: str, hosts_line: 
     assert hosts.endswith(hosts_line)
 
 
+def test_a_full_name_that_the_kernel_can_just_hold() -> None:
+    tail = ".s.default.svc.cluster.local"
+    spec = {"hostname": "h" * (64 - len(tail)), "subdomain": "s", "setHostnameAsFQDN": True}
+    assert len(sandbox(pod(spec)).spec.hostname) == 64
+    with pytest.raises(CreateError, match="65 characters requested"):
+        sandbox(pod({**spec, "hostname": "h" * (65 - len(tail))}))
+
+
 def test_a_full_name_that_the_kernel_cannot_hold() -> None:
     with pytest.raises(CreateError, match=r"is too long \(64 characters is the max, \d+ characters requested\)"):
         sandbox(pod({"subdomain": "s" * 40, "setHostnameAsFQDN": True}))
@@ -74,9 +82,24 @@ def resolv_conf(plan: SandboxPlan) -> bytes:
         ),
         ({"hostNetwork": True}, ("10.0.0.10",), b"search example.com\nnameserver 203.0.113.1\n"),
         (
-            {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["9.9.9.9"], "options": [{"name": "edns0"}]}},
+            {
+                "dnsPolicy": "None",
+                "dnsConfig": {
+                    "nameservers": ["9.9.9.9"],
+                    "searches": ["a.example"],
+                    "options": [{"name": "edns0"}, {"name": "ndots", "value": "2"}],
+                },
+            },
             (),
-            b"nameserver 9.9.9.9\noptions edns0\n",
+            b"search a.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
+        ),
+        (
+            {"dnsConfig": {"searches": ["a.example"], "options": [{"name": "ndots", "value": "1"}]}},
+            ("10.0.0.10",),
+            (
+                b"search default.svc.cluster.local svc.cluster.local cluster.local example.com a.example\n"
+                b"nameserver 10.0.0.10\noptions ndots:1\n"
+            ),
         ),
     ],
 )

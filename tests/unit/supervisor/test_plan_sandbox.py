@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nsrunner.sandbox import security
 from nsrunner.sandbox.spec import EmptyDir, HostPath, MemoryDir, Namespaces
+from nsrunner.supervisor.plan_types import CreateError
 from unit.supervisor.planning import HELD, OWNER, UID, container, facts, node, pod, sandbox
 
 
@@ -26,6 +29,21 @@ def test_the_sandbox_of_an_ordinary_pod() -> None:
     assert plan.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("address", "ips", "line"),
+    [
+        ("", (), b""),
+        ("198.51.100.9/24", ("198.51.100.9",), b"198.51.100.9\tweb\n"),
+        ("fd00::5/64", ("fd00::5",), b"fd00::5\tweb\n"),
+    ],
+)
+def test_the_address_of_a_pod(address: str, ips: tuple[str, ...], line: bytes) -> None:
+    """Without one there is none to show, and no line of /etc/hosts that begins with a blank."""
+    plan = sandbox(pod({}), node(pod_address=address))
+    assert (plan.spec.address, plan.pod_ips) == (address, ips)
+    assert {file.name: file.content for file in plan.spec.files}["hosts"].endswith(b"ip6-allrouters\n" + line)
+
+
 def test_a_shared_pid_namespace() -> None:
     assert sandbox(pod({"shareProcessNamespace": True})).spec.namespaces.pid == "pod"
 
@@ -33,6 +51,14 @@ def test_a_shared_pid_namespace() -> None:
 def test_sysctls_of_the_pod_win_over_the_defaults() -> None:
     asking = pod({"securityContext": {"sysctls": [{"name": "net/ipv4/ip_unprivileged_port_start", "value": "1024"}]}})
     assert dict(sandbox(asking).spec.sysctls)["net.ipv4.ip_unprivileged_port_start"] == "1024"
+
+
+@pytest.mark.parametrize("value", ["1\n2", "1\x7f"])
+def test_a_sysctl_is_one_line(value: str) -> None:
+    """CVE-2022-0811: a second line would be a second setting."""
+    asking = pod({"securityContext": {"sysctls": [{"name": "kernel.shm_rmid_forced", "value": value}]}})
+    with pytest.raises(CreateError, match="has control characters"):
+        sandbox(asking)
 
 
 def test_volumes() -> None:
@@ -74,6 +100,21 @@ def test_limits_that_nothing_enforces_are_told() -> None:
         "the sizeLimit of volume d is not enforced on a disk",
     ]
     assert warnings[0].container == "main"
+
+
+def test_limits_of_the_pod_as_a_whole_are_told() -> None:
+    (warning,) = sandbox(pod({"resources": {"limits": {"memory": "1Gi"}}})).warnings
+    assert (warning.reason, warning.container) == ("LimitNotEnforced", "")
+    assert warning.message == "the limits of the pod are not enforced: memory"
+
+
+def test_what_is_no_limit_is_not_told() -> None:
+    asking = container(
+        {"resources": {"limits": {"cpu": "0"}}},
+        volumes=[{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}, {"name": "d", "emptyDir": {}}],
+    )
+    assert sandbox(container({"resources": {"requests": {"cpu": "1"}}})).warnings == ()
+    assert sandbox(asking).warnings == ()
 
 
 def test_a_host_without_cgroups() -> None:

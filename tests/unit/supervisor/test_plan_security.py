@@ -60,9 +60,35 @@ def test_run_as_non_root(own: dict[str, Any], user: str, message: str) -> None:
     assert str(caught.value).endswith(f'(pod: "web_default({UID})", container: main)')
 
 
+@pytest.mark.parametrize(
+    ("shared", "own", "fails"),
+    [
+        ({"runAsNonRoot": True}, {}, True),
+        ({"runAsNonRoot": True, "runAsUser": 5}, {}, False),
+        ({"runAsNonRoot": True, "runAsUser": 5}, {"runAsUser": 0}, True),
+        ({"runAsNonRoot": True}, {"runAsNonRoot": False}, False),
+        ({"runAsNonRoot": False}, {"runAsNonRoot": True}, True),
+    ],
+)
+def test_run_as_non_root_of_the_pod_and_of_its_container(
+    shared: dict[str, Any], own: dict[str, Any], fails: bool
+) -> None:
+    asking = container({"securityContext": own}, securityContext=shared)
+    if not fails:
+        start(asking, image=image())
+        return
+    with pytest.raises(ConfigError):
+        start(asking, image=image())
+
+
 def test_run_as_non_root_with_a_number() -> None:
     asking = container({"securityContext": {"runAsNonRoot": True}})
     assert start(asking, image=image("33")).spec.credentials.uid == 33
+
+
+def test_the_group_of_volumes_is_one_of_the_process_s() -> None:
+    asking = container({}, securityContext={"runAsUser": 33, "supplementalGroups": [7], "fsGroup": 8})
+    assert start(asking, image=image()).spec.credentials.groups == (34, 50, 7, 8)
 
 
 def test_an_unknown_image_user() -> None:
@@ -103,6 +129,13 @@ def test_privileged() -> None:
     assert spec.credentials.bounding == security.ALL
     assert spec.credentials.seccomp == b""
     assert spec.masked_paths == spec.readonly_paths == ()
+
+
+@pytest.mark.parametrize(("mount", "hidden"), [(None, True), ("Default", True), ("Unmasked", False)])
+def test_what_proc_shows(mount: str | None, hidden: bool) -> None:
+    spec = start(container({"securityContext": {"procMount": mount}}, hostUsers=False)).spec
+    assert bool(spec.masked_paths) is bool(spec.readonly_paths) is hidden
+    assert not spec.privileged
 
 
 def test_privilege_escalation_is_only_held_back_when_asked() -> None:
@@ -154,6 +187,31 @@ def test_a_seccomp_profile_that_cannot_be_used() -> None:
 )
 def test_oom_scores(resources: dict[str, Any], expected: int) -> None:
     assert start(container({"resources": resources})).spec.oom_score_adj == expected
+
+
+def test_a_sidecar_is_no_likelier_to_be_killed_than_what_it_serves() -> None:
+    """It counts as the regular container with the smallest request, when that is better than its own."""
+    regular = [
+        {"name": name, "image": "host", "command": ["x"], "resources": {"requests": {"memory": memory}}}
+        for name, memory in (("web", "4Gi"), ("db", "2Gi"))
+    ]
+
+    def score(request: str, policy: str) -> int:
+        init = {"name": "main", "image": "host", "command": ["x"], "restartPolicy": policy}
+        init["resources"] = {"requests": {"memory": request}}
+        return start(pod({"initContainers": [init], "containers": regular})).spec.oom_score_adj
+
+    assert score("1Gi", "Always") == 750  # that of db
+    assert score("6Gi", "Always") == 250  # its own
+    assert score("1Gi", "OnFailure") == 875  # an ordinary init container
+
+
+def test_what_the_pod_requests_beyond_its_containers_is_shared_among_them() -> None:
+    whole = {"requests": {"memory": "4Gi"}, "limits": {"memory": "8Gi"}}
+    others = [{"name": "first", "image": "host", "command": ["x"]}]
+    asking = container({"resources": {"requests": {"memory": "1Gi"}}}, resources=whole, initContainers=others)
+    # 1 Gi of its own and half of the other 3 Gi, on a node with 8 Gi
+    assert start(asking).spec.oom_score_adj == 1000 - 1000 * 5 // 16
 
 
 def test_node_critical_pods_are_protected() -> None:

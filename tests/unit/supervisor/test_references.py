@@ -41,7 +41,7 @@ metadata: {name: login}
 
 
 def test_what_the_environment_names_is_read_and_nothing_else() -> None:
-    documents = Documents(load_objects(MANIFEST.encode(), "test"), "default")
+    documents = Documents(load_objects(MANIFEST.encode(), "test"))
     first, second = documents.pod(None).spec.containers
     found = asyncio.run(referenced(first, "default", documents))
     assert (sorted(found.config_maps), sorted(found.secrets)) == (["more", "settings"], ["login"])

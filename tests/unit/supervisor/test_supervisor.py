@@ -14,7 +14,9 @@ def test_a_pod_runs_until_it_is_deleted() -> None:
             assert list(w.supervisor.pods) == ["uid-web"]
             await w.phase(task, "Running")
             assert container(task).ready
+            assert (task.object.status, task.object.metadata.deletion_timestamp) == (task.status, None)
             await w.delete(task)
+            assert task.object.metadata.deletion_timestamp is not None
             assert not w.supervisor.pods
             assert w.commands == [
                 "launch",

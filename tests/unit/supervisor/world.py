@@ -47,7 +47,7 @@ class World:
         self._changed = asyncio.Event()
 
     def add(self, manifest: str = POD, *, image_fallback: Literal["", "host"] = "") -> PodTask:
-        documents = Documents(load_objects(manifest.encode(), "test"), "default")
+        documents = Documents(load_objects(manifest.encode(), "test"))
         pod = documents.accept(documents.pod(None), "node")
         meta = msgspec.structs.replace(pod.metadata, uid=f"uid-{pod.metadata.name}")
         pod = msgspec.structs.replace(pod, metadata=meta)
