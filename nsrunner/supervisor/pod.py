@@ -100,8 +100,9 @@ class PodTask:
     @property
     def conditions(self) -> dict[str, str]:
         """status.conditions as type to status, without the cost of the rest."""
-        given = {condition.type: condition.status for condition in self.pod.status.conditions}
-        return given | {condition.type: condition.status for condition in self._machine.value.conditions}
+        value = self._machine.value
+        known = (*self.pod.status.conditions, *value.foreign, *value.conditions)
+        return {condition.type: condition.status for condition in known}
 
     @property
     def finished(self) -> bool:
