@@ -101,8 +101,8 @@ class PodTask:
     def conditions(self) -> dict[str, str]:
         """status.conditions as type to status, without the cost of the rest."""
         value = self._machine.value
-        known = (*self.pod.status.conditions, *value.foreign, *value.conditions)
-        return {condition.type: condition.status for condition in known}
+        given = {condition.type: condition.status for condition in self.pod.status.conditions}
+        return given | {condition.type: condition.status for condition in (*value.foreign, *value.conditions)}
 
     @property
     def finished(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
 
-from nsrunner.errors import ManifestError, PodFailed, UsageError, WaitTimeout
+from nsrunner.errors import ManifestError, PodFailed, SandboxError, UsageError, WaitTimeout
 from nsrunner.library.aio import AsyncPod
 from nsrunner.library.pod import Pod
 from nsrunner.model.types import Container, EphemeralContainer
@@ -123,6 +124,18 @@ def test_a_debugger_without_its_image(shims: FakeShims) -> None:
             await pod.wait("Running")
             with pytest.raises(PodFailed, match='container "debugger-1" cannot be started: ErrImage'):
                 await pod.debug(["sh"], image="nowhere/nothing:1")
+
+    clock.run(script())
+
+
+def test_a_debugger_whose_program_is_not_there(shims: FakeShims) -> None:
+    shims.script("debugger-1", Run(fails=SandboxError("execve", errno.ENOENT, path="/bin/nosuch")))
+
+    async def script() -> None:
+        async with AsyncPod.from_yaml(POD) as pod:
+            await pod.wait("Running")
+            with pytest.raises(PodFailed, match=r'container "debugger-1" cannot be started: .*/bin/nosuch'):
+                await pod.debug(["/bin/nosuch"])
 
     clock.run(script())
 
