@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from nsrunner.errors import PodFailed, UsageError, WaitTimeout
+from nsrunner.library.changing import Changing
 from nsrunner.library.documents import Documents, from_mappings, load_objects
 from nsrunner.library.engine import Engine
 from nsrunner.library.execute import execute
@@ -26,7 +27,7 @@ from nsrunner.supervisor.pod import PodTask
 __all__ = ["AsyncPod"]
 
 
-class AsyncPod:
+class AsyncPod(Changing):
     """A pod that lives as long as its ``async with`` block::
 
         async with AsyncPod.from_file("web.yaml") as pod:
@@ -203,10 +204,20 @@ class AsyncPod:
         return self._running_task().finished
 
     @property
+    def manifest(self) -> PodObject:
+        """The pod as it was given, with defaults."""
+        return self._manifest
+
+    def like(self, pod: PodObject) -> Self:
+        """Another pod with the same options and objects to refer to, not started."""
+        return type(self)(self._documents, pod, self._options)
+
+    @property
     def containers(self) -> tuple[str, ...]:
-        """Names: init containers first, in the order of the spec."""
-        spec = self._manifest.spec
-        return tuple(container.name for container in (*spec.init_containers, *spec.containers))
+        """Names: init containers first, in the order of the spec; at last the ephemeral ones."""
+        spec = self._manifest.spec if self._task is None else self._task.pod.spec
+        everyone = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
+        return tuple(container.name for container in everyone)
 
     @property
     def status(self) -> PodStatus:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 
 from nsrunner.errors import UsageError
 from nsrunner.library.aio import AsyncPod
+from nsrunner.library.changing import CopyOptions
 from nsrunner.library.items import ExecResult, PodEvent
 from nsrunner.library.options import Options, RunOptions
 from nsrunner.library.thread import LoopThread
+from nsrunner.model.types import EphemeralContainer, PodStatus
 from nsrunner.model.types import Pod as PodObject
-from nsrunner.model.types import PodStatus
 
 __all__ = ["Pod"]
 
@@ -209,6 +210,52 @@ class Pod:
         """The pod's Kubernetes Events, those that were first; ends when the pod is removed. An event that repeats comes
         again with a higher ``count``."""
         yield from self._started().iterate(self._pod.events())
+
+    # --- changes ------------------------------------------------------------------------------------------------------
+
+    def set_condition(
+        self, kind: str, status: Literal["True", "False", "Unknown"] = "True", *, reason: str = "", message: str = ""
+    ) -> None:
+        """Sets one of the pod's conditions, such as that of a readiness gate, which then may let the pod be Ready.
+
+        Raises UsageError for a condition that nsrunner decides itself.
+        """
+        self._started().call(self._pod.set_condition(kind, status, reason=reason, message=message))
+
+    def add_ephemeral_container(self, container: EphemeralContainer) -> None:
+        """Adds a container to the running pod. It is started as soon as the pod has a sandbox, and never again.
+
+        Raises ManifestError with everything that the API would refuse, UsageError when the pod has ended.
+        """
+        self._started().call(self._pod.add_ephemeral_container(container))
+
+    def debug(
+        self,
+        command: Sequence[str],
+        *,
+        image: str = "host",
+        name: str | None = None,
+        target: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float | None = 60.0,
+    ) -> str:
+        """Adds an ephemeral container that runs ``command``, and returns its name when it runs, or has run already.
+
+        ``target`` is the container whose processes it sees, ``name`` chosen when there is none. Its output is read like
+        any container's. Raises ManifestError, UsageError; PodFailed when it cannot be started, with the reason;
+        WaitTimeout.
+        """
+        debug = self._pod.debug(command, image=image, name=name, target=target, env=env, timeout=timeout)
+        return self._started().call(debug)
+
+    def copy(self, name: str, **changes: Unpack[CopyOptions]) -> Self:
+        """Another pod, not started, to find out why this one does not work: without its probes, labels and annotations,
+        its containers see each other's processes (``kubectl debug --copy-to``).
+
+        ``command`` replaces that of ``container``, ``images`` their images, ``add`` is one more container. Raises
+        ManifestError.
+        """
+        return type(self)(self._pod.copy(name, **changes))
 
     def _started(self) -> LoopThread:
         if self._thread is None:

@@ -106,8 +106,9 @@ class PodTask:
     @property
     def conditions(self) -> dict[str, str]:
         """status.conditions as type to status, without the cost of the rest."""
+        value = self._machine.value
         given = {condition.type: condition.status for condition in self.pod.status.conditions}
-        return given | {condition.type: condition.status for condition in self._machine.value.conditions}
+        return given | {condition.type: condition.status for condition in (*value.foreign, *value.conditions)}
 
     @property
     def finished(self) -> bool:

@@ -250,6 +250,12 @@ def test_13_initialized_once_a_regular_container_began(c: str) -> None:
     assert verdicts(SIDECARS, {"i": "done", "s": "waiting", "j": "done ready", "c": c})["Initialized"] == "True"
 
 
+def test_13_one_regular_container_that_began_is_enough() -> None:
+    pod = make_pod("c", "d", init=["i"])
+    statuses = {"i": "waiting", "c": "waiting", "d": "running started"}
+    assert verdicts(pod, statuses)["Initialized"] == "True"
+
+
 def test_13_initialized_stays_true_while_all_containers_restart() -> None:
     before = [Condition(type="Initialized", status="True", since=3)]
     statuses = dict.fromkeys("isjc", "waiting")
