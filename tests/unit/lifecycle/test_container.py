@@ -87,7 +87,7 @@ def test_8_events_of_an_init_container_name_its_list() -> None:
 
 
 @pytest.mark.parametrize("reason", ["CreateContainerConfigError", "CreateContainerError"])
-def test_8_a_create_error_leaves_no_record_and_is_retried_after_a_fixed_delay(reason: str) -> None:
+def test_8_33_5_a_create_error_leaves_no_record_and_is_retried_after_a_fixed_delay(reason: str) -> None:
     play = Play(make_pod("c")).begin()
     for retry in range(1, 5):
         play.image("c")
@@ -105,7 +105,7 @@ def test_8_a_create_error_leaves_no_record_and_is_retried_after_a_fixed_delay(re
     assert (play.state_of("c"), play.status_of("c").restart_count) == ("running", 0)
 
 
-def test_8_a_start_error_leaves_a_record_and_backs_off() -> None:
+def test_8_33_5_a_start_error_leaves_a_record_and_backs_off() -> None:
     play = Play(make_pod("c")).begin()
     play.image("c")
     assert play.start_failed("c", "RunContainerError", "exec: /x: no such file") == ["image c"]

@@ -188,7 +188,7 @@ def test_4_a_second_delete_does_not_lengthen() -> None:
     assert play.machine.next_deadline() == 10
 
 
-def test_4_nothing_is_restarted_while_the_pod_ends() -> None:
+def test_4_6_2_6_4_nothing_is_restarted_while_the_pod_ends() -> None:
     play = running("c")
     play.delete()
     assert play.exit("c", 1) == ["stop sandbox 0"]
