@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Self, TypedDict, Unpack
 
-from nsrunner.errors import PodFailed, UsageError, WaitTimeout
+from nsrunner.errors import ManifestError, PodFailed, UsageError, WaitTimeout
 from nsrunner.lifecycle.conditions import OURS
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
 from nsrunner.model.change import with_ephemeral
 from nsrunner.model.debug import debug_copy
+from nsrunner.model.support import Verdict, verdicts
 from nsrunner.model.types import Container, ContainerStatus, EnvVar, EphemeralContainer, Pod
 from nsrunner.supervisor.pod import PodTask
 
@@ -71,13 +72,19 @@ class Changing(ABC):
     async def add_ephemeral_container(self, container: EphemeralContainer) -> None:
         """Adds a container to the running pod. It is started as soon as the pod has a sandbox, and never again.
 
-        Raises ManifestError with everything that the API would refuse, UsageError when the pod has ended.
+        Raises ManifestError with everything that the API or this version would refuse, UsageError when the pod has
+        ended.
         """
         task = self.task
         if task.finished or task.deleted:
             raise UsageError(f"pod {task.pod.metadata.name} has ended: nothing can be added to it")
-        self._wanted = with_ephemeral(self._newest(), container)
-        task.post(SpecChanged(pod=self._wanted))
+        wanted = with_ephemeral(self._newest(), container)
+        refused = [verdict.error() for verdict in verdicts(wanted) if verdict.verdict is Verdict.UNSUPPORTED]
+        added = [error for error in refused if error.field.startswith("spec.ephemeralContainers")]
+        if added:
+            raise ManifestError(added, kind="Pod", name=wanted.metadata.name)
+        self._wanted = wanted
+        task.post(SpecChanged(pod=wanted))
 
     async def debug(
         self,

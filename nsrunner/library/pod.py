@@ -225,7 +225,8 @@ class Pod:
     def add_ephemeral_container(self, container: EphemeralContainer) -> None:
         """Adds a container to the running pod. It is started as soon as the pod has a sandbox, and never again.
 
-        Raises ManifestError with everything that the API would refuse, UsageError when the pod has ended.
+        Raises ManifestError with everything that the API or this version would refuse, UsageError when the pod has
+        ended.
         """
         self._started().call(self._pod.add_ephemeral_container(container))
 

@@ -109,11 +109,21 @@ def test_a_debugger_that_cannot_be_added(shims: FakeShims) -> None:
 
                 probe = Probe(exec=ExecAction(command=("x",)))
                 await pod.add_ephemeral_container(EphemeralContainer(name="d", image="host", liveness_probe=probe))
+            with pytest.raises(ManifestError, match=r"targetContainerName: Not supported: joining another container's"):
+                await pod.debug(["sh"], target="web")
             assert pod.containers == ("web",)
             pod.request_delete()
             await asyncio.sleep(0.1)
             with pytest.raises(UsageError, match="pod web has ended"):
                 await pod.debug(["sh"])
+
+    clock.run(script())
+
+
+def test_a_target_where_all_see_each_other(shims: FakeShims) -> None:
+    async def script() -> None:
+        async with AsyncPod.from_yaml(POD.replace("spec:", "spec:\n  shareProcessNamespace: true")) as pod:
+            assert await pod.debug(["sh"], target="web") == "debugger-1"
 
     clock.run(script())
 

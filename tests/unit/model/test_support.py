@@ -7,7 +7,16 @@ import pytest
 from nsrunner.model import Verdict, load
 from nsrunner.model.path import ROOT
 from nsrunner.model.support import _TABLE, verdicts
-from nsrunner.model.types import ConfigMap, Container, ContainerPort, ObjectMeta, Pod, PodSpec, Secret
+from nsrunner.model.types import (
+    ConfigMap,
+    Container,
+    ContainerPort,
+    EphemeralContainer,
+    ObjectMeta,
+    Pod,
+    PodSpec,
+    Secret,
+)
 
 S, IGNORED, U = Verdict.SUPPORTED, Verdict.IGNORED, Verdict.UNSUPPORTED
 
@@ -49,6 +58,11 @@ def test_the_path_may_start_elsewhere() -> None:
         ("priorityClassName: x", "spec.priorityClassName", IGNORED),
         ("readinessGates: [{conditionType: x}]", "spec.readinessGates[0].conditionType", S),
         ("ephemeralContainers: [{name: x}]", "spec.ephemeralContainers[0].name", S),
+        (
+            "ephemeralContainers: [{name: x, targetContainerName: web}]",
+            "spec.ephemeralContainers[0].targetContainerName",
+            U,
+        ),
         ("runtimeClassName: gvisor", "spec.runtimeClassName", U),
         ("schedulingGates: [{name: x}]", "spec.schedulingGates", U),
         ("os: {name: linux}", "spec.os.name", S),
@@ -94,6 +108,13 @@ def test_verdicts(spec: str, field: str, verdict: Verdict) -> None:
     assert bool(found[field].note) is (verdict is not S)
     assert (field in [error.field for error in document.unsupported]) is (verdict is U)
     assert (field in [item.field for item in document.ignored]) is (verdict is IGNORED)
+
+
+@pytest.mark.parametrize("shared", [{"share_process_namespace": True}, {"host_pid": True}])
+def test_a_target_is_fine_where_all_see_each_other(shared: dict[str, bool]) -> None:
+    debug = EphemeralContainer(name="d", target_container_name="a")
+    pod = Pod(spec=PodSpec(containers=(Container(name="a"),), ephemeral_containers=(debug,), **shared))
+    assert of(pod)["spec.ephemeralContainers[0].targetContainerName"] is S
 
 
 def test_host_ports_are_fine_on_the_hosts_network() -> None:
