@@ -355,7 +355,8 @@ def test_14_2_12_readiness_goes_on_after_a_failure_and_while_liveness_kills() ->
 # 14.3: the kubelet tries readiness as soon as it sees a container that is not ready.
 
 
-def test_14_3_readiness_is_tried_early_and_then_on_its_grid() -> None:
+def test_14_3_and_33_21_readiness_is_tried_early_and_then_on_its_grid() -> None:
+    """The kubelet tries it at every status generation while it is unready, which shifts its ticks."""
     c = Instance(started=100, readiness=plan(period=10, spread=0.6))
     for _ in range(3):
         c.attempt("Readiness", "Failure")

@@ -156,6 +156,7 @@ def test_30_5_a_probe_that_always_fails_kills_and_the_container_starts_again(pro
 
 
 def test_10_1_the_probes_own_grace_period() -> None:
+    """33.11: the grace period of a deletion goes before it."""
     quick = structs.replace(PROBE, failure_threshold=1, termination_grace_period_seconds=3)
     play = Play(make_pod(container(liveness=quick))).begin()
     play.run("c")
