@@ -18,31 +18,35 @@ from typing import Final
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import native
 
-__all__ = ["socket_in_pod"]
+__all__ = ["sockets_in_pod"]
 
 _BATCH: Final = 64
 _FLAGS: Final = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
-Answer = asyncio.Future[socket.socket]
-Made = tuple[Answer, "socket.socket | SandboxError"]
+Answer = asyncio.Future[list[socket.socket]]
+Made = tuple[Answer, list[socket.socket] | SandboxError]
 
 
 class _Request:
-    __slots__ = ("answer", "family", "kind", "loop", "pidfd")
+    __slots__ = ("answer", "count", "family", "kind", "loop", "pidfd")
 
-    def __init__(self, pidfd: int, family: int, kind: int) -> None:
+    def __init__(self, pidfd: int, count: int, family: int, kind: int) -> None:
         self.pidfd = pidfd
+        self.count = count
         self.family = family
         self.kind = kind
         self.loop = asyncio.get_running_loop()
         self.answer: Answer = self.loop.create_future()
 
-    def make(self) -> socket.socket | SandboxError:
+    def make(self) -> list[socket.socket] | SandboxError:
+        made: list[socket.socket] = []
         try:
-            fd = native.socket_at(self.pidfd, self.family, self.kind | _FLAGS)
+            for _ in range(self.count):
+                fd = native.socket_at(self.pidfd, self.family, self.kind | _FLAGS)
+                made.append(socket.socket(self.family, self.kind | _FLAGS, 0, fd))
         except OSError as error:
-            return SandboxError("make socket", error.errno or 0)
-        return socket.socket(self.family, self.kind | _FLAGS, 0, fd)
+            return made or SandboxError("make socket", error.errno or 0)
+        return made
 
 
 class _Maker:
@@ -87,8 +91,8 @@ def _deliver(answers: list[Made]) -> None:
 
 def _discard(answers: list[Made]) -> None:
     for _, made in answers:
-        if isinstance(made, socket.socket):
-            made.close()
+        for sock in made if isinstance(made, list) else ():
+            sock.close()
 
 
 _lock = threading.Lock()
@@ -113,18 +117,21 @@ def _the_maker() -> _Maker:
         return _maker
 
 
-async def socket_in_pod(pidfd: int, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
-    """A nonblocking socket in the network namespace of the process behind ``pidfd``, such as a pod's pause process. The
-    pidfd must stay open until then. A socket that nobody waits for any more is closed.
+async def sockets_in_pod(
+    pidfd: int, count: int = 1, *, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM
+) -> list[socket.socket]:
+    """So many nonblocking sockets (at least one; fewer than asked for when the process may have no more) in the network
+    namespace of the process behind ``pidfd``, such as a pod's pause process. The pidfd must stay open until then.
+    Sockets that nobody waits for any more are closed.
 
     Raises SandboxError (errno ESRCH: the process is gone), HostError.
     """
-    request = _Request(pidfd, family, kind)
+    request = _Request(pidfd, count, family, kind)
     _the_maker().ask(request)
     try:
         return await request.answer
     except asyncio.CancelledError:
         answer = request.answer
         if answer.done() and not answer.cancelled() and answer.exception() is None:
-            answer.result().close()  # it came at the moment of the cancellation
+            _discard([(answer, answer.result())])  # they came at the moment of the cancellation
         raise

@@ -10,7 +10,6 @@ import asyncio
 import errno
 import logging
 import os
-import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 

@@ -28,7 +28,7 @@ from nsrunner.sandbox.host import HostFacts, gather
 from nsrunner.sandbox.records import ContainerExit, ContainerRunning, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot, resolve
 from nsrunner.sandbox.shim import Shim, Shims
-from nsrunner.sandbox.sockets import socket_in_pod
+from nsrunner.sandbox.sockets import sockets_in_pod
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec
 from nsrunner.sandbox.state import RegisteredPod, Roots, registered, this_process
 from nsrunner.supervisor.plan import Node, SandboxPlan, plan_container, plan_sandbox
@@ -395,7 +395,7 @@ def test_a_socket_in_the_pod() -> None:
             pidfd = os.pidfd_open(created.pause_pid)
             before = os.stat("/proc/self/ns/net").st_ino
             try:
-                sock = await socket_in_pod(pidfd)
+                (sock,) = await sockets_in_pod(pidfd)
             finally:
                 os.close(pidfd)
             with sock:
