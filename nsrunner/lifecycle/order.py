@@ -1,9 +1,10 @@
 """What a living pod does next: whose turn it is to start, and when there is nothing left to do (kubelet-semantics 6-8).
 
-Init containers come one after the other: a plain one has passed when it has succeeded, a sidecar when it has started.
-When the last has passed the regular containers are wanted, all at once. Starts, with the image pulls that belong to
-them, are strictly serial: those that become possible at the same time go in spec order, ephemeral ones first, and later
-ones queue behind them. A postStart hook holds up those that come after its container in the spec, and nobody else.
+All containers queue for their start from the beginning, in spec order; those that are to be started again queue behind
+them, ephemeral ones before all others. Init containers come one after the other: a plain one has passed when it has
+succeeded, a sidecar when it has started; regular containers come when the last has passed. Starts, with the image pulls
+that belong to them, are strictly serial. A postStart hook holds up those that come after its container in the spec, and
+nobody else.
 """
 
 from __future__ import annotations
@@ -18,23 +19,15 @@ from nsrunner.lifecycle.probe import is_started
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue
 
-__all__ = ["give_turns", "let_go", "nothing_left", "restart_all", "want_next"]
+__all__ = ["give_turns", "let_go", "nothing_left", "restart_all", "want"]
 
 _TAKES_TURN: Final = frozenset({S.PULLING, S.STARTING, S.ABORTING})
 
 
-def want_next(at: Draft) -> None:
-    """Ask those containers to run whose predecessors are done."""
-    values = at.value.containers
-    wanted = list(at.plan.ephemeral)
-    if not at.value.restarting:
-        init = at.plan.init
-        passed = _passed(at, init)
-        wanted += [plan for plan in init[:passed] if plan.sidecar] + init[passed : passed + 1]
-        if passed == len(init):
-            wanted += at.plan.regular
-    for plan in wanted:
-        if values[plan.name].state is S.IDLE:
+def want(at: Draft) -> None:
+    """Ask all to run who do not run yet; each begins when those that it needs have passed and its turn has come."""
+    for plan in at.plan.ephemeral if at.value.restarting else at.plan.containers.values():
+        if at.value.containers[plan.name].state is S.IDLE:
             at.tell(plan.name, Want())
 
 
@@ -81,10 +74,10 @@ def _failed(at: Draft, init: ContainerPlan) -> bool:
 
 def give_turns(at: Draft) -> None:
     """Begin the next start, unless one is under way."""
-    everyone = (*at.plan.ephemeral, *at.plan.init, *at.plan.regular)
-    queued = [plan.name for plan in everyone if at.value.containers[plan.name].state is S.QUEUED]
-    known = set(at.value.queue)
-    queue = [name for name in at.value.queue if name in queued] + [name for name in queued if name not in known]
+    queued = [name for name, value in at.value.containers.items() if value.state is S.QUEUED]
+    before = [name for name in at.value.queue if name in queued]
+    queue = before + [name for name in queued if name not in before]
+    queue.sort(key=lambda name: not at.plan.containers[name].ephemeral)
     for name in tuple(queue):
         if any(value.state in _TAKES_TURN for value in at.value.containers.values()):
             break
@@ -92,13 +85,12 @@ def give_turns(at: Draft) -> None:
             queue.remove(name)
             backoff = at.value.pulls.get(at.plan.containers[name].image)
             at.tell(name, Turn(refused=backoff if backoff is not None and at.now.mono < backoff.until else None))
-    if tuple(queue) != at.value.queue:
-        at.change(queue=tuple(queue))
+    at.change(queue=tuple(queue))
 
 
 def _may_start(at: Draft, plan: ContainerPlan) -> bool:
-    """Whether a container that was wanted may begin now: those before it in the spec have no postStart hook under way,
-    and its predecessors have still passed."""
+    """Whether a container that queues may begin: those before it in the spec have no postStart hook under way, and its
+    predecessors have passed."""
     if plan.ephemeral:
         return True
     for other in at.plan.containers.values():

@@ -106,7 +106,7 @@ def advance(at: Draft) -> None:
     """Whatever has become possible."""
     if at.state is S.ACTIVE:
         order.restart_all(at)
-        order.want_next(at)
+        order.want(at)
         if order.nothing_left(at):
             _end(at, at.plan.grace)
         else:

@@ -44,9 +44,9 @@ class ContainerState(Enum):
     """States of :mod:`nsrunner.lifecycle.container`."""
 
     IDLE = "Idle"
-    """Not asked to run: the sandbox is not there, or the turn has not come."""
+    """Not asked to run: there is no sandbox, or all containers are to start anew and are not all dead yet."""
     QUEUED = "Queued"
-    """Asked to run; the starts of others come first."""
+    """Asked to run; others come first."""
     PULLING = "Pulling"
     """EnsureImage is in flight."""
     PULL_WAIT = "PullWait"

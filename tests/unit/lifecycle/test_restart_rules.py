@@ -292,6 +292,49 @@ def test_6_5_deletion_ends_it() -> None:
     assert play.phase == "Failed"
 
 
+def test_6_5_what_it_has_ended_itself_does_not_set_it_off_again() -> None:
+    """Those are recorded with exit code 137."""
+    play = Play(make_pod(ruled("c", "Never", rule("RestartAllContainers", 88, 137)), "d")).begin()
+    play.run("c")
+    play.run("d")
+    play.exit("c", 88)
+    assert play.exit("d", 137) == ["image c"]
+    assert not play.machine.value.restarting
+    assert play.run("c") == ["image d"]
+    play.run("d")
+    assert {play.status_of(name).restart_count for name in "cd"} == {1}
+
+
+def test_6_5_the_death_of_the_sandbox_does_not_set_it_off() -> None:
+    restart = rule("RestartAllContainers", 137)
+    play = Play(make_pod(ruled("c", "Never", restart), init=[ruled("i", "Never", restart)])).begin()
+    play.run("i")
+    assert play.sandbox_died()[-1] == "stop sandbox 0"
+    play.sandbox_stopped()
+    assert play.sandbox() == ["image i"]
+    assert not play.machine.value.restarting
+    play.run("i")
+    play.exit("i", 0)
+    play.run("c")
+    play.time = 60
+    play.sandbox_died(1)
+    play.sandbox_stopped()
+    assert play.sandbox() == ["image i"]
+    assert not play.machine.value.restarting
+    assert play.status_of("c").restart_count == 0
+
+
+def test_6_5_a_probe_kill_that_restarts_does_not_set_it_off() -> None:
+    liveness = Probe(exec=EXEC, period_seconds=10, failure_threshold=1)
+    c = ruled("c", "OnFailure", rule("RestartAllContainers", 137), liveness_probe=liveness)
+    play = Play(make_pod(c, "d")).begin()
+    play.run("c")
+    play.run("d")
+    play.probed("c", "Liveness", "Failure")
+    assert play.exit("c", 137) == ["image c"]
+    assert not play.machine.value.restarting
+
+
 def test_6_5_in_a_pod_that_ends_nothing_restarts() -> None:
     play = all_of_them()
     play.delete()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nsrunner.model.types import Container, ExecAction, Lifecycle, LifecycleHandler, Probe
+from nsrunner.model.types import Container, EphemeralContainer, ExecAction, Lifecycle, LifecycleHandler, Probe
 from unit.lifecycle.play import Play, make_pod
 
 EXEC = ExecAction(command=("true",))
@@ -126,6 +126,16 @@ def test_7_the_last_sidecar_must_be_up_while_no_regular_container_runs() -> None
     play.time = 9.9
     assert play.until_deadline() == ["image s"], "c, too, is due; but s has to be there first"
     assert play.run("s")[-1] == "image c"
+
+
+def test_7_a_sidecar_that_dies_before_the_next_ones_turn_has_come_goes_first() -> None:
+    play = Play(make_pod("c", init=[sidecar(), "i"])).begin()
+    play.image("s")
+    play.spec(ephemeral_containers=(EphemeralContainer(name="e", image="busybox"),))
+    assert play.runs("s") == ["image e"]
+    assert play.exit("s", 1) == []
+    assert play.run("e") == ["image s"], "i was wanted, but s does not run any more"
+    assert play.run("s") == ["image i"]
 
 
 def test_7_while_regular_containers_run_nothing_waits_for_a_sidecar() -> None:
