@@ -103,7 +103,10 @@ RULE = ContainerRestartRule(action="Restart", exit_codes=ContainerRestartRuleOnE
 def test_what_starts_it_again(pod: Pod, name: str, code: int, because: str) -> None:
     wait = said(crashes(pod, code=code, name=name), name)
     assert wait is not None
-    assert because in wait.why
+    assert wait.why == (
+        f"It ended with exit code {code} ({'Error' if code else 'Completed'}) after 1.2s, and {because}; 10s must pass "
+        "after its end."
+    )
 
 
 def test_an_image_that_is_missing() -> None:
@@ -118,6 +121,19 @@ def test_an_image_that_is_missing() -> None:
         "Each failed pull doubles the delay, up to 5m0s.",
         "What would reset the delay: another image; 10m0s without a failed pull.",
     )
+
+
+def test_an_image_whose_pull_is_put_off() -> None:
+    play = Play(make_pod("c")).begin()
+    play.image_failed("c")
+    play.until_deadline()
+    play.image_failed("c")
+    play.until_deadline()
+    wait = said(play)
+    assert wait is not None
+    assert (wait.reason, wait.left) == ("ImagePullBackOff", 10)
+    assert wait.afterwards == "Each failed pull doubles the delay, up to 5m0s."
+    assert wait.why.startswith('There is no image "busybox": Back-off pulling image "busybox": ErrImagePull: ')
 
 
 def test_an_image_that_must_not_be_pulled() -> None:
@@ -146,5 +162,8 @@ def test_whoever_does_not_wait_needs_no_explanation() -> None:
     assert said(play) is None
     play.run("c")
     assert said(play) is None
+    play.delete()
+    assert play.machine.next_deadline() is not None
+    assert said(play) is None, "what it waits for is its own end"
     play.exit("c", 1)
     assert said(play) is None
