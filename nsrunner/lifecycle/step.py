@@ -11,7 +11,7 @@ from nsrunner.lifecycle.backoff import CrashBackOff, try_restart
 from nsrunner.lifecycle.events import Now
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import ContainerPlan, restarts
-from nsrunner.lifecycle.probe import NO_PROBES, Change
+from nsrunner.lifecycle.probe import Change
 from nsrunner.lifecycle.text import go_duration
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Instance, Then
@@ -113,5 +113,4 @@ def after_end(value: ContainerValue, at: Step) -> ContainerValue:
     """``current`` is dead and the pod lives: what now?"""
     dead = value.current
     assert dead is not None and dead.finished is not None
-    value = replace(value, probes=NO_PROBES)
     return again(value, at) if restarts(at.plan, dead.exit_code, dead.reason) else rest(value, S.ENDED)

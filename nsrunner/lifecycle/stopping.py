@@ -58,7 +58,7 @@ def begin_stop(value: ContainerValue, until: float | None, then: Then, message: 
     at.tell("Killing", message)
     at.out.cancel_hook(name)
     value = probing(value, probe.stop(value.probes), at)
-    value = replace(value, due=until, since=at.now.mono, then=then)
+    value = replace(value, due=until, until=None, since=at.now.mono, then=then)
     if until is None:
         return _kill(value, at)
     if at.plan.pre_stop and until > at.now.mono:

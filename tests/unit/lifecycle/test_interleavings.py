@@ -23,6 +23,7 @@ The invariants that hold after every step:
 - a sidecar gets TERM after all regular containers and later sidecars have ended, or when the grace period is over, or
   when it was being stopped for itself before (10.2);
 - an ephemeral container runs once (24);
+- what is remembered of a container belongs to its state, nothing is left over from earlier ones;
 - at the end: when the pod is deleted and the world keeps answering (KILL kills), the machine reaches ``removed``, and
   also when its hooks and probes hang for ever.
 """

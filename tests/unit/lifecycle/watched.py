@@ -29,7 +29,8 @@ from nsrunner.lifecycle.commands import (
 from nsrunner.lifecycle.container import RUNS
 from nsrunner.lifecycle.events import Event
 from nsrunner.lifecycle.policy import ContainerPlan, Kind, plan_of
-from nsrunner.lifecycle.value import ContainerState, ContainerValue
+from nsrunner.lifecycle.value import ContainerState as S
+from nsrunner.lifecycle.value import ContainerValue, Then
 from nsrunner.model.types import ContainerStatus, Pod
 from unit.lifecycle.play import instant
 from unit.lifecycle.world import World
@@ -173,7 +174,7 @@ class Watched(RuleBasedStateMachine):
                     self.hooked.add((name, attempt))
             case RunProbe(container=name, attempt=attempt, probe=probe):
                 self.check_live(name, attempt)
-                assert self.values[name].state is not ContainerState.POST_START
+                assert self.values[name].state is not S.POST_START
                 attempts = [other for other in self.live_todo() if isinstance(other, RunProbe)]
                 assert (name, probe) not in [(other.container, other.probe) for other in attempts]
             case SignalContainer(container=name, attempt=attempt, signal=signal):
@@ -205,7 +206,7 @@ class Watched(RuleBasedStateMachine):
             return
         plans = [other for other in self.plans.values() if not other.ephemeral]
         before = plans[: plans.index(plan)]
-        assert all(self.values[other.name].state is not ContainerState.POST_START for other in before)
+        assert all(self.values[other.name].state is not S.POST_START for other in before)
         if any(self.values[other.name].state in RUNS for other in plans if other.kind is Kind.REGULAR):
             return
         init = [other for other in before if other.init]
@@ -265,7 +266,7 @@ class Watched(RuleBasedStateMachine):
         for status in self.statuses():
             assert status.state is not None
             value, plan = self.values[status.name], self.plans[status.name]
-            if value.state is ContainerState.POST_START:
+            if value.state is S.POST_START:
                 assert status.state.waiting is not None
             if status.started:
                 assert status.state.running is not None
@@ -279,12 +280,24 @@ class Watched(RuleBasedStateMachine):
                 self.check_live(command.container, command.attempt)
                 assert self.values[command.container].state in RUNS
         for value in self.values.values():
-            assert not value.probes or value.state in RUNS - {ContainerState.POST_START}
+            assert not value.probes or value.state in RUNS - {S.POST_START}
+
+    @invariant()
+    def what_is_remembered_is_of_the_state(self) -> None:
+        stopped = (S.PRE_STOP, S.LAST, S.STOPPING, S.KILLING)
+        for value in self.values.values():
+            state = value.state
+            assert (value.since is None) is (state not in (S.PRE_STOP, S.LAST))
+            assert value.until is None or state is S.ABORTING
+            assert value.then is Then.END or state in (S.ABORTING, *stopped)
+            assert (value.retry_at is None) is (state is not S.PULL_WAIT)
+            assert value.early is None or state in (S.STARTING, S.ABORTING)
+            assert (value.due is None) or state in (S.PULL_WAIT, S.CREATE_WAIT, S.BACK_OFF, *stopped)
 
     @invariant()
     def waits_are_exact(self) -> None:
         for name, value in self.values.items():
-            if value.state is ContainerState.BACK_OFF:
+            if value.state is S.BACK_OFF:
                 finished = self.finished[name]
                 assert finished is not None
                 assert value.due == self.backoff[name].ready_at(finished) > self.time
