@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
+from nsrunner import Pod
 from probed_server import HTTP, server, up
 from real_pods import next_event, pod, shell, start, status_of, terminated, waiting
 
@@ -99,3 +102,42 @@ def test_a_hook_by_tcp_always_fails() -> None:
     container = server(lifecycle={"postStart": {"tcpSocket": {"port": HTTP}}})
     with start(pod(container, restartPolicy="Always", terminationGracePeriodSeconds=5)) as running:
         assert next_event(running.events(), "FailedPostStartHook").message == "PostStartHook failed"
+
+
+def running_in(running: Pod, word: str) -> list[str]:
+    """Command lines with this word among all that runs on the host."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it ended
+        if word in line and entry.parent.name != str(os.getpid()):
+            found.append(line)
+    return found
+
+
+def test_a_post_start_that_hangs_does_not_hold_up_the_deletion() -> None:
+    """15, and design section 9: it freezes nothing but its own container's start and those after it."""
+    hook = {"exec": {"command": ["sh", "-c", "echo hook > /proc/1/fd/1; setsid sleep 6543 & sleep 6543"]}}
+    container = server(lifecycle={"postStart": hook})
+    with start(pod(container, shell("other", STAYS), terminationGracePeriodSeconds=20)) as running:
+        up(running)
+        began = time.monotonic()
+        running.delete(grace=20)
+        assert time.monotonic() - began < 10
+        assert terminated(running).exit_code == 7
+    assert not running_in(running, "6543")
+
+
+def test_a_pre_stop_command_that_hangs_goes_with_its_container() -> None:
+    """10.2, 30.6: at the end of the grace period TERM comes, whatever the hook does."""
+    hook = {"exec": {"command": ["sh", "-c", "setsid sleep 7654 & sleep 7654"]}}
+    container = server(lifecycle={"preStop": hook})
+    with start(pod(container, terminationGracePeriodSeconds=20)) as running:
+        up(running)
+        began = time.monotonic()
+        running.delete(grace=1)
+        assert 0.9 < time.monotonic() - began < 4
+        assert terminated(running).exit_code == 7
+    assert not running_in(running, "7654")
