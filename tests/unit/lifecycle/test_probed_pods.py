@@ -307,6 +307,30 @@ def test_30_4_a_sidecar_that_does_not_start_up() -> None:
     assert play.recorded[-1].field_path == "spec.initContainers{s}"
 
 
+def test_12_one_regular_container_that_has_begun_in_this_sandbox_is_enough() -> None:
+    """A sidecar that starts up again makes the pod Pending only while no regular container has begun."""
+    sidecar = container("s", policy="Always", startup=PROBE)
+    play = Play(make_pod("c", "d", init=[sidecar])).begin()
+    for sandbox in range(2):
+        play.run("s")
+        answer(play, "Startup", name="s")
+        play.run("c")
+        if sandbox == 0:
+            play.run("d")
+            play.sandbox_died()
+            play.sandbox_stopped()
+            play.sandbox()
+    play.exit("s", 1)
+    while play.state_of("s") != "running":
+        if any(isinstance(command, EnsureImage) and command.container == "s" for command in play.machine.unanswered):
+            play.run("s")
+        elif any(isinstance(command, EnsureImage) for command in play.machine.unanswered):
+            play.image_failed("d", "ErrImageNeverPull", "gone")
+        else:
+            play.until_deadline()
+    assert (play.status_of("s").started, play.state_of("c"), play.phase) == (False, "running", "Running")
+
+
 # Readiness gates.
 
 

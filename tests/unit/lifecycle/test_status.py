@@ -30,6 +30,7 @@ def test_11_before_anything_ran() -> None:
     assert (play.state_of("c"), status.last_state, status.container_id) == ("waiting ContainerCreating", None, None)
     assert (status.ready, status.started, status.restart_count) == (False, False, 0)
     assert (status.image, status.image_id) == ("busybox", "")
+    assert status.state is not None and status.state.waiting is not None and status.state.waiting.message is None
 
 
 def test_11_statuses_are_sorted_by_name_but_init_containers_keep_their_order() -> None:
@@ -333,3 +334,17 @@ def test_10_3_a_pod_that_ends_with_only_a_sidecar_started_was_not_initialized() 
     play.exit("s", 0)
     play.sandbox_stopped()
     assert (play.state_of("s"), play.state_of("c")) == ("terminated 0 Completed", "waiting PodInitializing")
+
+
+def test_10_3_a_regular_container_that_ran_shows_that_sidecars_let_it() -> None:
+    play = Play(make_pod("c", "d", init=[sidecar("s")], policy="Never")).begin()
+    play.run("s")
+    play.run("c")
+    play.delete()
+    play.exit("c", 0)
+    play.exit("s", 0)
+    play.sandbox_stopped()
+    assert (play.state_of("c"), play.state_of("d")) == (
+        "terminated 0 Completed",
+        "terminated 137 ContainerStatusUnknown",
+    )
