@@ -21,7 +21,7 @@ import os, signal, socket, threading
 
 well, listener = False, None
 
-def switch(*_):
+def switch():
     global well, listener
     well = not well
     if well:
@@ -31,8 +31,8 @@ def switch(*_):
         os.unlink("/tmp/well")
         listener.close()
 
-signal.signal(signal.SIGUSR1, switch)
-signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+SIGNALS = {signal.SIGUSR1, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 def http(connection):
     path = connection.recv(65536).split(b" ")[1].decode()
@@ -89,8 +89,9 @@ servers = [serve(80, http), serve(82, grpc)]
 print("up", flush=True)
 for thread in servers:
     thread.start()
-while True:
-    signal.pause()
+while signal.sigwait(SIGNALS) == signal.SIGUSR1:
+    switch()
+os._exit(7)
 """
 
 
