@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from nsrunner.lifecycle import probe, records
 from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, ContainerStarted, ProbeDone
 from nsrunner.lifecycle.orders import ProbeDue, Redefine, Reset, SandboxLost
-from nsrunner.lifecycle.policy import RESTARTING_ALL
 from nsrunner.lifecycle.probe import NO_PROBES, Change
 from nsrunner.lifecycle.starting import record_failure, record_start, start_failed
 from nsrunner.lifecycle.step import Step, after_end, again, probing, rest
@@ -125,8 +124,7 @@ def reset(value: ContainerValue, event: Reset, at: Step) -> ContainerValue:
 def _reset(value: ContainerValue, at: Step, *, culprit: bool) -> ContainerValue:
     """As if it had never run. But the start of the one that set it off counts as a restart, with its back-off: the pod
     is not to go round and round as fast as it can."""
-    value = replace(records.reset(value, at.plan.name, at.out), killed=not culprit)
-    return replace(rest(value, S.IDLE), reason=RESTARTING_ALL if value.current is not None else "")
+    return replace(rest(records.reset(value, at.plan.name, at.out), S.IDLE), killed=not culprit)
 
 
 # The death of the sandbox.

@@ -10,7 +10,8 @@ import pytest
 from msgspec import structs
 
 from nsrunner.lifecycle import BadValue, IllegalEvent, PodMachine
-from nsrunner.lifecycle.events import ConditionSet, PodAdded, SpecChanged
+from nsrunner.lifecycle.commands import EnsureImage
+from nsrunner.lifecycle.events import ConditionSet, ImageReady, PodAdded, SpecChanged
 from nsrunner.model.types import Container, EphemeralContainer, ExecAction, Lifecycle, LifecycleHandler
 from unit.lifecycle.play import Play, make_pod
 
@@ -192,8 +193,10 @@ def test_33_3_another_image_ends_a_back_off() -> None:
 
 def test_another_image_while_the_old_one_is_pulled() -> None:
     play = Play(make_pod("c")).begin()
+    old = play.pending(EnsureImage)
     assert image(play, "c") == ["image c"]
-    play.image("c")
+    assert play.tell(ImageReady(id=old.id, container="c")) == []
+    assert play.image("c") == ["start c/0"]
     assert play.events == ['Pulled: Container image "other" already present on machine and can be accessed by the pod']
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from nsrunner.lifecycle.commands import EnsureImage
+from nsrunner.lifecycle.events import ImageReady
 from nsrunner.lifecycle.policy import plan_of, restarts, restarts_all
 from nsrunner.model.types import (
     Container,
@@ -230,6 +232,16 @@ def test_6_5_a_container_whose_start_is_under_way_is_stopped_when_it_runs() -> N
     assert play.exit("d", 0) == ["image c"]
     assert play.run("c") == ["image d"]
     assert play.image("d") == ["start d/1"]
+
+
+def test_6_5_a_container_whose_image_is_pulled_waits_for_it_no_longer() -> None:
+    play = Play(make_pod(ruled("c", "Never", rule("RestartAllContainers", 88)), "d")).begin()
+    play.run("c")
+    late = play.pending(EnsureImage, "d")
+    assert play.exit("c", 88) == ["image c"]
+    assert play.tell(ImageReady(id=late.id, container="d")) == []
+    assert play.run("c") == ["image d"]
+    assert play.image("d") == ["start d/0"]
 
 
 @pytest.mark.parametrize("reason", ["CreateContainerError", "RunContainerError"])
