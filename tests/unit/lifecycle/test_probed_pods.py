@@ -313,6 +313,7 @@ def test_12_one_regular_container_that_has_begun_in_this_sandbox_is_enough() -> 
     play = Play(make_pod("c", "d", init=[sidecar])).begin()
     for sandbox in range(2):
         play.run("s")
+        assert play.phase == "Pending", "what ran in the sandbox before does not count"
         answer(play, "Startup", name="s")
         play.run("c")
         if sandbox == 0:

@@ -198,7 +198,7 @@ def test_10_3_an_initialized_pod_whose_containers_never_began() -> None:
     state = play.status_of("c").state
     assert state is not None and state.terminated is not None
     assert state.terminated.message == "The container could not be located when the pod was terminated"
-    assert not play.status_of("c").ready
+    assert (play.status_of("c").ready, play.status_of("c").started) == (False, False)
 
 
 def test_10_3_a_static_pod_is_not_forced_to_an_end() -> None:
