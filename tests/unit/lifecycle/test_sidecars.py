@@ -256,6 +256,16 @@ def test_10_2_the_wait_of_a_sidecar_is_deducted_in_whole_seconds() -> None:
     assert play.machine.next_deadline() == 30.75
 
 
+def test_10_2_hook_and_wait_are_deducted_each_for_itself() -> None:
+    play = started("m", init=[sidecar(pre=True)])
+    play.delete()
+    play.time = 2.5
+    play.hook_done("s")
+    play.time = 5.5
+    assert play.exit("m", 0) == ["TERM s/0"]
+    assert play.machine.next_deadline() == 30.5, "2 and 3 seconds"
+
+
 def test_10_2_plain_init_containers_neither_wait_nor_are_waited_for() -> None:
     play = Play(make_pod("c", init=[sidecar(), "i"])).begin()
     play.run("s")
