@@ -16,10 +16,7 @@ from raw_shim import CLIENT, Peer, Shim
 from shim_pod import Pod, shim_of
 from stalled import stalled
 
-FILES = """
-for i in $(seq 200); do mkdir -p /tree/$i; (cd /tree/$i && seq 100 | xargs touch); done
-echo made
-"""
+FILES = "mkdir -p /tree/a/b && cd /tree && seq 20000 | xargs touch a/b/x && echo made"
 """20,000 files in a container's writable layer."""
 
 
@@ -37,6 +34,7 @@ def shim(pod: Pod) -> Iterator[Shim]:
 @pytest.fixture
 def peer(shim: Shim) -> Iterator[Peer]:
     controller = Peer(shim.path)
+    controller.socket.settimeout(60)  # a busy disk
     yield controller
     controller.close()
 
