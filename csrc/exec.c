@@ -151,6 +151,15 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 	return 0;
 }
 
+int nsr_exec_vacate(const struct nsr_container *target, uint64_t number)
+{
+	char name[32];
+
+	if (target->cgroup_fd < 0 || unlinkat(target->cgroup_fd, exec_cgroup_name(name, number), AT_REMOVEDIR) == 0)
+		return 0;
+	return errno == ENOENT ? 0 : -errno;
+}
+
 int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e)
 {
 	char name[32];

@@ -74,10 +74,12 @@ static void remove_cgroup(struct nsr_exec *exec)
 
 	if (!target)
 		return;
-	if (exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0)
-		target->strays = true;
-	else
-		(void)nsr_exec_release(&target->container, exec->number, &ignored);
+	if (nsr_exec_vacate(&target->container, exec->number) < 0) {
+		if (exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0)
+			target->strays = true;
+		else
+			(void)nsr_exec_release(&target->container, exec->number, &ignored);
+	}
 	if (target->strays)
 		target->strays = nsr_exec_sweep(&target->container, is_running, exec->shim) > 0;
 }
@@ -154,7 +156,7 @@ static void finished(struct nsr_exec *exec, uint32_t exit_code)
 	struct nsr_shim *shim = exec->shim;
 	struct nsr_session *session = exec->attached ? nsr_session_find(shim, exec->reply.session) : NULL;
 	struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_EXEC_FINISHED);
-	bool background = exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0;
+	bool background = exec->output_fd >= 0 && exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0;
 
 	if (exec->output_fd >= 0)
 		drain(exec);
@@ -175,7 +177,7 @@ static void finished(struct nsr_exec *exec, uint32_t exit_code)
 			nsr_answers_keep(&shim->answers, exec->reply.id, w->buffer, (size_t)length);
 	}
 	remove_cgroup(exec);
-	if (background && exec->output_fd >= 0)
+	if (background)
 		leave_to_sink(exec);
 	free_exec(exec);
 	nsr_sandbox_advance(shim);

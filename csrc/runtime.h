@@ -79,7 +79,9 @@ bool nsr_oom_killed(int container_cgroup_fd);
 
 /* After the instance is dead: its writable layer, termination log and cgroup. */
 int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e);
-/* After an exec is dead: its cgroup (what is left in it is killed first). */
+/* After an exec is dead: its cgroup, unless there is something in it: -EBUSY. */
+int nsr_exec_vacate(const struct nsr_container *target, uint64_t number);
+/* The same, and what is left in it is killed first. */
 int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e);
 /* Removes the cgroups of execs in which nobody is left, but for those that runs() tells of: their process may not be in it yet.
  * Returns how many stay. */

@@ -98,6 +98,13 @@ int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct
 	return 0;
 }
 
+int nsr_exec_vacate(const struct nsr_container *target, uint64_t number)
+{
+	(void)target;
+	(void)number;
+	return 0;
+}
+
 int nsr_exec_sweep(const struct nsr_container *target, bool (*runs)(uint64_t number, void *arg), void *arg)
 {
 	(void)target;

@@ -407,7 +407,8 @@ static void test_exec(struct test_pod *t)
 	CHECK(strcmp(output, "33 77\r\n/dev/pts/0\r\n") == 0);
 	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
 	nsr_spawned_close(&x);
-	CHECK_EQUAL(nsr_exec_release(&target, 8, &e), 0);
+	CHECK_EQUAL(nsr_exec_vacate(&target, 8), 0);
+	CHECK_EQUAL(nsr_exec_vacate(&target, 8), 0); /* it is gone */
 	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
 	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 	/* too late */
