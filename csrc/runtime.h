@@ -47,10 +47,14 @@ struct nsr_container {
 
 enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
 
-/* Directories, the shim's own mount namespace (slave of the host's), tmpfs, generated files, volumes, cgroup. Blocking, but
- * short; called once per sandbox attempt (volumes and directories of an earlier attempt are kept and used again).
+/* What pause needs: the shim's own mount namespace (slave of the host's), the run directory, the cgroup. Blocking, but short; called
+ * once per sandbox attempt (volumes and directories of an earlier attempt are kept and used again).
  * On failure what was made stays for the next attempt; nsr_pod_close(forget) removes it. */
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e);
+
+/* What the containers need, made while pause sets itself up: the other directories, tmpfs, generated files, volumes. The caller
+ * closes the pod when it fails. */
+int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e);
 
 /* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */
 int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e);

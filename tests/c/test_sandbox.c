@@ -336,6 +336,7 @@ static void test_again(struct test_pod *t)
 	CHECK_EQUAL(nsr_pod_close(&t->pod, false, &e), 0);
 	CHECK_EQUAL(nsr_pod_open(&t->pod, t->spec, &e), 0);
 	CHECK_EQUAL(nsr_pause_spawn(&t->pod, &t->pause, &e), 0);
+	CHECK_EQUAL(nsr_pod_fill(&t->pod, &e), 0);
 	CHECK_EQUAL(test_wait_started(&t->pause, &e), NSR_RUNNING);
 	t->pod.pause_pid = t->pause.pid;
 	t->pod.pause_pidfd = dup(t->pause.pidfd);
