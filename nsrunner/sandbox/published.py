@@ -26,9 +26,10 @@ DELAY: Final = 0.02
 
 
 def publish(run_dir: str, pod: dict[str, Any]) -> None:
-    """Replace the published Pod, for readers of :func:`published` at once or not at all. ``pod`` is what ``nsrunner.model.encode`` gives.
+    """Replace the published Pod, for readers of :func:`published` at once or not at all. ``pod`` is what
+    ``nsrunner.model.encode`` gives.
 
-    Takes some 0.1 ms on a tmpfs. Raises OSError; FileNotFoundError when the pod's directory is gone already.
+    Takes some 0.1 ms. Raises OSError; FileNotFoundError when the pod's directory is gone already.
     """
     path = os.path.join(run_dir, NAME)
     fresh = os.path.join(run_dir, FRESH)
