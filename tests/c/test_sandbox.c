@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -144,6 +146,7 @@ static void test_world(struct test_pod *t)
 	       "/run:\n\n/tmp:\n0\n0022\n500\n");
 	CHECK(access("/x", F_OK) < 0);
 	expect(t, "cat /proc/keys /proc/timer_list 2>/dev/null; ls /sys/firmware; echo 1 2>/dev/null >/proc/sys/kernel/core_pattern || echo ro", NULL, "ro\n");
+	expect(t, "cat /proc/self/personality /proc/self/timerslack_ns", NULL, "00000000\n50000\n"); /* not ours: see test_one() */
 	expect(t, "ls /proc/self/fd | wc -l", NULL, "4\n"); /* and the one of ls itself */
 	expect(t, "cat /proc/1/cgroup | grep ^0:", NULL, "0::/\n");
 	expect(t, "grep -E '^(NoNewPrivs|CapEff|CapBnd|CapInh|CapAmb)' /proc/self/status", NULL,
@@ -372,7 +375,7 @@ static void test_exec(struct test_pod *t)
 	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "x");
 	nsr_write_string(&w, NSR_TAG_ARG, "sh");
 	nsr_write_string(&w, NSR_TAG_ARG, "-c");
-	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; [ -d /proc/1 ] && [ $$ != 1 ] && echo one; cat /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; tty; exit 3");
+	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; [ -d /proc/1 ] && [ $$ != 1 ] && echo one; cat /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; cat /proc/self/personality /proc/self/timerslack_ns; tty; exit 3");
 	nsr_write_string(&w, NSR_TAG_ENV, "A=2");
 	nsr_write_string(&w, NSR_TAG_ENV, "B=3");
 	n = nsr_writer_end(&w);
@@ -387,7 +390,7 @@ static void test_exec(struct test_pod *t)
 	n = read(out[0], output, sizeof(output) - 1);
 	CHECK(n > 0);
 	output[n] = '\0';
-	CHECK(strcmp(output, "2 3\none\nnsr-test\nCapBnd:\t00000000a00425fb\nnot a tty\n") == 0);
+	CHECK(strcmp(output, "2 3\none\nnsr-test\nCapBnd:\t00000000a00425fb\n00000000\n50000\nnot a tty\n") == 0);
 	nsr_spawned_close(&x);
 	CHECK_EQUAL(nsr_exec_release(&target, 7, &e), 0);
 	/* with a terminal */
@@ -435,6 +438,9 @@ static void test_one(unsigned bits, void (*test)(struct test_pod *t))
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		/* What somebody gave the daemon for itself: setarch -R, a systemd unit's TimerSlackNSec= */
+		CHECK(personality(ADDR_NO_RANDOMIZE) >= 0);
+		CHECK_EQUAL(prctl(PR_SET_TIMERSLACK, 777000ul, 0, 0, 0), 0);
 		test_pod_start(t, base, pause_path, cgroup, bits);
 		test(t);
 		test_pod_stop(t);
