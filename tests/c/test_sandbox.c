@@ -215,6 +215,24 @@ static void escaping_sub_path(struct nsr_writer *w)
 	nsr_write_block_end(w, mark);
 }
 
+static void above_mask(struct nsr_writer *w)
+{
+	plain_credentials(w);
+	nsr_write_block_end(w, begin_bind(w, volume("disk"), "/sys/devices"));
+	nsr_write_string(w, NSR_TAG_MASKED, "/sys/devices/virtual/powercap");
+}
+
+/* As on Kubernetes: what is masked is masked in a volume, too, such as hostPath /sys/devices. */
+static void test_volume_above_mask(struct test_pod *t)
+{
+	expect(t, "cd /sys/devices; mkdir -p virtual/powercap/secret virtual/other", above_mask, "");
+	expect(t, "cd /sys/devices/virtual; ls . powercap; touch powercap/x 2>/dev/null || echo ro", above_mask, ".:\nother\npowercap\n\npowercap:\nro\n");
+	expect(t, "cd /sys/devices; mv virtual elsewhere; ln -s elsewhere virtual", above_mask, "");
+	expect_failure_with(t, "true", "/", above_mask, NSR_STEP_MASK, ELOOP);
+	CHECK_EQUAL(unlink(volume("disk/virtual")), 0);
+	expect(t, "rm -r /sys/devices/elsewhere", above_mask, "");
+}
+
 static void may_mknod(struct nsr_writer *w)
 {
 	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
@@ -261,6 +279,7 @@ static void test_confinement(struct test_pod *t)
 	       "denied\nSeccomp:\t2\nNoNewPrivs:\t1\n");
 	expect(t, "mkdir /d 2>/dev/null || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_old,
 	       "denied\nSeccomp:\t2\nNoNewPrivs:\t0\n");
+	test_volume_above_mask(t);
 	expect_failure_with(t, "true", "/", at_proc, NSR_STEP_MOUNT_TARGET, EPERM);
 	expect_failure_with(t, "true", "/", at_root, NSR_STEP_MOUNT_TARGET, EBUSY);
 	expect_failure_with(t, "true", "/", no_source, NSR_STEP_MOUNT_SOURCE, ENOENT);
