@@ -55,8 +55,9 @@ static void child(void *arg)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != job->caller)
 		_exit(127);
 	(void)prctl(PR_SET_NAME, "nsrunner-aside"); /* for ps(1) */
-	r = close_but(kept, sizeof(kept) / sizeof(kept[0]));
-	r = r < 0 ? nsr_fail(&e, NSR_STEP_CLOSE_RANGE, -r, "") : job->work(job->arg, &e);
+	if (close_but(kept, sizeof(kept) / sizeof(kept[0])) < 0)
+		_exit(127);
+	r = job->work(job->arg, &e);
 	if (r < 0)
 		*job->told = e;
 	_exit(r < 0);

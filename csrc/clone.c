@@ -30,8 +30,76 @@ struct job {
 	int error; /* of the intermediate */
 };
 
-/* Into the cgroup at once; where that is refused (threaded or otherwise unfit cgroups), without. Returns the pid, 0 in the child. */
-static long clone_process(struct nsr_clone *c, uint64_t extra_flags, uint64_t exit_signal)
+/* Where a process that shares the caller's memory begins; its function does not return. */
+struct start {
+	char *stack;
+	void (*function)(void *arg);
+	void *arg;
+};
+
+static char *new_stack(void)
+{
+	/* Not on the caller's stack: the shim would keep 128 KiB of touched pages for each pod. */
+	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+
+	return stack == MAP_FAILED ? NULL : stack;
+}
+
+static void free_stack(char *stack)
+{
+	(void)munmap(stack, STACK_SIZE); /* cannot fail: it is ours and whole; a child goes on in its own copy */
+}
+
+/* clone3, for which libc has no function: the process must not come back on a stack that is not the one it was called on. Returns the
+ * pid or -errno, and without a start 0 in the child. */
+static long call_clone3(struct clone_args *args, const struct start *start)
+{
+	void (*function)(void *) = start ? start->function : NULL;
+	void *arg = start ? start->arg : NULL;
+	long result;
+
+	if (start) {
+		args->stack = (uint64_t)(uintptr_t)start->stack;
+		args->stack_size = STACK_SIZE;
+	}
+#if defined(__x86_64__)
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "test %[function], %[function]\n\t"
+			 "jz 1f\n\t"
+			 "mov %[arg], %%rdi\n\t"
+			 "call *%[function]\n\t"
+			 "hlt\n"
+			 "1:"
+			 : "=a"(result)
+			 : "0"((long)SYS_clone3), "D"(args), "S"(sizeof(*args)), [function] "r"(function), [arg] "r"(arg)
+			 : "rcx", "r11", "memory", "cc");
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = SYS_clone3;
+	register long x0 __asm__("x0") = (long)args;
+	register long x1 __asm__("x1") = sizeof(*args);
+
+	__asm__ volatile("svc 0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "cbz %[function], 1f\n\t"
+			 "mov x0, %[arg]\n\t"
+			 "blr %[function]\n\t"
+			 "brk 0\n"
+			 "1:"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), [function] "r"(function), [arg] "r"(arg)
+			 : "memory", "cc");
+	result = x0;
+#else
+#error "clone.c: clone3 on this architecture is missing"
+#endif
+	return result;
+}
+
+/* Into the cgroup at once; where that is refused (threaded or otherwise unfit cgroups), without. Returns the pid or -errno, and without
+ * a start 0 in the child. */
+static long clone_process(struct nsr_clone *c, uint64_t extra_flags, uint64_t exit_signal, const struct start *start)
 {
 	struct clone_args args = {
 		.flags = c->flags | extra_flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&c->pidfd, .exit_signal = exit_signal,
@@ -42,38 +110,37 @@ static long clone_process(struct nsr_clone *c, uint64_t extra_flags, uint64_t ex
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint32_t)c->cgroup_fd;
 		c->in_cgroup = true;
-		pid = syscall(SYS_clone3, &args, sizeof(args));
-		if (pid >= 0 || (errno != EACCES && errno != EBUSY && errno != EOPNOTSUPP && errno != EINVAL && errno != E2BIG))
+		pid = call_clone3(&args, start);
+		if (pid != -EACCES && pid != -EBUSY && pid != -EOPNOTSUPP && pid != -EINVAL && pid != -E2BIG)
 			return pid;
 		args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
 		args.cgroup = 0;
 	}
 	c->in_cgroup = c->cgroup_fd < 0;
-	return syscall(SYS_clone3, &args, sizeof(args));
+	return call_clone3(&args, start);
 }
 
 static int intermediate(void *arg)
 {
 	struct job *job = arg;
 	/* CLONE_PARENT takes no exit signal of its own: the child gets this process's, SIGCHLD. */
-	long pid = clone_process(job->c, CLONE_PARENT, 0);
+	long pid = clone_process(job->c, CLONE_PARENT, 0, NULL);
 
 	if (pid == 0) {
 		job->child(job->arg); /* in a copy of the caller's memory */
 		_exit(127);
 	}
 	if (pid < 0)
-		job->error = errno;
+		job->error = (int)-pid;
 	return 0;
 }
 
 static int clone_below(struct job *job)
 {
-	/* Not on the caller's stack: the shim would keep 128 KiB of touched pages for each pod. */
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	char *stack = new_stack();
 	int status, r = 0;
 	/* CLONE_FILES: the pidfd arrives in the caller's table. */
-	pid_t pid = stack == MAP_FAILED ? -1 :
+	pid_t pid = !stack ? -1 :
 		clone(intermediate, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, job);
 
 	if (pid < 0)
@@ -81,21 +148,21 @@ static int clone_below(struct job *job)
 	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && r == 0)
 		if (errno != EINTR)
 			r = -errno;
-	if (stack != MAP_FAILED)
-		(void)munmap(stack, STACK_SIZE); /* the child goes on in its own copy */
+	if (stack)
+		free_stack(stack);
 	return r < 0 ? r : job->error ? -job->error : 0;
 }
 
 static int clone_here(struct job *job)
 {
-	long pid = clone_process(job->c, 0, SIGCHLD);
+	long pid = clone_process(job->c, 0, SIGCHLD, NULL);
 
 	if (pid == 0) {
 		job->child(job->arg);
 		_exit(127);
 	}
 	if (pid < 0)
-		return -errno;
+		return (int)pid;
 	job->c->pid = (pid_t)pid;
 	return 0;
 }
@@ -130,54 +197,54 @@ static int clone_there(struct job *job, struct nsr_error *e)
 	return 0;
 }
 
-/* What the passing process tells. */
+/* What the passing process tells, in the memory that it shares with the caller. */
 struct passing {
+	struct job *job;
 	pid_t pid; /* as the caller's pid namespace numbers it, which is the passing process's, too */
+	bool through;
 	struct nsr_error error;
 };
 
-static _Noreturn void pass(struct job *job, int pipe_fd)
+/* The child gets a copy of that memory: whoever looks into it in the container, or changes it, does not reach the caller. */
+static void pass(void *arg)
 {
 	struct clone_args args = {.flags = CLONE_PARENT}; /* with the exit signal of this process */
-	struct passing told = {0};
-	long pid;
+	struct passing *p = arg;
+	struct job *job = p->job;
 
-	if (job->c->enter(job->arg, pipe_fd, &told.error) == 0) {
-		pid = syscall(SYS_clone3, &args, sizeof(args));
-		if (pid == 0) {
-			(void)close(pipe_fd);
+	if (job->c->enter(job->arg, &p->error) == 0) {
+		p->pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+		if (p->pid == 0) {
 			job->child(job->arg);
 			_exit(127);
 		}
-		if (pid < 0) /* ENOMEM: the namespace's first process has ended */
-			(void)nsr_fail(&told.error, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, "");
-		told.pid = (pid_t)pid;
+		if (p->pid < 0) /* ENOMEM: the namespace's first process has ended */
+			(void)nsr_fail(&p->error, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, "");
 	}
-	_exit(write(pipe_fd, &told, sizeof(told)) < 0);
+	p->through = true;
+	_exit(0);
 }
 
 static int clone_entered(struct job *job, struct nsr_error *e)
 {
-	cleanup_fd int ours = -1, theirs = -1;
-	struct passing told = {0};
-	int ends[2], status;
+	struct passing told = {.job = job};
+	char *stack = new_stack();
+	int status;
 	long pid;
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
-	ours = ends[0];
-	theirs = ends[1];
-	/* VFORK: it is for the fraction of a millisecond that this takes. */
-	pid = clone_process(job->c, CLONE_VFORK, SIGCHLD);
-	if (pid == 0)
-		pass(job, theirs);
-	if (pid < 0)
-		return nsr_fail(e, NSR_STEP_CLONE, errno, "");
+	if (!stack)
+		return nsr_fail(e, NSR_STEP_CLONE, ENOMEM, "");
+	/* In the caller's memory: to copy it takes as long as all that the process does. */
+	pid = clone_process(job->c, CLONE_VM | CLONE_VFORK, SIGCHLD, &(struct start){stack, pass, &told});
+	if (pid < 0) {
+		free_stack(stack);
+		return nsr_fail(e, NSR_STEP_CLONE, (int)-pid, "");
+	}
 	nsr_close(&job->c->pidfd);
-	nsr_close(&theirs);
 	while (waitpid((pid_t)pid, &status, __WALL) < 0 && errno == EINTR)
 		;
-	if (read(ours, &told, sizeof(told)) != sizeof(told))
+	free_stack(stack);
+	if (!told.through)
 		return nsr_fail(e, NSR_STEP_DIED, ECHILD, "");
 	if (told.error.err) {
 		*e = told.error;

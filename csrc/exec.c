@@ -43,10 +43,10 @@ static int close_all_but(const int *keep, size_t count, struct nsr_error *e)
 
 /* In a passing process. The container sees the exec from its birth on, and with CAP_SYS_PTRACE can look into it, whatever it says about
  * being dumped: so it is born in the container's root, with no descriptor that leads out of it (CVE-2016-9962). */
-static int enter(void *arg, int keep, struct nsr_error *e)
+static int enter(void *arg, struct nsr_error *e)
 {
 	struct exec_job *job = arg;
-	const int kept[] = {keep, job->finish.channel, job->target->pidfd, job->finish.stdio[0], job->finish.stdio[1], job->finish.stdio[2]};
+	const int kept[] = {job->finish.channel, job->target->pidfd, job->finish.stdio[0], job->finish.stdio[1], job->finish.stdio[2]};
 	int r = nsr_clone_join_cgroup(&job->clone, e);
 
 	if (r == 0)
@@ -149,6 +149,15 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 		.channel = steal_fd(&ours), .pid = job.clone.pid, .pidfd = job.clone.pidfd, .console = -1, .cgroup_fd = steal_fd(&cgroup),
 	};
 	return 0;
+}
+
+int nsr_exec_vacate(const struct nsr_container *target, uint64_t number)
+{
+	char name[32];
+
+	if (target->cgroup_fd < 0 || unlinkat(target->cgroup_fd, exec_cgroup_name(name, number), AT_REMOVEDIR) == 0)
+		return 0;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e)

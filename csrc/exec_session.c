@@ -22,7 +22,7 @@ struct nsr_exec {
 	struct nsr_instance *target; /* NULL: removed meanwhile */
 	struct nsr_exec_spec *spec;
 	struct nsr_reply reply; /* the id is the exec's, too */
-	bool client; /* a client's: ends with its connection */
+	bool attached; /* a client's, or asked to be so: ends with the connection of whoever asked */
 	struct nsr_spawning spawning;
 	struct nsr_timer limit;
 	bool timed_out;
@@ -74,10 +74,12 @@ static void remove_cgroup(struct nsr_exec *exec)
 
 	if (!target)
 		return;
-	if (exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0)
-		target->strays = true;
-	else
-		(void)nsr_exec_release(&target->container, exec->number, &ignored);
+	if (nsr_exec_vacate(&target->container, exec->number) < 0) {
+		if (exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0)
+			target->strays = true;
+		else
+			(void)nsr_exec_release(&target->container, exec->number, &ignored);
+	}
 	if (target->strays)
 		target->strays = nsr_exec_sweep(&target->container, is_running, exec->shim) > 0;
 }
@@ -152,28 +154,30 @@ static void leave_to_sink(struct nsr_exec *exec)
 static void finished(struct nsr_exec *exec, uint32_t exit_code)
 {
 	struct nsr_shim *shim = exec->shim;
-	struct nsr_session *session = exec->client ? nsr_session_find(shim, exec->reply.session) : NULL;
+	struct nsr_session *session = exec->attached ? nsr_session_find(shim, exec->reply.session) : NULL;
 	struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_EXEC_FINISHED);
-	bool background = exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0;
+	bool background = exec->output_fd >= 0 && exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0;
 
 	if (exec->output_fd >= 0)
 		drain(exec);
 	if (exec->memfd >= 0)
 		(void)lseek(exec->memfd, 0, SEEK_SET);
-	nsr_write_u64(w, NSR_TAG_RECORD, exec->client ? 0 : nsr_records_next(&shim->records));
+	nsr_write_u64(w, NSR_TAG_RECORD, exec->attached ? 0 : nsr_records_next(&shim->records));
 	nsr_write_u64(w, NSR_TAG_EXEC_ID, exec->reply.id);
 	nsr_write_u32(w, NSR_TAG_EXIT_CODE, exit_code);
 	nsr_write_u32(w, NSR_TAG_TIMED_OUT, exec->timed_out);
-	if (!exec->client) {
+	if (!exec->attached) {
 		nsr_record_send(shim, steal_fd(&exec->memfd));
-	} else if (session) {
+	} else {
 		ssize_t length = nsr_writer_end(w);
 
-		if (length > 0)
+		if (length > 0 && session)
 			nsr_session_send(session, w->buffer, (size_t)length, exec->memfd);
+		if (length > 0 && exec->reply.controller && exec->spec->attached) /* its one and only answer */
+			nsr_answers_keep(&shim->answers, exec->reply.id, w->buffer, (size_t)length);
 	}
 	remove_cgroup(exec);
-	if (background && exec->output_fd >= 0)
+	if (background)
 		leave_to_sink(exec);
 	free_exec(exec);
 	nsr_sandbox_advance(shim);
@@ -202,7 +206,6 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 	struct nsr_exec *exec = nsr_container_of(spawning, struct nsr_exec, spawning);
 	struct nsr_spawned *process = &spawning->process;
 	struct nsr_shim *shim = exec->shim;
-	struct nsr_writer *w;
 
 	exec->pid = process->pid;
 	exec->pidfd = steal_fd(&process->pidfd);
@@ -219,9 +222,12 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 		nsr_exec_kill(exec);
 		return;
 	}
-	w = nsr_answer_begin(shim, exec->reply.id, NSR_KIND_OK);
-	nsr_write_u32(w, NSR_TAG_PID, (uint32_t)exec->pid);
-	nsr_answer_send(shim, &exec->reply, exec->console);
+	if (!exec->spec->attached) {
+		struct nsr_writer *w = nsr_answer_begin(shim, exec->reply.id, NSR_KIND_OK);
+
+		nsr_write_u32(w, NSR_TAG_PID, (uint32_t)exec->pid);
+		nsr_answer_send(shim, &exec->reply, exec->console);
+	}
 	if (exec->timed_out)
 		nsr_exec_kill(exec);
 }
@@ -300,7 +306,8 @@ int nsr_exec_start(struct nsr_session *session, int *fds, size_t fds_count, stru
 		return nsr_fail(e, NSR_STEP_MEMORY, ENOBUFS, "");
 	}
 	*exec = (struct nsr_exec){
-		.next = shim->execs, .shim = shim, .spec = spec, .reply = reply, .client = session->role == NSR_ROLE_CLIENT,
+		.next = shim->execs, .shim = shim, .spec = spec, .reply = reply,
+		.attached = session->role == NSR_ROLE_CLIENT || spec->attached,
 		.target = nsr_instance_find(shim, spec->container_id), .number = ++shim->last_exec,
 		.pidfd = -1, .cgroup_fd = -1, .console = -1, .output_fd = -1, .memfd = -1,
 		.output.fd = -1, .spawning.watch.fd = -1,
@@ -341,8 +348,7 @@ bool nsr_exec_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 struct nsr_exec *nsr_exec_find(struct nsr_session *session, uint64_t id)
 {
 	for (struct nsr_exec *exec = session->shim->execs; exec; exec = exec->next)
-		if (exec->reply.id == id && exec->client == (session->role == NSR_ROLE_CLIENT) &&
-		    (!exec->client || exec->reply.session == session->serial))
+		if (exec->reply.id == id && (exec->attached ? exec->reply.session == session->serial : session->role == NSR_ROLE_CONTROLLER))
 			return exec;
 	return NULL;
 }
@@ -382,6 +388,6 @@ void nsr_execs_forget(struct nsr_shim *shim, const struct nsr_instance *target)
 void nsr_execs_session_ended(struct nsr_shim *shim, uint32_t session)
 {
 	for (struct nsr_exec *exec = shim->execs; exec; exec = exec->next)
-		if (exec->client && exec->reply.session == session)
+		if (exec->attached && exec->reply.session == session)
 			nsr_exec_kill(exec);
 }

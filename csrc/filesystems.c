@@ -98,16 +98,21 @@ int nsr_world_sys(struct nsr_world *w, struct nsr_error *e)
 	return r < 0 ? nsr_fail(e, NSR_STEP_MOUNT_CGROUP, -r, "/sys/fs/cgroup") : 0;
 }
 
-/* A path of ours, below the mount that it belongs to, so that no link and no other mount stands between. -ENOENT: not there. */
+/* A path below a file system of ours, with no link in it; across a volume that the pod mounted in between, where a link is one too many,
+ * too: who writes to the volume does not choose what is masked instead. -ENOENT: not there. */
 static int open_ours(const struct nsr_world *w, const char *path)
 {
 	const uint64_t resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+	int fd;
 
 	if (w->proc >= 0 && strncmp(path, "/proc/", 6) == 0)
-		return nsr_openat2(w->proc, path + 6, O_PATH, resolve);
-	if (w->sys >= 0 && strncmp(path, "/sys/", 5) == 0)
-		return nsr_openat2(w->sys, path + 5, O_PATH, resolve);
-	return nsr_open_in(w->root, path, 0);
+		fd = nsr_openat2(w->proc, path + 6, O_PATH, resolve);
+	else if (w->sys >= 0 && strncmp(path, "/sys/", 5) == 0)
+		fd = nsr_openat2(w->sys, path + 5, O_PATH, resolve);
+	else
+		return nsr_open_in(w->root, path, 0);
+	/* The descriptors of our own mounts do not lead into what lies on them, the root does. */
+	return fd == -EXDEV ? nsr_openat2(w->root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS) : fd;
 }
 
 static int mask(const struct nsr_world *w, const char *path)

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -25,6 +26,8 @@
 #include "path.h"
 #include "program.h"
 #include "util.h"
+
+#define NSR_TIMER_SLACK_NS 50000ul /* of init, and so of whoever asked for no other */
 
 _Noreturn void nsr_die(int channel, const struct nsr_error *e)
 {
@@ -127,8 +130,8 @@ static int set_rlimits(const struct nsr_container_spec *spec, struct nsr_error *
 	return 0;
 }
 
-/* What a daemon was given for itself (nice -n -20, chrt, taskset, ionice) is not its containers'. Where the kernel refuses (no CAP_SYS_NICE),
- * what is inherited has to do. */
+/* What a daemon was given for itself (nice -n -20, chrt, taskset, ionice, setarch -R) is not its containers'. Where the kernel refuses (no
+ * CAP_SYS_NICE), what is inherited has to do. */
 static void reset_scheduling(void)
 {
 	static const struct sched_param none;
@@ -139,6 +142,10 @@ static void reset_scheduling(void)
 	(void)setpriority(PRIO_PROCESS, 0, 0);
 	(void)syscall(SYS_sched_setaffinity, 0, sizeof(every), every);
 	(void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, 0 /* by niceness */);
+	/* The kernel's own; by 0 it would be the parent's. A real-time policy, which has none, is gone by now. */
+	(void)prctl(PR_SET_TIMERSLACK, NSR_TIMER_SLACK_NS, 0, 0, 0);
+	/* Takes effect at execve: without randomized addresses, or with READ_IMPLIES_EXEC, a program would be easier prey. */
+	(void)personality(PER_LINUX);
 }
 
 /* Everything above the standard streams but the channel. No need for CLOSE_RANGE_CLOEXEC (5.11). */

@@ -44,11 +44,15 @@ static ssize_t take(struct nsr_output *output)
 	return length;
 }
 
+static void on_output(struct nsr_watch *watch, uint32_t events);
+
 static void on_rested(struct nsr_timer *timer)
 {
 	struct nsr_output *output = nsr_container_of(timer, struct nsr_output, pause);
+	struct nsr_loop *loop = &output->instance->shim->loop;
 
-	nsr_watch_change(&output->instance->shim->loop, &output->watch, EPOLLIN);
+	if (nsr_watch_add(loop, &output->watch, output->fd, EPOLLIN, on_output) < 0)
+		nsr_timer_arm(loop, timer, BUSY_MS, on_rested); /* no memory at this moment */
 }
 
 static void rest(struct nsr_output *output)
@@ -59,7 +63,9 @@ static void rest(struct nsr_output *output)
 		(void)fcntl(output->fd, F_SETPIPE_SZ, PIPE_SIZE); /* only faster; a pty has none, a limit may forbid it */
 		output->grown = true;
 	}
-	nsr_watch_change(loop, &output->watch, 0);
+	/* Out of the set, not only without events in it: the container would call epoll with each of its writes, which makes a short one
+	 * a sixth dearer. */
+	nsr_watch_remove(loop, &output->watch);
 	nsr_timer_arm(loop, &output->pause, BUSY_MS, on_rested);
 }
 

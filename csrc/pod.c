@@ -142,6 +142,8 @@ static int make_volumes(struct nsr_pod *pod, struct nsr_error *e)
 {
 	cleanup_fd int volumes = -1;
 
+	if (pod->spec->volumes_count == 0)
+		return 0; /* two directories on a disk, for nothing */
 	if (mkdirat(pod->state_fd, "volumes", 0755) < 0 && errno != EEXIST)
 		return nsr_fail(e, NSR_STEP_DIRECTORY, errno, "volumes");
 	if (mkdirat(pod->state_fd, NSR_POD_EMPTY_DIRS, 0755) < 0 && errno != EEXIST)
@@ -184,7 +186,18 @@ static int open_all(struct nsr_pod *pod, struct nsr_error *e)
 		r = leave_host_mounts(pod, e);
 	if (r == 0 && pod->run_fd < 0)
 		r = pod->run_fd = open_directory(spec->run_dir, 0700, 0700, e);
-	if (r >= 0 && pod->state_fd < 0)
+	if (r < 0 || !*spec->cgroup || pod->cgroup_fd >= 0)
+		return r;
+	pod->cgroup_fd = nsr_cgroup_open(spec->cgroup, e);
+	return pod->cgroup_fd < 0 ? pod->cgroup_fd : 0;
+}
+
+static int fill_all(struct nsr_pod *pod, struct nsr_error *e)
+{
+	const struct nsr_sandbox_spec *spec = pod->spec;
+	int r = 0;
+
+	if (pod->state_fd < 0)
 		r = pod->state_fd = open_directory(spec->state_dir, 0700, 0700, e);
 	if (r >= 0 && pod->logs_fd < 0)
 		r = pod->logs_fd = open_directory(spec->logs_dir, 0750, 0755, e);
@@ -202,11 +215,7 @@ static int open_all(struct nsr_pod *pod, struct nsr_error *e)
 		if (pod->shm_fd < 0)
 			return pod->shm_fd;
 	}
-	r = make_volumes(pod, e);
-	if (r < 0 || !*spec->cgroup || pod->cgroup_fd >= 0)
-		return r;
-	pod->cgroup_fd = nsr_cgroup_open(spec->cgroup, e);
-	return pod->cgroup_fd < 0 ? pod->cgroup_fd : 0;
+	return make_volumes(pod, e);
 }
 
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e)
@@ -221,6 +230,15 @@ int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struc
 		/* The directories stay, empty as they are: the next attempt wants them, and the shim's socket is in one. The first
 		 * failure is the one to tell. */
 		(void)nsr_pod_close(pod, false, NULL);
+	return r < 0 ? r : 0;
+}
+
+int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e)
+{
+	mode_t old = umask(0);
+	int r = fill_all(pod, e);
+
+	umask(old);
 	return r < 0 ? r : 0;
 }
 

@@ -24,22 +24,28 @@ static void finish(struct nsr_shim *shim, const struct nsr_error *e)
 	removal->done(removal, e); /* may free it, and may add others */
 }
 
+/* In the shim itself: others wait then, but nothing is left behind. */
+static void remove_here(struct nsr_shim *shim)
+{
+	struct nsr_removal *removal = shim->removals;
+	struct nsr_error e = {0};
+	int r;
+
+	shim->removing_here = true;
+	r = removal->work(removal, &e);
+	finish(shim, r < 0 ? &e : NULL);
+	shim->removing_here = false;
+}
+
 /* Begins with the first one, unless that is being worked on. */
 static void begin(struct nsr_shim *shim)
 {
 	while (shim->removals && shim->remover.pid == 0 && !shim->removing_here) {
-		struct nsr_removal *removal = shim->removals;
-		struct nsr_error e = {0};
-		int r;
+		struct nsr_error ignored;
 
-		if (nsr_aside_spawn(&shim->remover, &shim->pod, work, removal, &e) == 0)
+		if (nsr_aside_spawn(&shim->remover, &shim->pod, work, shim->removals, &ignored) == 0)
 			return;
-		/* No process to be had, no memory: others wait then, but nothing is left behind. */
-		e = (struct nsr_error){0};
-		shim->removing_here = true;
-		r = removal->work(removal, &e);
-		finish(shim, r < 0 ? &e : NULL);
-		shim->removing_here = false;
+		remove_here(shim); /* no process to be had, no memory */
 	}
 }
 
@@ -62,9 +68,10 @@ bool nsr_removal_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 		return false;
 	e = *shim->remover.told;
 	nsr_aside_close(&shim->remover);
-	if (exit_code != 0 && e.err == 0) /* somebody has killed it */
-		(void)nsr_fail(&e, NSR_STEP_REMOVE, ECANCELED, "");
-	finish(shim, exit_code != 0 ? &e : NULL);
+	if (exit_code != 0 && e.err == 0) /* it could not begin, or somebody has killed it */
+		remove_here(shim);
+	else
+		finish(shim, exit_code != 0 ? &e : NULL);
 	begin(shim);
 	return true;
 }

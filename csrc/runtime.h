@@ -47,10 +47,14 @@ struct nsr_container {
 
 enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
 
-/* Directories, the shim's own mount namespace (slave of the host's), tmpfs, generated files, volumes, cgroup. Blocking, but
- * short; called once per sandbox attempt (volumes and directories of an earlier attempt are kept and used again).
+/* What pause needs: the shim's own mount namespace (slave of the host's), the run directory, the cgroup. Blocking, but short; called
+ * once per sandbox attempt (volumes and directories of an earlier attempt are kept and used again).
  * On failure what was made stays for the next attempt; nsr_pod_close(forget) removes it. */
 int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struct nsr_error *e);
+
+/* What the containers need, made while pause sets itself up: the other directories, tmpfs, generated files, volumes. The caller
+ * closes the pod when it fails. */
+int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e);
 
 /* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */
 int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e);
@@ -79,7 +83,9 @@ bool nsr_oom_killed(int container_cgroup_fd);
 
 /* After the instance is dead: its writable layer, termination log and cgroup. */
 int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *spec, struct nsr_error *e);
-/* After an exec is dead: its cgroup (what is left in it is killed first). */
+/* After an exec is dead: its cgroup, unless there is something in it: -EBUSY. */
+int nsr_exec_vacate(const struct nsr_container *target, uint64_t number);
+/* The same, and what is left in it is killed first. */
 int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct nsr_error *e);
 /* Removes the cgroups of execs in which nobody is left, but for those that runs() tells of: their process may not be in it yet.
  * Returns how many stay. */

@@ -38,7 +38,8 @@ static void pause_is_gone(struct nsr_shim *shim)
 /* Takes back what was made of it, and then tells why. */
 static void never_began(struct nsr_shim *shim, const struct nsr_error *e)
 {
-	shim->create_error = *e;
+	if (e != &shim->create_error)
+		shim->create_error = *e;
 	pause_is_gone(shim);
 	if (!shim->ending)
 		shim->ending = NSR_ENDING_NEVER_BEGAN;
@@ -54,9 +55,9 @@ static void on_paused(struct nsr_spawning *spawning, enum nsr_progress progress,
 	shim->pod.pause_pid = spawning->process.pid;
 	shim->pod.pause_pidfd = steal_fd(&spawning->process.pidfd);
 	nsr_spawned_close(&spawning->process);
-	if (progress == NSR_FAILED) {
+	if (progress == NSR_FAILED || shim->create_error.err) {
 		kill_pause(shim);
-		never_began(shim, e);
+		never_began(shim, shim->create_error.err ? &shim->create_error : e);
 		return;
 	}
 	shim->sandbox = NSR_SANDBOX_RUNNING;
@@ -101,10 +102,13 @@ int nsr_sandbox_create(struct nsr_shim *shim, int spec_fd, struct nsr_reply repl
 	r = nsr_pause_spawn(&shim->pod, &shim->pause.process, e);
 	if (r == 0)
 		r = nsr_spawning_watch(shim, &shim->pause, on_paused, e);
-	if (r < 0)
+	if (r < 0) {
 		never_began(shim, e);
-	else
-		shim->sandbox = NSR_SANDBOX_STARTING;
+		return 0;
+	}
+	shim->sandbox = NSR_SANDBOX_STARTING;
+	if (nsr_pod_fill(&shim->pod, &shim->create_error) < 0)
+		nsr_spawning_kill(&shim->pause); /* when it has ended, this is the reason */
 	return 0;
 }
 

@@ -266,8 +266,7 @@ static void close_session(struct nsr_session *session)
 	nsr_close(&session->fd);
 	nsr_close(&session->pidfd);
 	nsr_attached_session_ended(shim, session->serial);
-	if (session->role == NSR_ROLE_CLIENT)
-		nsr_execs_session_ended(shim, session->serial);
+	nsr_execs_session_ended(shim, session->serial);
 	if (session == shim->controller) {
 		shim->controller = NULL;
 		nsr_owner_controller_went(shim);

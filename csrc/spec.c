@@ -75,7 +75,7 @@ MEMBERS(nsr_container_spec, ONE(NAME, name, STRING), ONE(ATTEMPT, attempt, U32),
 #define THIS nsr_exec_spec
 MEMBERS(nsr_exec_spec, ONE(CONTAINER_ID, container_id, STRING), LIST(ARG, args, STRING), LIST(ENV, env, STRING),
 	ONE(TTY, tty, U32), ONE(ROWS, rows, U32), ONE(COLUMNS, columns, U32), ONE(TIMEOUT_MS, timeout_ms, U64),
-	ONE(OUTPUT_LIMIT, output_limit, U64));
+	ONE(OUTPUT_LIMIT, output_limit, U64), ONE(ATTACHED, attached, U32));
 #undef THIS
 
 /* --- what must hold of the values ----------------------------------------------------------------------------------------- */
@@ -223,6 +223,8 @@ static const char *check_exec(const void *value)
 		return "argv";
 	if (spec->rows > UINT16_MAX || spec->columns > UINT16_MAX)
 		return "rows";
+	if (spec->attached && (spec->tty || spec->output_limit > 0))
+		return "attached"; /* the first is told of by OK, the second by a record */
 	return NULL;
 }
 

@@ -140,6 +140,7 @@ struct nsr_exec_spec {
 	uint32_t tty, rows, columns;
 	uint64_t timeout_ms;
 	uint64_t output_limit;
+	uint32_t attached;
 	struct nsr_spec_memory memory;
 };
 

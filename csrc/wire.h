@@ -51,7 +51,7 @@ struct nsr_envelope {
 	X(SIGNAL, 20) /* {CONTAINER_ID, SIGNAL, WHOLE}: WHOLE 0: the first process, 1 (SIGKILL only): everything in its cgroup -> OK, also when it is gone */ \
 	X(REMOVE_CONTAINER, 21) /* {CONTAINER_ID}: forget a dead instance: its logs, link and layers -> OK, when they are gone */ \
 	X(REMOVE_POD, 22) /* everything that is left, directories too -> OK, then the shim exits */ \
-	X(EXEC, 23) /* fds: spec[, stdin, stdout, stderr when the spec has no OUTPUT_LIMIT and no TTY] -> OK {PID}[, fd: pty master with TTY]; EXEC_FINISHED follows */ \
+	X(EXEC, 23) /* fds: spec[, stdin, stdout, stderr when the spec has no OUTPUT_LIMIT and no TTY] -> OK {PID}[, fd: pty master with TTY] unless ATTACHED; EXEC_FINISHED follows */ \
 	X(RESIZE, 24) /* {EXEC_ID or CONTAINER_ID, ROWS, COLUMNS} -> OK */ \
 	X(KILL_EXEC, 25) /* {EXEC_ID}: its whole tree -> OK */ \
 	X(ATTACH, 26) /* {CONTAINER_ID, STREAMS}, fds: those of stdin, stdout, stderr whose bit (1, 2, 4) is set -> OK; ATTACH_ENDED follows */ \
@@ -109,8 +109,9 @@ enum nsr_kind {
 	X(TTY, 96, U32) X(STDIN, 97, U32) X(STDIN_ONCE, 98, U32) \
 	X(LOG, 99, BLOCK) /* {DIRECTORY, FILE_NAME, LINK, MAX_SIZE, MAX_FILES} */ X(DIRECTORY, 100, STRING) X(FILE_NAME, 101, STRING) \
 	X(LINK, 102, STRING) X(MAX_SIZE, 103, I64) X(MAX_FILES, 104, U32) X(TERMINATION_PATH, 105, STRING) \
-	/* EXEC_SPEC: CONTAINER_ID ARG* ENV* TTY ROWS COLUMNS TIMEOUT_MS OUTPUT_LIMIT */ \
-	X(TIMEOUT_MS, 112, U64) X(OUTPUT_LIMIT, 113, U64)
+	/* EXEC_SPEC: CONTAINER_ID ARG* ENV* TTY ROWS COLUMNS TIMEOUT_MS OUTPUT_LIMIT ATTACHED */ \
+	X(TIMEOUT_MS, 112, U64) X(OUTPUT_LIMIT, 113, U64) \
+	X(ATTACHED, 114, U32) /* a controller's, too, ends with its connection; no OK: ERROR, or EXEC_FINISHED without a record */
 
 enum nsr_tag {
 #define NSR_X(name, number, payload) NSR_TAG_##name = (number),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Call", "Fault", "Tracer", "find", "first_hit", "read_calls"]
+__all__ = ["Call", "Fault", "Tracer", "find", "hits", "read_calls", "without"]
 
 _BEGIN = re.compile(r"(\d+) +(\w+)\((.*)")
 _END = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)")
@@ -89,6 +89,12 @@ def read_calls(path: Path) -> list[Call]:
     return calls
 
 
+def without(calls: Sequence[Call], name: str, text: str) -> list[Call]:
+    """The calls of those processes that have not made a certain one."""
+    left_out = {call.pid for call in calls if call.name == name and text in call.text}
+    return [call for call in calls if call.pid not in left_out]
+
+
 def find(calls: Sequence[Call], name: str, text: str, nth: int = 1) -> tuple[str, int]:
     """Name and number of a call that both patterns match: of the ``nth`` that a fault of its number hits first. When
     another process has made as many calls of that name before, that one would be hit. Raises LookupError."""
@@ -108,9 +114,9 @@ def find(calls: Sequence[Call], name: str, text: str, nth: int = 1) -> tuple[str
     raise LookupError(f"no {name}({text}) to be hit; another process would be before: {others}")
 
 
-def first_hit(calls: Sequence[Call], fault: Fault) -> Call | None:
-    """The first call that failed, or that killed its process."""
-    for call in calls:
-        if call.injected or (fault.error.startswith("SIG") and call.name == fault.name and call.number == fault.number):
-            return call
-    return None
+def hits(calls: Sequence[Call], fault: Fault) -> list[Call]:
+    """The calls that failed, or that killed their process."""
+    fatal = fault.error.startswith("SIG")
+    return [
+        call for call in calls if call.injected or (fatal and (call.name, call.number) == (fault.name, fault.number))
+    ]

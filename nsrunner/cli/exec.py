@@ -55,7 +55,10 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     if not options.command:
-        say("nsrunner exec: you must specify at least one command for the container\nSee 'nsrunner exec --help'.")
+        say(
+            "nsrunner exec: you must specify at least one command for the container, after --\n"
+            "See 'nsrunner exec --help'."
+        )
         return exits.USAGE
     from ..sandbox.client import Client
     from ..sandbox.spec import ExecSpec

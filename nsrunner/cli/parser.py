@@ -91,6 +91,8 @@ class Parser(argparse.ArgumentParser):
         if message.startswith("unrecognized arguments: "):
             word = message.removeprefix("unrecognized arguments: ").split()[0]
             hint = suggestion(word.split("=")[0], self._option_string_actions) if word.startswith("-") else ""
+            if self._takes_command and not word.startswith("-"):
+                hint = f' A command stands after "--": {self.prog} ... -- {word}'
             message = f"unknown {'option' if word.startswith('-') else 'argument'}: {word}.{hint}".rstrip(".")
         say(f"{self.prog}: {escape(message)}\nSee '{self.prog} --help'.")
         raise SystemExit(exits.USAGE)

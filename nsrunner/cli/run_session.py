@@ -28,6 +28,9 @@ __all__ = ["Session", "run_objects"]
 _DRAIN_SECONDS: Final = 2.0
 """After a signal a reader that takes nothing for so long (a paused terminal) may not keep us from ending."""
 
+_SHORTEST: Final = 2
+"""Seconds between TERM and KILL, whatever the grace period (docs/kubelet.md); but 0, when it was asked for, is none."""
+
 
 async def run_objects(objects: Sequence[Object], options: argparse.Namespace) -> int:
     """Run them to their end; the exit code. Raises PrivilegeError, HostError, UsageError."""
@@ -63,6 +66,9 @@ class Session:
         self._options = options
         self._log_stream = ERR if options.output == "json" else OUT
         self._logs, self._talk = _views(objects, options)
+        self._longest_grace = max(
+            (item.spec.termination_grace_period_seconds or 0 for item in objects if isinstance(item, Pod)), default=0
+        )
         self._ended_by: int | None = None
         """The exit code of what made us delete the pods, when something did."""
         self._stops = 0
@@ -114,7 +120,10 @@ class Session:
         self._stops += 1
         self._pump.hurry(_DRAIN_SECONDS)
         grace = self._options.grace_period if self._stops == 1 else 0
-        how = "at once" if grace == 0 else "gracefully; again: at once" if again else "gracefully"
+        how = "at once"
+        if grace != 0:
+            seconds = max(_SHORTEST, self._longest_grace if grace is None else grace)
+            how = f"gracefully, within {seconds} s; {'again' if again else 'Ctrl-C'}: at once"
         self._pump.put_now(ERR, self._talk.note(f"{why}: deleting {how}", "bold"))
         self._runner.stop(grace)
 

@@ -190,6 +190,8 @@ def _last_end(container: ContainerStatus) -> ContainerStateTerminated | None:
 
 
 def _ended(end: ContainerStateTerminated) -> str:
+    if end.reason == "ContainerStatusUnknown" and not end.container_id:
+        return "was never started"  # upstream's code 137 and its message say that it cannot be found
     reason = f" ({end.reason})" if end.reason and end.reason not in ("Completed", "Error") else ""
     message = (end.message or "").strip()
     return f"ended with exit code {end.exit_code}{reason}" + (f": {message}" if message else "")

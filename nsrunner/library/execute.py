@@ -15,17 +15,24 @@ from nsrunner.supervisor.pod import PodTask
 __all__ = ["execute"]
 
 _CHUNK: Final = 65536
+_PATIENCE: Final = 0.005
+"""Seconds until the output is read while the command runs: until then the pipes hold it."""
 _COMMAND_STEPS: Final = frozenset({"exec", "find executable in PATH"})
 
 
-class _Collector:
-    """The reading end of a pipe, emptied whenever it holds something."""
+class _Output:
+    """A pipe for what the command writes. Nobody reads it at first: that a command which is over at once leaves its
+    output in the pipe costs no turn of the loop."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._read, self.write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._read, False)
         self._parts: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def watch(self) -> None:
+        """From now on it is emptied whenever it holds something."""
+        self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._read, self._take)
 
     def _take(self) -> None:
@@ -36,7 +43,12 @@ class _Collector:
                     return
         except BlockingIOError:
             return
-        self._loop.remove_reader(self._read)
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(self._read)
+            self._loop = None
 
     def finish(self) -> bytes:
         """All that was written until now, once the writer has ended. What a background process of the command writes
@@ -55,7 +67,7 @@ class _Collector:
 
     def close(self) -> None:
         self.close_writer()
-        self._loop.remove_reader(self._read)
+        self._unwatch()
         os.close(self._read)
 
 
@@ -81,21 +93,18 @@ async def execute(
 ) -> ExecResult:
     """Runs a command to its end. Raises UsageError when the container does not run, WaitTimeout after ``timeout``
     seconds (the command and all it started are then killed), SandboxError."""
-    stdout, stderr = _Collector(), _Collector()
+    stdout, stderr = _Output(), _Output()
     stdin = _input(data)
+    reading = asyncio.get_running_loop().call_later(_PATIENCE, _watch, stdout, stderr)
     try:
-        try:
-            process = await task.exec(container, argv, env=env, stdin=stdin, stdout=stdout.write, stderr=stderr.write)
-        except SandboxError as error:
-            if error.step not in _COMMAND_STEPS:
-                raise
-            code = 127 if error.errno in (0, errno.ENOENT) else 126
-            return ExecResult(exit_code=code, error=exec_failure(error, argv[0]))
+        process = await task.exec(container, argv, env=env, stdin=stdin, stdout=stdout.write, stderr=stderr.write)
         stdout.close_writer()
         stderr.close_writer()
         try:
             async with asyncio.timeout(timeout):
                 result = await process.result()
+        except SandboxError:
+            raise
         except BaseException as error:
             await process.kill()
             if isinstance(error, TimeoutError):
@@ -104,7 +113,18 @@ async def execute(
         return ExecResult(
             exit_code=result.exit_code, stdout=stdout.finish(), stderr=stderr.finish(), error=result.error
         )
+    except SandboxError as error:
+        if error.step not in _COMMAND_STEPS:
+            raise
+        code = 127 if error.errno in (0, errno.ENOENT) else 126
+        return ExecResult(exit_code=code, error=exec_failure(error, argv[0]))
     finally:
+        reading.cancel()
         os.close(stdin)
         stdout.close()
         stderr.close()
+
+
+def _watch(*outputs: _Output) -> None:
+    for output in outputs:
+        output.watch()

@@ -22,6 +22,7 @@ from nsrunner.sandbox.wire import Kind, Message, Tag
 
 __all__ = ["Connection"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _PACKETS_A_TURN = 32
@@ -104,6 +105,24 @@ class Connection:
             return failed
         try:
             return self._send(kind, {}, convert, command_id, within, (memfd, *fds))
+        finally:
+            os.close(memfd)
+
+    def _send_session(
+        self, kind: Kind, encode: Callable[[S], bytes], spec: S, command_id: int, fds: Sequence[int]
+    ) -> None:
+        """A command whose only answer is the end of its session, or an error, which ends it, too. Raises
+        SandboxError."""
+        if self.closed:
+            raise transport.lost(self.run_dir, errno.EPIPE)
+        try:
+            memfd = transport.sealed_memfd("nsrunner-spec", encode(spec))
+        except wire.WireError as error:
+            raise SandboxError("write spec", errno.EINVAL, str(error)) from None
+        try:
+            self._put(wire.encode(kind, command_id, {}), (memfd, *fds))
+        except OSError as error:
+            raise transport.lost(self.run_dir, error.errno or 0) from None
         finally:
             os.close(memfd)
 
@@ -219,6 +238,8 @@ class Connection:
     def _answer(self, message: Message, fds: list[int]) -> None:
         pending = self._pending.pop(message.command, None)
         if pending is None:
+            if message.kind is Kind.ERROR and (session := self._sessions.pop(message.command, None)) is not None:
+                session.lost(answers.error(message))
             return
         pending.timer.cancel()
         if pending.future.done():

@@ -6,6 +6,7 @@ The owner (``run``, a library program, the daemon) replaces the file whenever th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -15,23 +16,30 @@ from typing import Any, Final
 
 from nsrunner.sandbox.inotify import MOVED_TO, Inotify
 
-__all__ = ["DELAY", "NAME", "publish", "published", "published_until"]
+__all__ = ["DELAY", "FRESH", "NAME", "publish", "published", "published_until"]
 
 NAME: Final = "status.json"
+FRESH: Final = "status.json.new"
+"""Where the next one is written."""
 DELAY: Final = 0.02
 """Seconds for which an owner may gather changes before it publishes: a start is some ten of them."""
 
 
 def publish(run_dir: str, pod: dict[str, Any]) -> None:
-    """Replace the published Pod, at once or not at all. ``pod`` is what ``nsrunner.model.encode`` gives.
+    """Replace the published Pod, for readers of :func:`published` at once or not at all. ``pod`` is what
+    ``nsrunner.model.encode`` gives.
 
-    Takes some 0.1 ms on a tmpfs. Raises OSError; FileNotFoundError when the pod's directory is gone already.
+    Takes some 0.1 ms. Raises OSError; FileNotFoundError when the pod's directory is gone already.
     """
     path = os.path.join(run_dir, NAME)
-    fresh = f"{path}.new"
+    fresh = os.path.join(run_dir, FRESH)
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
         file.write(json.dumps(pod, separators=(",", ":")))  # dump() would encode in Python, ten times slower
+    # Where /run is on a disk, a rename that replaces a file has the new one written out first: milliseconds. The reader
+    # knows where to look in between.
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
     os.rename(fresh, path)
 
 
@@ -40,12 +48,14 @@ def published(run_dir: str) -> dict[str, Any] | None:
 
     Raises OSError (PermissionError for those who are not root).
     """
-    try:
-        with open(os.path.join(run_dir, NAME), encoding="utf-8") as file:
-            pod = json.load(file)
-    except (FileNotFoundError, ValueError):
-        return None
-    return pod if isinstance(pod, dict) else None
+    for name in (NAME, FRESH, NAME):  # without the first, the second is whole, or just becoming the first
+        try:
+            with open(os.path.join(run_dir, name), encoding="utf-8") as file:
+                pod = json.load(file)
+        except (FileNotFoundError, ValueError):  # half written: the very first, or one after the first is there again
+            continue
+        return pod if isinstance(pod, dict) else None
+    return None
 
 
 def published_until(run_dir: str, enough: Callable[[dict[str, Any]], bool], within: float) -> dict[str, Any] | None:

@@ -22,12 +22,12 @@ class Exec:
     def __init__(self, shim: Shim, command_id: int) -> None:
         self.command_id = command_id
         self.pid = 0
-        """In the host's PID namespace."""
+        """In the host's PID namespace; 0 with ``ExecSpec.attached``."""
         self.console: int | None = None
         """The master of its pty, which the caller closes; with ``ExecSpec.tty`` only."""
         self._shim = shim
-        self._result: asyncio.Future[ExecResult] = asyncio.get_running_loop().create_future()
-        self._result.add_done_callback(_retrieved)
+        self._end: ExecResult | SandboxError | None = None
+        self._waiters: list[asyncio.Future[None]] = []
 
     def started(self, message: Message, fds: list[int]) -> Exec:
         """The shim's OK."""
@@ -38,17 +38,34 @@ class Exec:
 
     def finished(self, message: Message, fds: list[int]) -> None:
         """The shim's EXEC_FINISHED."""
-        if not self._result.done():
-            self._result.set_result(answers.exec_result(message, fds))
+        self._ended(answers.exec_result(message, fds))
 
     def lost(self, error: SandboxError) -> None:
-        if not self._result.done():
-            self._result.set_exception(error)
+        self._ended(error)
+
+    def _ended(self, end: ExecResult | SandboxError) -> None:
+        if self._end is None:
+            self._end = end
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     async def result(self) -> ExecResult:
         """Waits for the end. Cancelling the wait does not end the exec; ``kill`` does. Bounded by
-        ``ExecSpec.timeout_ms`` and by the container's life. Raises SandboxError when the shim is gone."""
-        return await asyncio.shield(self._result)
+        ``ExecSpec.timeout_ms`` and by the container's life. Raises SandboxError when the shim is gone, and, of an exec
+        with ``ExecSpec.attached``, when it could not be started."""
+        if self._end is None:
+            # A future of this call's own, which may be cancelled; asyncio.shield() would take a turn of the loop more.
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
+        assert self._end is not None
+        if isinstance(self._end, SandboxError):
+            raise self._end
+        return self._end
 
     def resize(self, rows: int, columns: int) -> asyncio.Future[None]:
         return self._shim.resize(self, rows, columns)
@@ -79,7 +96,7 @@ class Attachment:
         return await asyncio.shield(self._reason)
 
 
-def _retrieved(future: asyncio.Future[ExecResult] | asyncio.Future[str]) -> None:
+def _retrieved(future: asyncio.Future[str]) -> None:
     """A session whose end nobody awaits is no error."""
     if not future.cancelled():
         future.exception()

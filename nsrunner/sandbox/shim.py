@@ -146,11 +146,16 @@ class Shim(Connection):
         self, spec: ExecSpec, *, stdin: int = -1, stdout: int = -1, stderr: int = -1, within: float = 30.0
     ) -> Exec:
         """Starts a process in a container; ``within`` bounds the start only. The descriptors stay the caller's, too:
-        all three, or none with ``tty`` or ``output_limit``."""
+        all three, or none with ``tty`` or ``output_limit``. With ``attached`` it returns as soon as the command is
+        sent: what keeps the process from running is then raised by the result."""
         command = self.new_id()
         session = Exec(self, command)
-        self._sessions[command] = session
         fds = [fd for fd in (stdin, stdout, stderr) if fd >= 0]
+        if spec.attached:
+            self._send_session(Kind.EXEC, encode_exec, spec, command, fds)
+            self._sessions[command] = session
+            return session
+        self._sessions[command] = session
         future = self._with_spec(Kind.EXEC, lambda: encode_exec(spec), session.started, command, within, fds)
         try:
             return await future

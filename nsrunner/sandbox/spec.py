@@ -269,3 +269,6 @@ class ExecSpec(Struct, frozen=True, kw_only=True):
     """0: the caller passes stdin, stdout and stderr (tty: one end of nothing, the shim makes the pty and hands out its
     master). Positive: the shim itself collects stdout and stderr together, up to so many bytes, drops the rest, and
     returns them with the result (probes, hooks)."""
+    attached: bool = False
+    """It ends with the connection of whoever asked, as a client's does in any case, and only its end, or that it could
+    not be started, is told: for a caller who waits. Not with ``tty`` or ``output_limit``."""

@@ -197,7 +197,7 @@ def _write(path: str, pod: RegisteredPod) -> None:
     fresh = f"{path}.new"
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with open(fd, "w", encoding="utf-8") as file:
-        json.dump(record, file)
+        file.write(json.dumps(record))  # dump() would encode in Python
     os.rename(fresh, path)
 
 

@@ -24,6 +24,7 @@ TALK = "talk to the shim"
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _ADDRESS_MAX = 107  # sun_path, without the NUL
 _INT = struct.Struct("i")
+_TRUNCATED = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _ANCILLARY = socket.CMSG_SPACE(MAX_FDS * _INT.size)
 
 
@@ -122,7 +123,7 @@ def receive(sock: socket.socket) -> tuple[bytes, list[int]]:
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             fds += (fd for (fd,) in _INT.iter_unpack(data[: len(data) - len(data) % _INT.size]))
-    if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+    if flags & _TRUNCATED:
         close_all(fds)
         raise WireError("truncated packet")
     return packet, fds

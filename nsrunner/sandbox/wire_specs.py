@@ -103,6 +103,7 @@ class SpecTag:
     TERMINATION_PATH: Final = 105
     TIMEOUT_MS: Final = 112
     OUTPUT_LIMIT: Final = 113
+    ATTACHED: Final = 114
 
 
 NETWORK_MODES = {"pod": 0, "host": 2}
@@ -361,6 +362,7 @@ def _exec(spec: ExecSpec) -> Iterable[bytes]:
     yield _number(Tag.COLUMNS, spec.columns)
     yield _long(SpecTag.TIMEOUT_MS, spec.timeout_ms)
     yield _long(SpecTag.OUTPUT_LIMIT, spec.output_limit)
+    yield _number(SpecTag.ATTACHED, spec.attached)
 
 
 def encode_exec(spec: ExecSpec) -> bytes:

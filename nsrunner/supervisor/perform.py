@@ -122,14 +122,15 @@ class Performer:
     async def exec(
         self, container: str, argv: tuple[str, ...], *, env: tuple[str, ...], stdin: int, stdout: int, stderr: int
     ) -> Process:
-        """Starts a command in a running container. Raises UsageError when it does not run, SandboxError."""
+        """Starts a command in a running container, for a caller who waits for its end: what keeps it from running is
+        raised by the result. Raises UsageError when the container does not run, SandboxError when its shim is gone."""
         live = self._ledger.running.get(container)
         if live is None or self._sandbox is None:
             name = self._pod.metadata.name
             if container not in self._specs:
                 raise UsageError(f"container {container} is not valid for pod {name}: it has {', '.join(self._specs)}")
             raise UsageError(f'container "{container}" in pod "{name}" is not running')
-        spec = plan_exec(live.id, argv, env=env)
+        spec = plan_exec(live.id, argv, env=env, attached=True)
         return await self._sandbox.exec(spec, stdin=stdin, stdout=stdout, stderr=stderr)
 
     async def destroy(self) -> None:

@@ -88,6 +88,7 @@ def plan_exec(
     env: tuple[str, ...] = (),
     timeout_ms: int = 0,
     output_limit: int = 0,
+    attached: bool = False,
 ) -> ExecSpec:
     """One more process in the container with this id; ``env`` is added to the container's."""
     return ExecSpec(
@@ -99,6 +100,7 @@ def plan_exec(
         env=("TERM=xterm", *env) if tty else env,
         timeout_ms=timeout_ms,
         output_limit=output_limit,
+        attached=attached,
     )
 
 

@@ -161,7 +161,7 @@ class PodTask:
         stdout: int,
         stderr: int,
     ) -> Process:
-        """Starts a command in a running container. Raises UsageError when it does not run, SandboxError."""
+        """Starts a command in a running container (:meth:`Performer.exec`)."""
         return await self._performer.exec(container, argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
 
     # --- the task -----------------------------------------------------------------------------------------------------

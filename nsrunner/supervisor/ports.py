@@ -69,11 +69,12 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """In the host's PID namespace."""
+        """In the host's PID namespace; 0 with ``ExecSpec.attached``."""
         ...
 
     async def result(self) -> ExecResult:
-        """Waits for the end. Raises SandboxError when the shim is gone."""
+        """Waits for the end. Raises SandboxError when the shim is gone, and with ``ExecSpec.attached`` when it could
+        not be started."""
         ...
 
     def kill(self) -> Awaitable[None]:

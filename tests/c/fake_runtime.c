@@ -29,6 +29,13 @@ int nsr_pod_open(struct nsr_pod *pod, const struct nsr_sandbox_spec *spec, struc
 	return pod->logs_fd < 0 ? nsr_fail(e, NSR_STEP_DIRECTORY, errno, spec->logs_dir) : 0;
 }
 
+int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e)
+{
+	(void)pod;
+	(void)e;
+	return 0;
+}
+
 static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
 {
 	sigset_t none;
@@ -95,6 +102,13 @@ int nsr_exec_release(const struct nsr_container *target, uint64_t number, struct
 	(void)target;
 	(void)number;
 	(void)e;
+	return 0;
+}
+
+int nsr_exec_vacate(const struct nsr_container *target, uint64_t number)
+{
+	(void)target;
+	(void)number;
 	return 0;
 }
 

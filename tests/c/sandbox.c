@@ -76,7 +76,7 @@ void test_pod_start(struct test_pod *t, const char *base, const char *pause_path
 		(void)fprintf(stderr, "pod: %s: %s: %s\n", nsr_step_name(e.step), strerror(e.err), e.path);
 		exit(1);
 	}
-	if (nsr_pause_spawn(&t->pod, &t->pause, &e) < 0 || test_wait_started(&t->pause, &e) != NSR_RUNNING) {
+	if (nsr_pause_spawn(&t->pod, &t->pause, &e) < 0 || nsr_pod_fill(&t->pod, &e) < 0 || test_wait_started(&t->pause, &e) != NSR_RUNNING) {
 		(void)fprintf(stderr, "pause: %s: %s: %s\n", nsr_step_name(e.step), strerror(e.err), e.path);
 		exit(1);
 	}

@@ -38,10 +38,11 @@ static void on_ready(struct nsr_watch *watch, uint32_t events)
 
 static void test_timers(void)
 {
-	nsr_timer_arm(&loop, &timers[0], 30, on_timer);
-	nsr_timer_arm(&loop, &timers[1], 10, on_timer);
-	nsr_timer_arm(&loop, &timers[2], 20, on_timer_again);
-	nsr_timer_arm(&loop, &timers[3], 25, on_timer);
+	/* Far apart: an emulated machine under load stands still for some 100 ms. */
+	nsr_timer_arm(&loop, &timers[0], 1500, on_timer);
+	nsr_timer_arm(&loop, &timers[1], 100, on_timer);
+	nsr_timer_arm(&loop, &timers[2], 500, on_timer_again);
+	nsr_timer_arm(&loop, &timers[3], 1000, on_timer);
 	nsr_timer_arm(&loop, &timers[1], 5, on_timer); /* moved, not doubled */
 	while (loop.timers)
 		CHECK_EQUAL(nsr_loop_turn(&loop), 0);

@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -144,6 +146,7 @@ static void test_world(struct test_pod *t)
 	       "/run:\n\n/tmp:\n0\n0022\n500\n");
 	CHECK(access("/x", F_OK) < 0);
 	expect(t, "cat /proc/keys /proc/timer_list 2>/dev/null; ls /sys/firmware; echo 1 2>/dev/null >/proc/sys/kernel/core_pattern || echo ro", NULL, "ro\n");
+	expect(t, "cat /proc/self/personality /proc/self/timerslack_ns", NULL, "00000000\n50000\n"); /* not ours: see test_one() */
 	expect(t, "ls /proc/self/fd | wc -l", NULL, "4\n"); /* and the one of ls itself */
 	expect(t, "cat /proc/1/cgroup | grep ^0:", NULL, "0::/\n");
 	expect(t, "grep -E '^(NoNewPrivs|CapEff|CapBnd|CapInh|CapAmb)' /proc/self/status", NULL,
@@ -212,6 +215,24 @@ static void escaping_sub_path(struct nsr_writer *w)
 	nsr_write_block_end(w, mark);
 }
 
+static void above_mask(struct nsr_writer *w)
+{
+	plain_credentials(w);
+	nsr_write_block_end(w, begin_bind(w, volume("disk"), "/sys/devices"));
+	nsr_write_string(w, NSR_TAG_MASKED, "/sys/devices/virtual/powercap");
+}
+
+/* As on Kubernetes: what is masked is masked in a volume, too, such as hostPath /sys/devices. */
+static void test_volume_above_mask(struct test_pod *t)
+{
+	expect(t, "cd /sys/devices; mkdir -p virtual/powercap/secret virtual/other", above_mask, "");
+	expect(t, "cd /sys/devices/virtual; ls . powercap; touch powercap/x 2>/dev/null || echo ro", above_mask, ".:\nother\npowercap\n\npowercap:\nro\n");
+	expect(t, "cd /sys/devices; mv virtual elsewhere; ln -s elsewhere virtual", above_mask, "");
+	expect_failure_with(t, "true", "/", above_mask, NSR_STEP_MASK, ELOOP);
+	CHECK_EQUAL(unlink(volume("disk/virtual")), 0);
+	expect(t, "rm -r /sys/devices/elsewhere", above_mask, "");
+}
+
 static void may_mknod(struct nsr_writer *w)
 {
 	size_t mark = nsr_write_block_begin(w, NSR_TAG_CREDENTIALS);
@@ -258,6 +279,7 @@ static void test_confinement(struct test_pod *t)
 	       "denied\nSeccomp:\t2\nNoNewPrivs:\t1\n");
 	expect(t, "mkdir /d 2>/dev/null || echo denied; grep ^Seccomp: /proc/self/status; grep NoNew /proc/self/status", filtered_old,
 	       "denied\nSeccomp:\t2\nNoNewPrivs:\t0\n");
+	test_volume_above_mask(t);
 	expect_failure_with(t, "true", "/", at_proc, NSR_STEP_MOUNT_TARGET, EPERM);
 	expect_failure_with(t, "true", "/", at_root, NSR_STEP_MOUNT_TARGET, EBUSY);
 	expect_failure_with(t, "true", "/", no_source, NSR_STEP_MOUNT_SOURCE, ENOENT);
@@ -336,6 +358,7 @@ static void test_again(struct test_pod *t)
 	CHECK_EQUAL(nsr_pod_close(&t->pod, false, &e), 0);
 	CHECK_EQUAL(nsr_pod_open(&t->pod, t->spec, &e), 0);
 	CHECK_EQUAL(nsr_pause_spawn(&t->pod, &t->pause, &e), 0);
+	CHECK_EQUAL(nsr_pod_fill(&t->pod, &e), 0);
 	CHECK_EQUAL(test_wait_started(&t->pause, &e), NSR_RUNNING);
 	t->pod.pause_pid = t->pause.pid;
 	t->pod.pause_pidfd = dup(t->pause.pidfd);
@@ -371,7 +394,7 @@ static void test_exec(struct test_pod *t)
 	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "x");
 	nsr_write_string(&w, NSR_TAG_ARG, "sh");
 	nsr_write_string(&w, NSR_TAG_ARG, "-c");
-	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; [ -d /proc/1 ] && [ $$ != 1 ] && echo one; cat /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; tty; exit 3");
+	nsr_write_string(&w, NSR_TAG_ARG, "echo $A $B; [ -d /proc/1 ] && [ $$ != 1 ] && echo one; cat /proc/sys/kernel/hostname; grep CapBnd /proc/self/status; cat /proc/self/personality /proc/self/timerslack_ns; tty; exit 3");
 	nsr_write_string(&w, NSR_TAG_ENV, "A=2");
 	nsr_write_string(&w, NSR_TAG_ENV, "B=3");
 	n = nsr_writer_end(&w);
@@ -386,7 +409,7 @@ static void test_exec(struct test_pod *t)
 	n = read(out[0], output, sizeof(output) - 1);
 	CHECK(n > 0);
 	output[n] = '\0';
-	CHECK(strcmp(output, "2 3\none\nnsr-test\nCapBnd:\t00000000a00425fb\nnot a tty\n") == 0);
+	CHECK(strcmp(output, "2 3\none\nnsr-test\nCapBnd:\t00000000a00425fb\n00000000\n50000\nnot a tty\n") == 0);
 	nsr_spawned_close(&x);
 	CHECK_EQUAL(nsr_exec_release(&target, 7, &e), 0);
 	/* with a terminal */
@@ -407,7 +430,8 @@ static void test_exec(struct test_pod *t)
 	CHECK(strcmp(output, "33 77\r\n/dev/pts/0\r\n") == 0);
 	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
 	nsr_spawned_close(&x);
-	CHECK_EQUAL(nsr_exec_release(&target, 8, &e), 0);
+	CHECK_EQUAL(nsr_exec_vacate(&target, 8), 0);
+	CHECK_EQUAL(nsr_exec_vacate(&target, 8), 0); /* it is gone */
 	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
 	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 	/* too late */
@@ -433,6 +457,9 @@ static void test_one(unsigned bits, void (*test)(struct test_pod *t))
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		/* What somebody gave the daemon for itself: setarch -R, a systemd unit's TimerSlackNSec= */
+		CHECK(personality(ADDR_NO_RANDOMIZE) >= 0);
+		CHECK_EQUAL(prctl(PR_SET_TIMERSLACK, 777000ul, 0, 0, 0), 0);
 		test_pod_start(t, base, pause_path, cgroup, bits);
 		test(t);
 		test_pod_stop(t);

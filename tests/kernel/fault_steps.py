@@ -71,8 +71,8 @@ def run(step: str, path: str, call: str, text: str, error: str, says: str = "", 
     return Step("run", step, path, call, text, error, said, **more)  # type: ignore[arg-type] # nth: int, always: bool
 
 
-def an_exec(step: str, path: str, call: str, text: str, error: str) -> Step:
-    return Step("exec", step, path, call, text, error)
+def an_exec(step: str, path: str, call: str, text: str, error: str, says: str = "") -> Step:
+    return Step("exec", step, path, call, text, error, says)
 
 
 DIED = "wait for the process to start: it died"
@@ -153,7 +153,6 @@ START = [
     create("find the container", "pid", "setns", "CLONE_NEWPID", "ESRCH"),
     run("clone", "", "clone", "CLONE_VM", "EAGAIN"),
     run("clone", "", "clone3", "CLONE_NEWPID", "EAGAIN"),
-    run("clone", "pidfd", "openat", "/proc/self/fdinfo", "ENFILE"),
     # the container's first process, in its order
     run("set oom_score_adj", OOM, "write", "oom_score_adj", "EIO"),
     run("set dumpable", "", "prctl", "PR_SET_DUMPABLE", "EINVAL"),
@@ -253,7 +252,7 @@ EXEC = [
     an_exec("reset signals", "", "rt_sigaction", "", "EINVAL"),
     an_exec("set no_new_privs", "", "prctl", "PR_SET_NO_NEW_PRIVS", "EINVAL"),
     an_exec("install seccomp filter", "", "seccomp", "", "ENOMEM"),
-    an_exec("exec", "/usr/local/sbin/true", "execve", "", "ENOMEM"),
+    an_exec("exec", "", "execve", "", "ENOMEM", 'exec: "/usr/local/sbin/true": cannot allocate memory'),
 ]
 
 EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC]

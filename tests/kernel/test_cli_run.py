@@ -153,7 +153,7 @@ def test_ctrl_c(write: Write) -> None:
     with terminal("run", write(containers={"a": POLITE})) as run:
         run.expect("at work")
         run.send(b"\x03")
-        run.expect("Ctrl-C: deleting gracefully; again: at once")
+        run.expect("Ctrl-C: deleting gracefully, within 30 s; again: at once")
         run.expect("bye")
         run.rest()
         assert run.wait() == 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import os
 import select
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import shim_pod
-from raw_shim import CLIENT, Message, Peer, Shim
+from raw_shim import CLIENT, Message, Peer, Shim, sealed
 from shim_pod import Pod, shim_of
 
 
@@ -228,6 +229,52 @@ def test_an_unacknowledged_result_goes_to_the_next_controller(pod: Pod, peer: Pe
     peer.close()
     peer.greet()
     assert pod.finished(peer, answer.id) == (0, b"kept\n")
+
+
+def attached(pod: Pod, peer: Peer, *argv: str) -> tuple[int, int]:
+    """An exec whose end alone is told: its command and the end of its output."""
+    read, write = os.pipe()
+    null = os.open(os.devnull, os.O_RDONLY)
+    spec = sealed(pod.execution("web", *argv, extra=[("ATTACHED", 1)]))
+    command = peer.send("EXEC", (), [spec, null, write, write])
+    for fd in (spec, null, write):
+        os.close(fd)
+    return command, read
+
+
+def test_an_attached_exec_tells_of_its_end_only(pod: Pod, peer: Peer, client: Peer) -> None:
+    for who in (peer, client):
+        command, output = attached(pod, who, "/bin/sh", "-c", "echo out; exit 5")
+        end = who.until(lambda message: message.kind != "CONTAINER_INFO")  # the first thing that comes
+        assert (end.kind, end.EXEC_ID, end.EXIT_CODE) == ("EXEC_FINISHED", command, 5)
+        assert end.fields.get("RECORD", 0) == 0
+        assert read_all(output) == b"out\n"
+        command, output = attached(pod, who, "/nope")
+        end = who.answer(command)
+        assert (end.kind, end.ERRNO, end.PATH) == ("ERROR", errno.ENOENT, "/nope")
+        assert read_all(output) == b""
+    # asked again, as after a lost connection: the same end, and nothing is run twice
+    command, output = attached(pod, peer, "/bin/sh", "-c", "exit 6")
+    peer.record("EXEC_FINISHED", EXEC_ID=command)
+    again = sealed(pod.execution("web", "/bin/sh", "-c", "exit 7", extra=[("ATTACHED", 1)]))
+    peer.send("EXEC", (), [again], id=command)
+    assert peer.record("EXEC_FINISHED", EXEC_ID=command).EXIT_CODE == 6
+    os.close(again)
+    os.close(output)
+
+
+def test_an_attached_exec_ends_with_its_connection(pod: Pod, peer: Peer, client: Peer, shim: Shim) -> None:
+    _, output = attached(pod, peer, "/bin/sh", "-c", "echo $$; sleep 1000")
+    assert os.read(output, 100)
+    peer.close()
+    assert read_all(output) == b""  # whoever held the other end is dead
+    peer.greet()
+
+
+def test_an_attached_exec_has_no_terminal_and_no_record(pod: Pod, peer: Peer, client: Peer) -> None:
+    for extra in ([("TTY", 1)], [("OUTPUT_LIMIT", 10)]):
+        answer = client.call_spec("EXEC", pod.execution("web", "/bin/true", extra=[*extra, ("ATTACHED", 1)]))
+        assert (answer.kind, answer.ERRNO, answer.PATH) == ("ERROR", errno.EINVAL, "attached")
 
 
 def test_exec_with_a_terminal(pod: Pod, client: Peer) -> None:

@@ -198,7 +198,7 @@ def test_working_directories() -> None:
 
 def test_a_broken_pipe_ends_a_program() -> None:
     """With SIGPIPE ignored, as Python has it, yes would complain and end with 1."""
-    script = "mkfifo /tmp/done; { yes; echo $? > /tmp/done; } | head -n 1 & cat /tmp/done"
+    script = "mkfifo /tmp/done; { yes; echo $? > /tmp/done; } | head -n 1 & cat /tmp/done; wait"
     with start(pod(shell("main", script))) as running:
         running.wait("Succeeded", timeout=20)
         assert running.logs() == "y\n141\n"

@@ -115,9 +115,9 @@ def test_a_command_that_cannot_be_run(
         (["web", "-c", "nosuch", "--", "true"], 1, "container nosuch not found in pod web; there is a, b"),
         (["web", "-c", "b", "--", "true"], 1, 'container "b" in pod "web" is not running: terminated'),
         (["nosuch", "--", "true"], 1, 'pods "nosuch" not found'),
-        (["web"], 2, "you must specify at least one command for the container"),
-        (["web", "--"], 2, "you must specify at least one command for the container"),
-        (["web", "true"], 2, "unknown argument: true"),
+        (["web"], 2, "you must specify at least one command for the container, after --"),
+        (["web", "--"], 2, "you must specify at least one command for the container, after --"),
+        (["web", "true"], 2, 'unknown argument: true. A command stands after "--": nsrunner exec ... -- true\n'),
         (["--", "true"], 2, "the following arguments are required: POD"),
     ],
 )

@@ -49,7 +49,7 @@ def test_abbreviations_are_refused(parser: Parser, capsys: pytest.CaptureFixture
 def test_control_characters(parser: Parser, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser.parse_words(["web", "\x1b]0;x"])
-    assert "unknown argument: \\x1b]0;x\n" in capsys.readouterr().err
+    assert "unknown argument: \\x1b]0;x. " in capsys.readouterr().err
 
 
 def test_what_completion_asks(parser: Parser) -> None:

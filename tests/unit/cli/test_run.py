@@ -211,14 +211,26 @@ def test_signals(
     assert runner.made[0].stops == [None]
     out, err = capfd.readouterr()
     assert out == "a | bye\n"
-    assert err.endswith(f"  {name}: deleting gracefully; again: at once\n")
+    assert err.endswith(f"  {name}: deleting gracefully, within 30 s; again: at once\n")
 
 
 def test_twice_is_at_once(runner: type[FakeRunner], manifest: str, capfd: pytest.CaptureFixture[str]) -> None:
     runner.items = [send(signal.SIGTERM), send(signal.SIGINT), send(signal.SIGINT)]
     assert main(["run", manifest, "--grace-period", "5"]) == 143, "the first one decides"
     assert runner.made[0].stops == [5, 0, 0]
-    assert "Ctrl-C: deleting at once\n" in capfd.readouterr().err
+    err = capfd.readouterr().err
+    assert "SIGTERM: deleting gracefully, within 5 s; again: at once\n" in err
+    assert "Ctrl-C: deleting at once\n" in err
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [("1", "gracefully, within 2 s; again"), ("0", "at once\n")])
+def test_the_grace_that_is_told_is_the_one_that_is_given(
+    runner: type[FakeRunner], manifest: str, capfd: pytest.CaptureFixture[str], seconds: str, shown: str
+) -> None:
+    runner.items = [send(signal.SIGINT)]
+    runner.endless = True
+    main(["run", manifest, "--grace-period", seconds])
+    assert f"Ctrl-C: deleting {shown}" in capfd.readouterr().err
 
 
 def test_ignored_signals_stay_ignored(runner: type[FakeRunner], manifest: str) -> None:
@@ -237,7 +249,8 @@ def test_timeout(runner: type[FakeRunner], manifest: str, capfd: pytest.CaptureF
     runner.exit_code = 143
     assert main(["run", manifest, "--timeout", "10ms"]) == 124
     assert runner.made[0].stops == [None]
-    assert "the timeout of 0.01 s has passed: deleting gracefully\n" in capfd.readouterr().err
+    shown = "the timeout of 0.01 s has passed: deleting gracefully, within 30 s; Ctrl-C: at once\n"
+    assert shown in capfd.readouterr().err
 
 
 def test_a_reader_that_went_away(

@@ -228,3 +228,15 @@ def test_states(state: ContainerState, text: bytes) -> None:
 @pytest.mark.parametrize("state", [None, ContainerState(), waiting("PodInitializing")])
 def test_states_without_words(state: ContainerState | None) -> None:
     assert talk().changed(pod("", container(state))) == b""
+
+
+def test_a_container_of_which_there_is_no_record_was_never_started() -> None:
+    """Of one that waited for its image when the pod was deleted, the status says code 137 and that it is lost."""
+    unknown = ContainerStateTerminated(exit_code=137, reason="ContainerStatusUnknown", message="could not be located")
+    assert (
+        talk().changed(pod("", container(ContainerState(terminated=unknown))))
+        == b"12:00:00  container a was never started\n"
+    )
+    lost = ContainerState(terminated=replace(unknown, container_id="nsrunner://1"))
+    text = talk().changed(pod("", container(lost)))
+    assert text == b"12:00:00  container a ended with exit code 137 (ContainerStatusUnknown): could not be located\n"

@@ -27,7 +27,7 @@ class Host:
         self, container: str, argv: tuple[str, ...], *, env: tuple[str, ...], stdin: int, stdout: int, stderr: int
     ) -> Host:
         if self.error is not None:
-            raise self.error
+            return self
         variables = dict(pair.split("=", 1) for pair in env)
         self.process = await asyncio.create_subprocess_exec(
             *argv, stdin=stdin, stdout=stdout, stderr=stderr, env={**os.environ, **variables}
@@ -35,6 +35,8 @@ class Host:
         return self
 
     async def result(self) -> records.ExecResult:
+        if self.error is not None:
+            raise self.error
         code = await self.process.wait()
         return records.ExecResult(record=1, exit_code=128 - code if code < 0 else code)
 

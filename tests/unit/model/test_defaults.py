@@ -102,7 +102,8 @@ def test_probes_and_hooks(make_pod: MakePod) -> None:
     assert ready is not None
     assert ready.grpc is not None
     assert ready.grpc.service == ""
-    assert ready.initial_delay_seconds == 0
+    assert (ready.timeout_seconds, ready.period_seconds, ready.initial_delay_seconds) == (1, 10, 0)
+    assert (ready.success_threshold, ready.failure_threshold) == (1, 3)
     assert ready.termination_grace_period_seconds is None
     assert container.lifecycle is not None
     assert container.lifecycle.post_start is not None

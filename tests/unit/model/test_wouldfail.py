@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from nsrunner.model import would_fail
 from nsrunner.model.environment import EnvironmentContext
@@ -337,6 +338,20 @@ def test_one_reason(
 )
 def test_names_that_the_kernel_can_hold(make_pod: MakePod, spec: dict[str, Any]) -> None:
     assert would_fail(make_pod(**spec)) == ()
+
+
+@pytest.mark.parametrize(("length", "fails"), [(36, False), (37, True)])
+def test_a_full_name_has_64_bytes_at_most(make_pod: MakePod, length: int, fails: bool) -> None:
+    pod = make_pod(hostname="h" * length, subdomain="s", setHostnameAsFQDN=True)
+    assert bool(would_fail(pod)) is fails
+    assert would_fail(pod, cluster_domain="k8s") == ()
+
+
+def test_a_long_pod_name_is_cut_to_a_host_name(make_pod: MakePod) -> None:
+    pod = make_pod(subdomain="s", setHostnameAsFQDN=True)
+    named = replace(pod, metadata=replace(pod.metadata, name="n" * 62 + "-" + "x" * 20))
+    (found,) = would_fail(named)
+    assert found.message.startswith(f"FQDN {'n' * 62}.s.default.svc.")
 
 
 def test_the_longest_argument(make_pod: MakePod) -> None:

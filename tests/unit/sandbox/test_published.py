@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsrunner.sandbox.published import NAME, publish, published, published_until
+from nsrunner.sandbox.published import FRESH, NAME, publish, published, published_until
 
 
 def test_what_is_published_is_read(tmp_path: Path) -> None:
@@ -15,6 +15,16 @@ def test_what_is_published_is_read(tmp_path: Path) -> None:
     assert published(str(tmp_path)) == {"metadata": {"name": "wéb2"}}
     assert os.listdir(tmp_path) == [NAME]
     assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_while_it_is_being_replaced(tmp_path: Path) -> None:
+    (tmp_path / FRESH).write_text('{"meta')
+    assert published(str(tmp_path)) is None  # the very first
+    (tmp_path / FRESH).write_text('{"spec":{}}')
+    assert published(str(tmp_path)) == {"spec": {}}  # the one before is gone
+    publish(str(tmp_path), {"spec": {"a": 1}})
+    (tmp_path / FRESH).write_text('{"meta')
+    assert published(str(tmp_path)) == {"spec": {"a": 1}}
 
 
 def test_a_pod_that_is_gone(tmp_path: Path) -> None:

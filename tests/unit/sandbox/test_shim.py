@@ -163,6 +163,34 @@ def test_exec_with_a_terminal(tmp_path: Path) -> None:
     play(tmp_path, script, test)
 
 
+def test_an_attached_exec_is_waited_for_as_a_whole(tmp_path: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.greet()
+        command = peer.take(Kind.EXEC).command
+        peer.close_fds()
+        peer.send(Kind.EXEC_FINISHED, 0, {Tag.EXEC_ID: command, Tag.EXIT_CODE: 5})
+        command = peer.take(Kind.EXEC).command
+        peer.close_fds()
+        peer.send(Kind.ERROR, command, {Tag.STEP: 9, Tag.ERRNO: errno.ENOENT, Tag.PATH: "/x"})
+        peer.take(Kind.EXEC)
+        peer.close_fds()
+
+    async def test(shim: Shim) -> None:
+        spec = ExecSpec(container_id="c1", argv=("x",), attached=True)
+        process = await shim.exec(spec)
+        assert await process.result() == ExecResult(record=0, exit_code=5)
+        for expected in (errno.ENOENT, errno.ECONNRESET):
+            process = await shim.exec(spec)
+            with pytest.raises(SandboxError) as caught:
+                await process.result()
+            assert caught.value.errno == expected
+        for _ in range(2):  # sent to nobody
+            with pytest.raises(SandboxError):
+                await (await shim.exec(spec)).result()
+
+    play(tmp_path, script, test)
+
+
 def test_a_cancelled_exec_is_killed(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet()
