@@ -157,7 +157,7 @@ def test_whatever_is_changed_in_it_the_schema_agrees_with_what_is_accepted(chang
             if junk == "<remove>":
                 del place[path[-1]]
             else:
-                place[path[-1]] = junk
+                place[path[-1]] = json.loads(json.dumps(junk))  # a copy: a later change may go into it
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took the place away
     agrees(value)
