@@ -51,6 +51,8 @@ async def serving(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIte
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
+        for _ in range(5):
+            await asyncio.sleep(0)  # what was just accepted becomes a conversation
         server.close()
         for task in tuple(tasks):
             task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 
@@ -115,6 +116,24 @@ def test_the_end_of_a_session(context: ssl.SSLContext) -> None:
             await stream.handshake()
             assert await stream.read() == b"bye"
             assert await stream.read() == b""
+            stream.close()
+
+    run(script())
+
+
+@pytest.mark.needs_tool("openssl")
+def test_a_session_that_breaks(context: ssl.SSLContext) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        os.write(writer.get_extra_info("socket").fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
+        await reader.read()
+
+    async def script() -> None:
+        async with serving(talk, context) as port:
+            stream = Tls(await HOST.dial(IP, port), IP)
+            await stream.handshake()
+            with pytest.raises(StreamError, match=r"^tls: "):
+                while await stream.read():
+                    pass
             stream.close()
 
     run(script())
