@@ -170,6 +170,14 @@ def test_7_a_changed_image_restarts_a_sidecar_but_not_a_plain_init_container() -
     assert play.events[-1].startswith('Pulled: Container image "other"')
 
 
+def test_7_a_plain_init_container_that_is_being_started_is_left_alone() -> None:
+    play = Play(make_pod("c", init=["i"])).begin()
+    play.image("i")
+    assert image(play, "i") == []
+    assert play.runs("i") == []
+    assert play.exit("i", 0) == ["image c"]
+
+
 def test_33_14_nothing_but_the_image_restarts() -> None:
     play = running("c")
     assert play.spec(containers=(Container(name="c", image="busybox", command=("x",)),)) == []

@@ -282,6 +282,19 @@ def test_6_5_kills_under_way_are_hurried() -> None:
     assert play.machine.value.restarting is False
 
 
+def test_6_5_a_container_that_is_being_killed_already() -> None:
+    liveness = Probe(exec=EXEC, period_seconds=10, failure_threshold=1)
+    d = Container(name="d", image="busybox", liveness_probe=liveness)
+    play = Play(make_pod(ruled("c", "Never", rule("RestartAllContainers", 88)), d, grace=1)).begin()
+    play.run("c")
+    play.run("d")
+    play.probed("d", "Liveness", "Failure")
+    assert play.until_deadline() == ["KILL d/0"]
+    assert play.exit("c", 88) == []
+    assert play.exit("d", 137) == ["image c"]
+    assert play.last_state_of("d") == "137 RestartingAllContainers"
+
+
 def test_6_5_the_exit_of_an_init_container_can_set_it_off() -> None:
     play = Play(make_pod("c", init=["i", ruled("j", "Never", rule("RestartAllContainers", 88))])).begin()
     play.run("i")
