@@ -31,7 +31,10 @@ class _Request:
     __slots__ = ("answer", "count", "family", "kind", "loop", "pidfd")
 
     def __init__(self, pidfd: int, count: int, family: int, kind: int) -> None:
-        self.pidfd = pidfd
+        try:
+            self.pidfd = os.dup(pidfd)  # by the time that it is used, the caller's may be closed, or another pod's
+        except OSError as error:
+            raise SandboxError("make socket", error.errno or 0) from None
         self.count = count
         self.family = family
         self.kind = kind
@@ -46,6 +49,8 @@ class _Request:
                 made.append(socket.socket(self.family, self.kind | _FLAGS, 0, fd))
         except OSError as error:
             return made or SandboxError("make socket", error.errno or 0)
+        finally:
+            os.close(self.pidfd)
         return made
 
 
@@ -121,13 +126,14 @@ async def sockets_in_pod(
     pidfd: int, count: int = 1, *, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM
 ) -> list[socket.socket]:
     """So many nonblocking sockets (at least one; fewer than asked for when the process may have no more) in the network
-    namespace of the process behind ``pidfd``, such as a pod's pause process. The pidfd must stay open until then.
-    Sockets that nobody waits for any more are closed.
+    namespace of the process behind ``pidfd``, such as a pod's pause process. Sockets that nobody waits for any more are
+    closed.
 
     Raises SandboxError (errno ESRCH: the process is gone), HostError.
     """
+    maker = _the_maker()
     request = _Request(pidfd, count, family, kind)
-    _the_maker().ask(request)
+    maker.ask(request)
     try:
         return await request.answer
     except asyncio.CancelledError:

@@ -80,6 +80,24 @@ def test_those_that_nobody_wants_any_more_are_closed(elsewhere: subprocess.Popen
     asyncio.run(script())
 
 
+def test_the_callers_descriptor_may_be_closed_or_another_by_then(elsewhere: subprocess.Popen[str]) -> None:
+    async def script() -> None:
+        before = fds()
+        pidfd = os.pidfd_open(elsewhere.pid)
+        asked = asyncio.create_task(sockets_in_pod(pidfd))
+        await asyncio.sleep(0)
+        os.close(pidfd)
+        other = os.pidfd_open(os.getpid())
+        assert other == pidfd
+        (sock,) = await asked
+        assert namespace_of(sock) == os.stat(f"/proc/{elsewhere.pid}/ns/net").st_ino
+        sock.close()
+        os.close(other)
+        assert fds() == before
+
+    asyncio.run(script())
+
+
 def test_a_process_that_is_gone(elsewhere: subprocess.Popen[str]) -> None:
     async def script() -> None:
         pidfd = os.pidfd_open(elsewhere.pid)

@@ -38,6 +38,8 @@ class Network:
         self._pidfd = pidfd
         self._own = literal(ip)
         self._spare: list[socket.socket] = []
+        self._asked = False
+        """Some are under way."""
 
     def close(self) -> None:
         pidfd, self._pidfd = self._pidfd, -1
@@ -87,16 +89,27 @@ class Network:
                 raise SandboxError("make socket", errno.ESRCH)
             if self._spare:
                 return self._spare.pop()
-            sock, *spare = await sockets_in_pod(self._pidfd, _AT_ONCE, family=family)
-            room = 0 if self._pidfd < 0 else _AT_ONCE - len(self._spare)
-            self._spare += spare[:room]
-            for excess in spare[room:]:
-                excess.close()
+            sock, *spare = await self._made(family)
+            if self._pidfd >= 0:
+                self._spare += spare
+            else:
+                for late in spare:
+                    late.close()
             return sock
         except SandboxError as error:
             raise ProbeError(f"socket: {go_errno(error.errno)}") from None
         except OSError as error:
             raise ProbeError(f"socket: {go_errno(error.errno or 0)}") from None
+
+    async def _made(self, family: int) -> list[socket.socket]:
+        """Some, or one while those are under way already."""
+        assert self._pidfd is not None, "sockets of the host are made here"
+        count, self._asked = (1 if self._asked else _AT_ONCE), True
+        try:
+            return await sockets_in_pod(self._pidfd, count, family=family)
+        finally:
+            if count > 1:
+                self._asked = False
 
 
 async def _connected(sock: socket.socket, address: tuple[str, int]) -> int:
