@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import exits
 from .output import Palette, colour_wanted, escape, escape_block, write
 from .parser import Parser
+from .sysctls import add_allowed_unsafe_sysctls
 
 if TYPE_CHECKING:
     from ..model import Document, WouldFail
@@ -42,12 +43,13 @@ exit codes:
 def parser() -> Parser:
     verb = Parser(
         "nsrunner validate",
-        usage="nsrunner validate FILE... [--fields] [-o json]",
+        usage="nsrunner validate FILE... [options]",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
     verb.add_argument("files", nargs="+", metavar="FILE", help="a manifest (YAML or JSON); - is standard input")
     verb.add_argument("--fields", action="store_true", help="list every field with its verdict")
+    add_allowed_unsafe_sysctls(verb)
     verb.add_argument("-o", "--output", choices=["json"], metavar="json", help="print the findings as JSON")
     return verb
 
@@ -62,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     except UsageError as error:
         say(f"nsrunner: {error}")
         return exits.USAGE
-    findings = list(zip(documents, _would_fail(documents), strict=True))
+    findings = list(zip(documents, _would_fail(documents, options.allowed_unsafe_sysctls), strict=True))
     if options.output == "json":
         write(_as_json(findings))
     else:
@@ -72,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     return exits.USAGE if bad else exits.OK
 
 
-def _would_fail(documents: Sequence[Document]) -> Iterator[Sequence[WouldFail]]:
+def _would_fail(documents: Sequence[Document], allowed_unsafe_sysctls: Sequence[str]) -> Iterator[Sequence[WouldFail]]:
     """Of each document, as ``run`` with the same files would find out."""
     from ..library.documents import Documents
     from ..library.options import RunOptions
@@ -86,7 +88,7 @@ def _would_fail(documents: Sequence[Document]) -> Iterator[Sequence[WouldFail]]:
             pod = everything.accept(document.object, node)
             address = (RunOptions().address.partition("/")[0],)  # whichever the host has: a value is what counts
             context = everything.context(document.namespace, node_name=node, host_ips=address, pod_ips=address)
-            yield would_fail(pod, context)
+            yield would_fail(pod, context, allowed_unsafe_sysctls=allowed_unsafe_sysctls)
         else:
             yield ()
 

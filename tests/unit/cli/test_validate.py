@@ -81,6 +81,16 @@ def test_would_fail_alone_is_2_too(here: Path) -> None:
     assert main(["validate", "old.yaml"]) == 2
 
 
+def test_unsafe_sysctls_may_be_allowed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sysctls = "{sysctls: [{name: net.core.somaxconn, value: '1'}, {name: kernel.msgmax, value: '1'}]}"
+    (here / "web.yaml").write_text(GOOD.replace("nodeName: somewhere", f"securityContext: {sysctls}"))
+    assert main(["validate", "web.yaml", "--allowed-unsafe-sysctls", "net.core.*"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    message = 'SysctlForbidden: forbidden sysctl: "kernel.msgmax" not allowlisted'
+    assert lines[1:] == [f"  * spec.securityContext.sysctls[1].name: {message}"]
+    assert main(["validate", "web.yaml", "--allowed-unsafe-sysctls", "net.core.*,kernel.msg*"]) == 0
+
+
 def test_fields(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "web.yaml").write_text(GOOD.replace("nodeName: somewhere", "hostUsers: false"))
     assert main(["validate", "--fields", "web.yaml"]) == 2
