@@ -34,29 +34,30 @@ def literal(host: str) -> Address | None:
     return socket.AF_INET if parsed.version == 4 else socket.AF_INET6, host
 
 
+Lookup = asyncio.Future[Sequence[Address]]
+
+
 class Names:
-    """The lookups of one event loop."""
+    """The lookups of this process. Each event loop has its own of a name."""
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
-        self._under_way: dict[str, asyncio.Future[Sequence[Address]]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="nsrunner-names")  # started when there is work
+        self._under_way: dict[tuple[asyncio.AbstractEventLoop, str], Lookup] = {}
 
     async def addresses(self, host: str) -> Sequence[Address]:
         """In the order in which they are to be tried, never empty. Raises UnknownName."""
         found = literal(host)
         if found is not None:
             return (found,)
-        lookup = self._under_way.get(host)
+        loop = asyncio.get_running_loop()
+        lookup = self._under_way.get((loop, host))
         if lookup is None:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="nsrunner-names")
-            lookup = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host)
-            self._under_way[host] = lookup
-            lookup.add_done_callback(lambda done: self._ended(host, done))
+            lookup = self._under_way[loop, host] = loop.run_in_executor(self._threads, _look_up, host)
+            lookup.add_done_callback(lambda done: self._ended(loop, host, done))
         return await asyncio.shield(lookup)
 
-    def _ended(self, host: str, lookup: asyncio.Future[Sequence[Address]]) -> None:
-        del self._under_way[host]
+    def _ended(self, loop: asyncio.AbstractEventLoop, host: str, lookup: Lookup) -> None:
+        self._under_way.pop((loop, host), None)
         if not lookup.cancelled():
             lookup.exception()  # it may be that nobody waits for it any more
 
