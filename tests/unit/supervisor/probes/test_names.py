@@ -50,6 +50,7 @@ def test_a_slow_lookup_is_shared_and_outlives_who_gave_up(monkeypatch: pytest.Mo
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "lookup x: no such host"),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "lookup x: Temporary failure"),
         (UnicodeError("label too long"), "lookup x: no such host"),
+        (ValueError("embedded null byte"), "lookup x: no such host"),
     ],
 )
 def test_no_address(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
