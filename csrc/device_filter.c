@@ -121,17 +121,26 @@ static int attach(int cgroup_fd, int program_fd, enum bpf_cmd command)
 	return syscall(SYS_bpf, command, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
-int nsr_device_filter_attach(int cgroup_fd, struct nsr_error *e)
+int nsr_device_filter_load(struct nsr_error *e)
 {
-	static int program_fd = -1; /* loading means verifying: a tenth of a millisecond */
-	int r;
+	static int program_fd = -1;
 
 	if (program_fd < 0) {
-		r = load_program();
+		int r = load_program();
+
 		if (r < 0)
 			return nsr_fail(e, NSR_STEP_DEVICE_FILTER, -r, "");
 		program_fd = r;
 	}
+	return program_fd;
+}
+
+int nsr_device_filter_attach(int cgroup_fd, struct nsr_error *e)
+{
+	int program_fd = nsr_device_filter_load(e), r;
+
+	if (program_fd < 0)
+		return program_fd;
 	r = attach(cgroup_fd, program_fd, BPF_PROG_ATTACH);
 	return r < 0 ? nsr_fail(e, NSR_STEP_DEVICE_FILTER, -r, "") : 0;
 }

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,14 +89,22 @@ struct remount {
 	unsigned attr;
 };
 
-static int remount_below(const char *relative, void *arg)
+/* Nothing but us runs in this mount namespace: the path is as the kernel printed it, and leads to the mount of that line or, when another
+ * lies on it or above it, into that one or nowhere. Then no path leads to it, for the container either, until somebody on the host takes
+ * away what covers it, who could mount something new there just as well. */
+static int remount_below(const char *relative, uint64_t id, void *arg)
 {
 	struct remount *job = arg;
-	/* Nothing but us runs in this mount namespace: the path is as the kernel printed it. */
-	cleanup_fd int fd = nsr_openat2(job->mount_fd, relative, O_PATH, 0);
+	cleanup_fd int fd = nsr_openat2(job->mount_fd, relative, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	uint64_t found;
+	int r;
 
-	/* Covered by another mount on the same place, which is a line of its own. */
-	return fd < 0 ? fd : remount_one(fd, job->attr);
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0;
+	r = fd < 0 ? fd : nsr_mountinfo_id(fd, &found);
+	if (r < 0)
+		return r;
+	return found == id ? remount_one(fd, job->attr) : 0;
 }
 
 int nsr_mount_restrict(int mount_fd, unsigned attr, bool recursive)

@@ -82,28 +82,45 @@ static int each_line(int (*each)(char *line, void *arg), void *arg)
 	}
 }
 
+/* The first field. */
+static int line_id(const char *line, uint64_t *ret)
+{
+	char text[24];
+	size_t length = strcspn(line, " ");
+
+	if (length >= sizeof(text))
+		return -EBADMSG;
+	memcpy(text, line, length);
+	text[length] = '\0';
+	return nsr_parse_u64(text, UINT64_MAX, ret);
+}
+
 struct below {
 	const char *base;
 	size_t base_length;
-	int (*each)(const char *relative, void *arg);
+	int (*each)(const char *relative, uint64_t id, void *arg);
 	void *arg;
 };
 
 static int visit_below(char *line, void *arg)
 {
 	const struct below *b = arg;
-	const char *point = nsr_mountinfo_point(line);
+	const char *point;
+	uint64_t id;
 	int r;
 
+	if (line_id(line, &id) < 0)
+		return -EBADMSG;
+	point = nsr_mountinfo_point(line);
 	if (!point)
 		return -EBADMSG;
 	if (strncmp(point, b->base, b->base_length) != 0 || point[b->base_length] != '/' || !point[b->base_length + 1])
 		return 0;
-	r = b->each(point + b->base_length + 1, b->arg);
+	r = b->each(point + b->base_length + 1, id, b->arg);
 	return r < 0 ? r : 0;
 }
 
-int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg)
+int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, uint64_t id, void *arg), void *arg)
 {
 	char base[PATH_MAX], path[NSR_FD_PATH];
 	struct below b = {base, 0, each, arg};
@@ -122,35 +139,41 @@ int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *ar
 static int visit_shared(char *line, void *arg)
 {
 	const uint64_t *wanted = arg;
-	char *end = strchr(line, ' '), *options;
+	char *options;
 	uint64_t id;
 
-	if (!end)
-		return -EBADMSG;
-	*end = '\0';
-	if (nsr_parse_u64(line, UINT64_MAX, &id) < 0)
+	if (line_id(line, &id) < 0)
 		return -EBADMSG;
 	if (id != *wanted)
 		return 0;
 	/* Optional fields lie before " - ". */
-	options = strstr(end + 1, " - ");
+	options = strstr(line, " - ");
 	if (options)
 		*options = '\0';
-	return strstr(end + 1, " shared:") ? SHARED : NOT_SHARED;
+	return strstr(line, " shared:") ? SHARED : NOT_SHARED;
 }
 
-int nsr_mountinfo_is_shared(int fd)
+int nsr_mountinfo_id(int fd, uint64_t *ret)
 {
 	/* struct statx of linux/stat.h, whose later fields not every libc knows: stx_mask lies at 0, stx_mnt_id at 144. */
-	uint64_t st[256 / sizeof(uint64_t)] = {0}, id;
+	uint64_t st[256 / sizeof(uint64_t)] = {0};
 	const uint32_t mnt_id = 0x1000; /* STATX_MNT_ID, 5.8 */
-	int r;
 
 	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, mnt_id, st) < 0)
 		return -errno;
 	if (!(st[0] & mnt_id))
 		return -EOPNOTSUPP;
-	id = st[144 / sizeof(uint64_t)];
+	*ret = st[144 / sizeof(uint64_t)];
+	return 0;
+}
+
+int nsr_mountinfo_is_shared(int fd)
+{
+	uint64_t id;
+	int r = nsr_mountinfo_id(fd, &id);
+
+	if (r < 0)
+		return r;
 	r = each_line(visit_shared, &id);
 	return r < 0 ? r : r == SHARED;
 }

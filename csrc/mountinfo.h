@@ -6,12 +6,17 @@
 #define NSR_MOUNTINFO_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "nsr.h"
 
-/* Calls each(path relative to the mount, arg) for every mount below what mount_fd names, parents first; stops at the first
- * negative answer and returns it. Reads in pieces, so any number of mounts is fine; needs the host's /proc. */
-int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, void *arg), void *arg);
+/* Calls each(path relative to the mount, the mount's id, arg) for every mount below what mount_fd names, in the order of mountinfo: also
+ * for those that are hidden, under another mount on their place or above it, whose path leads elsewhere. Stops at the first negative answer
+ * and returns it. Reads in pieces, so any number of mounts is fine; needs the host's /proc. */
+int nsr_mountinfo_below(int mount_fd, int (*each)(const char *relative, uint64_t id, void *arg), void *arg);
+
+/* The id, as the lines have it, of the mount that fd lies on. */
+int nsr_mountinfo_id(int fd, uint64_t *ret);
 
 /* 1: the mount that fd lies on is shared with a peer group, 0: it is not. In the caller's mount namespace. */
 int nsr_mountinfo_is_shared(int fd);

@@ -153,6 +153,7 @@ static void pause_child(void *arg)
 	static const char *const args[] = {"nsrunner-pause", NULL}, *const env[] = {NULL};
 	struct pause_job *job = arg;
 	int exe = fcntl(job->pod->pause_exe, F_DUPFD_CLOEXEC, 10), channel = fcntl(job->channel, F_DUPFD_CLOEXEC, 10);
+	int self_fds = fcntl(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC), F_DUPFD_CLOEXEC, 10);
 	struct nsr_error e;
 
 	if (exe < 0 || channel < 0)
@@ -160,11 +161,11 @@ static void pause_child(void *arg)
 	if (set_up(job, &e) < 0)
 		nsr_die(channel, &e);
 	/* Nothing stays open in it, not even the standard streams. */
-	if (dup3(channel, 3, O_CLOEXEC) < 0 || dup3(exe, 4, O_CLOEXEC) < 0 || syscall(SYS_close_range, 0u, 2u, 0u) < 0 ||
-	    syscall(SYS_close_range, 5u, ~0u, 0u) < 0)
+	if (dup3(channel, 3, O_CLOEXEC) < 0 || dup3(exe, 4, O_CLOEXEC) < 0 || (self_fds >= 0 && dup3(self_fds, 5, O_CLOEXEC) < 0) ||
+	    syscall(SYS_close_range, 0u, 2u, 0u) < 0 || syscall(SYS_close_range, 6u, ~0u, 0u) < 0)
 		nsr_die(channel, (nsr_fail(&e, NSR_STEP_CLOSE_RANGE, errno, ""), &e));
 	(void)nsr_channel_send(3, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
-	(void)syscall(SYS_execveat, 4, "", args, env, AT_EMPTY_PATH);
+	nsr_exec_fd(4, self_fds < 0 ? -1 : 5, args, env);
 	nsr_die(3, (nsr_fail(&e, NSR_STEP_PAUSE_EXEC, errno, "nsrunner-pause"), &e));
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "device_filter.h"
 #include "mount.h"
 #include "path.h"
 #include "pod.h"
@@ -239,7 +240,12 @@ int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e)
 	int r = fill_all(pod, e);
 
 	umask(old);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	/* Nothing else is to be done before pause is there, and every container but a privileged one wants it. */
+	if (pod->cgroup_fd >= 0)
+		(void)nsr_device_filter_load(NULL); /* whoever cannot do without it tells why it failed */
+	return 0;
 }
 
 int nsr_pod_null(const struct nsr_pod *pod, int flags)

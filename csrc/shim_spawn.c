@@ -41,14 +41,14 @@ static int become_shim(void *arg)
 {
 	static const char *const args[] = {"nsrunner-shim", NULL}, *const env[] = {NULL};
 	struct start *s = arg;
-	int null, shim, pause_fd, listen_fd;
+	int null, shim, pause_fd, listen_fd, self_fds;
 
 	if (setsid() < 0)
 		return fail(s, NSR_STEP_SETSID);
 	umask(077);
 	if (chdir("/") < 0)
 		return fail(s, NSR_STEP_CHDIR);
-	/* Out of the way of 0-5 first. */
+	/* Out of the way of 0-6 first. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	shim = fcntl(s->shim_memfd, F_DUPFD_CLOEXEC, 10);
 	pause_fd = fcntl(s->pause_memfd, F_DUPFD_CLOEXEC, 10);
@@ -57,15 +57,16 @@ static int become_shim(void *arg)
 		null = fcntl(null, F_DUPFD_CLOEXEC, 10);
 	if (null < 0 || shim < 0 || pause_fd < 0 || listen_fd < 0)
 		return fail(s, NSR_STEP_STDIO);
+	self_fds = fcntl(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC), F_DUPFD_CLOEXEC, 10);
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || dup2(listen_fd, 3) < 0 || dup2(pause_fd, 4) < 0 ||
-	    dup3(shim, 5, O_CLOEXEC) < 0)
+	    dup3(shim, 5, O_CLOEXEC) < 0 || (self_fds >= 0 && dup3(self_fds, 6, O_CLOEXEC) < 0))
 		return fail(s, NSR_STEP_STDIO);
-	if (syscall(SYS_close_range, 6u, ~0u, 0u) < 0)
+	if (syscall(SYS_close_range, 7u, ~0u, 0u) < 0)
 		return fail(s, NSR_STEP_CLOSE_RANGE);
 	s->result = nsr_reset_signals(s->e);
 	if (s->result < 0)
 		return 127;
-	(void)syscall(SYS_execveat, 5, "", args, env, AT_EMPTY_PATH);
+	nsr_exec_fd(5, self_fds < 0 ? -1 : 6, args, env);
 	return fail(s, NSR_STEP_SHIM_EXEC);
 }
 

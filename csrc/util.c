@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -199,4 +200,16 @@ char *nsr_format_u64(char *buffer, uint64_t value)
 		buffer[i] = reversed[n - 1 - i];
 	buffer[n] = '\0';
 	return buffer;
+}
+
+void nsr_exec_fd(int fd, int self_fds, const char *const *args, const char *const *env)
+{
+	char number[21];
+
+	if (nsr_force_fallback & NSR_FALLBACK_EXEC_FD)
+		errno = ENOENT;
+	else
+		(void)syscall(SYS_execveat, fd, "", args, env, AT_EMPTY_PATH);
+	if (errno == ENOENT && self_fds >= 0)
+		(void)syscall(SYS_execveat, self_fds, nsr_format_u64(number, (uint64_t)fd), args, env, 0);
 }

@@ -1,7 +1,8 @@
 /* world.h - what a container sees, while it is being built: descriptors of its mounts, and the pieces that fill them.
  *
  * Everything happens in the container's child, in its own mount namespace, before any program of the container's image has run in
- * it. Order (security.md 3b 9-13): sources, root, volumes, /proc, /sys, /dev, volumes below those, masks, pivot, read-only.
+ * it. Order (security.md 3b 9-13): sources, root, volumes, /proc, /sys, /dev, generated files, volumes below those, read-only paths and masks,
+ * working directory, readOnlyRootFilesystem, pivot.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NSR_WORLD_H

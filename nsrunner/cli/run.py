@@ -7,6 +7,7 @@ from typing import Final
 
 from .durations import duration
 from .parser import Parser
+from .sysctls import add_allowed_unsafe_sysctls
 
 __all__ = ["parser", "run"]
 
@@ -56,6 +57,7 @@ def parser() -> Parser:
         metavar="host",
         help="run images that are not on this host on the host's own root file system",
     )
+    add_allowed_unsafe_sysctls(verb)
     verb.add_argument(
         "--timeout", type=duration, metavar="DURATION", help="delete the pods after this time (90s, 5m, 1h30m)"
     )

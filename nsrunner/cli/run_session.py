@@ -38,7 +38,11 @@ async def run_objects(objects: Sequence[Object], options: argparse.Namespace) ->
     logging.getLogger().addHandler(messages)
     pump = Pump()
     try:
-        run_options = RunOptions(namespace=options.namespace, image_fallback=options.image_fallback)
+        run_options = RunOptions(
+            namespace=options.namespace,
+            image_fallback=options.image_fallback,
+            allowed_unsafe_sysctls=tuple(options.allowed_unsafe_sysctls),
+        )
         runner = library_run.Runner(objects, run_options)
         return await Session(runner, pump, objects, options).run()
     finally:

@@ -56,6 +56,7 @@ class _Key(Struct, frozen=True):
     address: str
     log_max_size: int
     log_max_files: int
+    allowed_unsafe_sysctls: tuple[str, ...]
 
 
 class Engine:
@@ -72,6 +73,7 @@ class Engine:
             pod_address=key.address,
             log_max_size=key.log_max_size,
             log_max_files=key.log_max_files,
+            allowed_unsafe_sysctls=key.allowed_unsafe_sysctls,
         )
         self.supervisor = Supervisor(
             Environment(
@@ -96,7 +98,8 @@ class Engine:
         require_root()
         roots = Roots.from_environment({"NSRUNNER_ROOT": options.root} if options.root else None)
         _check(roots)
-        key = _Key(roots, options.address, options.log_max_size, options.log_max_files)
+        sysctls = tuple(options.allowed_unsafe_sysctls)  # callers without types give lists
+        key = _Key(roots, options.address, options.log_max_size, options.log_max_files, sysctls)
         engines = cls._engines.setdefault(asyncio.get_running_loop(), {})
         engine = engines.get(key)
         if engine is None:

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypedDict
 from msgspec import Struct
 
 from nsrunner.errors import UsageError
+from nsrunner.model.sysctls import pattern_problem
 
 __all__ = ["Options", "RunOptions", "run_options"]
 
@@ -32,6 +33,9 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     """containerLogMaxSize, in bytes; negative: never rotated."""
     log_max_files: int = 5
     """containerLogMaxFiles."""
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
+    """Sysctls beyond the safe ones that pods may set for themselves, as the kubelet's option: names, or prefixes ending
+    in ``*``, such as ``kernel.msg*``."""
     grace_period: int | None = None
     """Seconds that the end of a ``with`` block gives the containers; None: the pod's terminationGracePeriodSeconds."""
 
@@ -47,6 +51,9 @@ class RunOptions(Struct, frozen=True, kw_only=True):
             raise UsageError(
                 f"log_max_files: {self.log_max_files}: at least 2, the one being written and the one before"
             )
+        for pattern in self.allowed_unsafe_sysctls:
+            if problem := pattern_problem(pattern):
+                raise UsageError(f'allowed_unsafe_sysctls: "{pattern}": {problem}')
         if self.grace_period is not None and self.grace_period < 0:
             raise UsageError(f"grace_period: {self.grace_period}: must not be negative")
 
@@ -69,6 +76,7 @@ class Options(TypedDict, total=False):
     root: str
     log_max_size: int
     log_max_files: int
+    allowed_unsafe_sysctls: tuple[str, ...]
     grace_period: int | None
 
 

@@ -40,7 +40,7 @@ class Publisher:
         except FileNotFoundError:
             pass  # no sandbox was made yet
         except OSError as error:
-            log.warning("%s: %s", self._run_dir, error)
+            log.warning("%s: %s", self._run_dir, error.strerror or error)
 
     def close(self) -> None:
         """No more of it: the directory goes."""

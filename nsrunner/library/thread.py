@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -26,6 +28,7 @@ class LoopThread:
         self._users = 0
         self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         # A daemon thread: a program that forgets to close its pods must still be able to end (and then its pods do).
         self._thread = threading.Thread(target=self._run, name="nsrunner", daemon=True)
         self._thread.start()
@@ -49,6 +52,8 @@ class LoopThread:
             LoopThread._current = None
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Runs a coroutine on the loop. Raises UsageError where that cannot be."""
@@ -68,10 +73,44 @@ class LoopThread:
         """Runs a coroutine on the loop and waits for its result. An interrupt (Ctrl-C) cancels it."""
         future = self.submit(coroutine)
         try:
+            self._await(future)
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def _await(self, future: Future[Any]) -> None:
+        """Returns when the future is done, or at once when a signal's handler raises.
+
+        Waiting for the future's own lock would do, but for a signal that comes between the interpreter's last look for
+        one and the wait: its handler runs when the wait is over, which may be never. A wakeup descriptor misses none.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return  # no handler runs here
+        before = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        try:
+            if before != -1:
+                return  # somebody else's: an event loop's, or that of a call that this one interrupts
+            future.add_done_callback(self._wake)
+            poll = select.poll()
+            poll.register(self._wake_read, select.POLLIN)
+            while not future.done():
+                poll.poll()
+                self._drain()
+        finally:
+            signal.set_wakeup_fd(before)
+
+    def _wake(self, future: Future[Any]) -> None:
+        try:
+            os.write(self._wake_write, b"\0")
+        except BlockingIOError:
+            pass  # full: it is readable
+
+    def _drain(self) -> None:
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
 
     def tell(self, callback: Callable[[], None]) -> None:
         """Has something called on the loop, without waiting for it."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["SAFE", "is_ipc", "is_safe", "with_dots"]
+__all__ = ["SAFE", "is_allowed", "is_ipc", "is_safe", "pattern_problem", "with_dots"]
 
 SAFE: Final = frozenset(
     (
@@ -41,6 +43,32 @@ _EXCHANGED: Final = str.maketrans("./", "/.")
 def is_safe(name: str) -> bool:
     """``name`` is in its form with dots."""
     return name in SAFE
+
+
+def is_allowed(name: str, patterns: Iterable[str]) -> bool:
+    """Whether ``name``, in its form with dots, is safe, or allowed by the node: names, or prefixes ending in ``*``."""
+    return is_safe(name) or any(
+        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+        for pattern in map(with_dots, patterns)
+    )
+
+
+_SEGMENT: Final = r"[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?"
+_PATTERN: Final = re.compile(rf"(?:{_SEGMENT}[./])*(?:[a-z0-9][-_a-z0-9]*)?[a-z0-9*]", re.ASCII)
+_LONGEST_PATTERN: Final = 253
+
+
+def pattern_problem(pattern: str) -> str:
+    """Why the kubelet would not take this name, or prefix ending in ``*``, of sysctls to allow; empty when it would."""
+    if len(pattern) > _LONGEST_PATTERN or not _PATTERN.fullmatch(pattern):
+        return (
+            'must be the name of a sysctl, or the beginning of one and "*", such as net.core.somaxconn or kernel.msg*'
+        )
+    # A prefix such as kernel.* would allow what is the whole machine's.
+    name = with_dots(pattern).removesuffix("*")
+    if not (name.startswith("net.") or is_ipc(name)):
+        return "not known to be namespaced: such are net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.*"
+    return ""
 
 
 def is_ipc(name: str) -> bool:

@@ -8,7 +8,7 @@ runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from nsrunner.model.images import image_problem, is_local
 from nsrunner.model.path import ROOT, Path
 from nsrunner.model.places import clean, is_in_proc, is_no_file
 from nsrunner.model.report import quoted
-from nsrunner.model.sysctls import is_safe, with_dots
+from nsrunner.model.sysctls import is_allowed, with_dots
 from nsrunner.model.types import AnyContainer, LifecycleHandler, Pod, Probe, VolumeMount
 
 __all__ = ["WouldFail", "would_fail"]
@@ -51,14 +51,15 @@ def would_fail(
     context: EnvironmentContext | None = None,
     *,
     cluster_domain: str = "cluster.local",
+    allowed_unsafe_sysctls: Collection[str] = (),
 ) -> tuple[WouldFail, ...]:
     """Everything in a valid, defaulted pod for which a node would refuse it or could not start a container.
 
     With a ``context``, references to ConfigMaps and Secrets are looked up in it; without, they are taken to exist.
-    ``cluster_domain`` is the node's.
+    ``cluster_domain`` and ``allowed_unsafe_sysctls`` (names, or prefixes ending in ``*``) are the node's.
     """
     spec = ROOT / "spec"
-    found = [*_admission(pod, spec), *_sandbox(pod, spec, cluster_domain)]
+    found = [*_admission(pod, spec, allowed_unsafe_sysctls), *_sandbox(pod, spec, cluster_domain)]
     for field, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
         for index, container in enumerate(containers):
             found += _container(pod, container, (spec / field)[index], context)
@@ -68,7 +69,7 @@ def would_fail(
 # --- the pod ----------------------------------------------------------------------------------------------------------
 
 
-def _admission(pod: Pod, path: Path) -> Iterator[WouldFail]:
+def _admission(pod: Pod, path: Path, allowed_unsafe_sysctls: Collection[str]) -> Iterator[WouldFail]:
     """Why the node would reject the pod: it fails at once and is never started."""
     if pod.spec.os is not None and pod.spec.os.name != "linux":
         message = "Failed to admit pod as the OS field doesn't match node OS"
@@ -83,7 +84,7 @@ def _admission(pod: Pod, path: Path) -> Iterator[WouldFail]:
     for index, sysctl in enumerate(pod.spec.security_context.sysctls):
         here = (path / "securityContext" / "sysctls")[index]
         name = with_dots(sysctl.name)
-        if not is_safe(name):
+        if not is_allowed(name, allowed_unsafe_sysctls):
             yield WouldFail(str(here / "name"), "SysctlForbidden", f"forbidden sysctl: {quoted(name)} not allowlisted")
         if _has_control(sysctl.value):
             message = f"value {quoted(sysctl.value)} has control characters"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nsrunner.model.sysctls import is_ipc, is_safe, with_dots
+from nsrunner.model.sysctls import is_allowed, is_ipc, with_dots
 from nsrunner.model.types import Pod
 from nsrunner.supervisor.plan_types import Node, Rejection
 
@@ -31,17 +31,10 @@ def admit(pod: Pod, node: Node) -> Rejection | None:
 
 
 def _sysctl_problem(name: str, pod: Pod, node: Node) -> str:
-    if not _allowed(name, node):
+    if not is_allowed(name, node.allowed_unsafe_sysctls):
         return "not allowlisted"
     if pod.spec.host_ipc and is_ipc(name):
         return "not allowed with host ipc enabled"
     if pod.spec.host_network and name.startswith("net."):
         return "not allowed with host net enabled"
     return ""
-
-
-def _allowed(name: str, node: Node) -> bool:
-    return is_safe(name) or any(
-        name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
-        for pattern in node.allowed_unsafe_sysctls
-    )

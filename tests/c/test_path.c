@@ -279,6 +279,65 @@ static void test_restrict(void)
 	remove_base();
 }
 
+/* A directory of the mount that fd names, with a tmpfs on it. */
+static int tmpfs_in(int fd, const char *name)
+{
+	static const char *const options[] = {"source", "tmpfs", NULL};
+	int target, mounted = nsr_mount_new("tmpfs", options, 0);
+
+	CHECK(mounted >= 0);
+	CHECK(mkdirat(fd, name, 0755) == 0 || errno == EEXIST);
+	target = openat(fd, name, O_PATH | O_CLOEXEC);
+	CHECK(target >= 0);
+	CHECK_EQUAL(nsr_mount_attach(mounted, target), 0);
+	CHECK_EQUAL(close(target), 0);
+	return mounted;
+}
+
+static bool can_write(int fd)
+{
+	int file = openat(fd, "x", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	CHECK(file >= 0 || errno == EROFS);
+	if (file >= 0)
+		(void)close(file);
+	return file >= 0;
+}
+
+/* Mounts that no path leads to any more, because others lie above them: what can be reached is read-only all the same, and what lies at
+ * their paths now, which is no mount, or belongs to others, is left alone. */
+static void test_restrict_hidden(void)
+{
+	int volume, hidden[4], cover, other, below, outside;
+	char path[80];
+
+	make_base();
+	CHECK_EQUAL(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	outside = tmpfs_in(base_fd, "volume"); /* as a file system of the host's that lies where the volume comes */
+	hidden[3] = tmpfs_in(outside, "gone");
+	volume = tmpfs_in(base_fd, "volume");
+	CHECK_EQUAL(mkdirat(volume, "a", 0755), 0);
+	hidden[0] = tmpfs_in(volume, "a/directory");
+	hidden[1] = tmpfs_in(volume, "a/link");
+	hidden[2] = tmpfs_in(volume, "a/nothing");
+	other = tmpfs_in(base_fd, "other");
+	cover = tmpfs_in(volume, "a");
+	CHECK_EQUAL(mkdirat(cover, "directory", 0755), 0);
+	CHECK_EQUAL(symlinkat("../../other", cover, "link"), 0);
+	below = tmpfs_in(cover, "below");
+	CHECK_EQUAL(nsr_mount_restrict(volume, MOUNT_ATTR_RDONLY, true), 0);
+	CHECK(!can_write(volume) && !can_write(cover) && !can_write(below));
+	CHECK(can_write(other) && can_write(outside));
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQUAL(close(hidden[i]), 0);
+	CHECK_EQUAL(close(below) | close(cover) | close(other) | close(volume) | close(outside), 0);
+	(void)snprintf(path, sizeof(path), "%s/other", base);
+	CHECK_EQUAL(umount2(path, MNT_DETACH), 0);
+	(void)snprintf(path, sizeof(path), "%s/volume", base);
+	CHECK_EQUAL(umount2(path, MNT_DETACH) | umount2(path, MNT_DETACH), 0);
+	remove_base();
+}
+
 int main(void)
 {
 	umask(0);
@@ -294,7 +353,9 @@ int main(void)
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
 		return 77;
 	test_restrict();
+	test_restrict_hidden();
 	nsr_force_fallback = NSR_FALLBACK_MOUNT_SETATTR;
 	test_restrict();
+	test_restrict_hidden();
 	return 0;
 }

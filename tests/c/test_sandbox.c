@@ -683,7 +683,8 @@ int main(int argc, char **argv)
 	test_propagation_alone();
 	test_one(TEST_SHARED_PID, test_shared);
 	test_one(TEST_HOST_PID | TEST_HOST_NET | TEST_HOST_IPC, test_host);
-	nsr_force_fallback = NSR_FALLBACK_MOUNT_SETATTR | NSR_FALLBACK_CGROUP_KILL | NSR_FALLBACK_INTO_CGROUP | NSR_FALLBACK_DUMMY;
+	nsr_force_fallback = NSR_FALLBACK_MOUNT_SETATTR | NSR_FALLBACK_CGROUP_KILL | NSR_FALLBACK_INTO_CGROUP | NSR_FALLBACK_DUMMY |
+		NSR_FALLBACK_EXEC_FD;
 	test_one(0, test_world);
 	test_one(0, test_volumes);
 	test_one(0, test_exec);

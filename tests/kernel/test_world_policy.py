@@ -64,6 +64,17 @@ def test_an_unsafe_sysctl_is_why_the_node_rejects_a_pod() -> None:
         assert status.container_statuses == ()
 
 
+def test_unsafe_sysctls_that_are_allowed_are_the_pods_alone() -> None:
+    wanted = {"kernel.msgmax": "4321", "net.core.somaxconn": "123"}
+    before = [Path("/proc/sys", *name.split(".")).read_text() for name in wanted]
+    sysctls = [{"name": name, "value": value} for name, value in wanted.items()]
+    allowed = ("kernel.msg*", "net.core.somaxconn")
+    with start(pod(securityContext={"sysctls": sysctls}), allowed_unsafe_sysctls=allowed) as running:
+        running.wait("Ready", timeout=20)
+        assert run(running, "cat /proc/sys/kernel/msgmax /proc/sys/net/core/somaxconn") == "4321\n123\n"
+    assert [Path("/proc/sys", *name.split(".")).read_text() for name in wanted] == before
+
+
 # --- seccomp ----------------------------------------------------------------------------------------------------------
 
 EPERM, ENOSYS = 1, 38

@@ -25,6 +25,8 @@ from unit.cli.published_pods import RUNNING, PublishedPod, container
         (["run", "-", ""], [":files"]),
         (["run", "--timeout", ""], []),
         (["run", "--image-fallback", ""], ["host"]),
+        (["run", "--al"], ["--allowed-unsafe-sysctls"]),
+        (["validate", "--allowed-unsafe-sysctls", ""], []),
         (["run", "-o", ""], ["json"]),
         (["run", "--ti"], ["--timeout", "--timestamps"]),
         (["run", "--timeout", "5", "--ti"], ["--timestamps"]),

@@ -145,7 +145,15 @@ def test_options_reach_the_runner(runner: type[FakeRunner], manifest: str) -> No
     assert main(["run", manifest, "--image-fallback", "host", "-n", "test"]) == 0
     assert runner.made[0].options.image_fallback == "host"
     assert runner.made[0].options.namespace == "test"
+    assert runner.made[0].options.allowed_unsafe_sysctls == ()
     assert [type(item).__name__ for item in runner.made[0].objects] == ["Pod"]
+
+
+def test_sysctls_are_allowed_as_with_the_kubelet(runner: type[FakeRunner], manifest: str) -> None:
+    options = ["--allowed-unsafe-sysctls", "kernel.msg*,net.core.somaxconn", "--allowed-unsafe-sysctls=net.ipv6.*"]
+    assert main(["run", manifest, *options]) == 0
+    patterns = ("kernel.msg*", "net.core.somaxconn", "net.ipv6.*")
+    assert runner.made[0].options.allowed_unsafe_sysctls == patterns
 
 
 def test_plain_lines(runner: type[FakeRunner], manifest: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -311,6 +319,10 @@ def test_bad_input_runs_nothing(
         (["--pod", "nosuch"], 'pods "nosuch" not found in the given files; there is web'),
         (["--timeout", "soon"], 'argument --timeout: invalid duration "soon"'),
         (["--grace-period", "-1"], 'argument --grace-period: invalid number of seconds "-1"'),
+        (
+            ["--allowed-unsafe-sysctls", "net.core.*,kernel.*"],
+            'argument --allowed-unsafe-sysctls: "kernel.*": not known to be namespaced',
+        ),
         (["--image-fallback", "busybox"], "argument --image-fallback: invalid choice: 'busybox'"),
         (["--detach"], "unknown option: --detach"),
         (["/no/such.yaml"], "/no/such.yaml: No such file or directory"),

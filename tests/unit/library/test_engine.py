@@ -26,9 +26,11 @@ def test_the_same_options_share_an_engine() -> None:
         other = await Engine.acquire(RunOptions(address="198.51.100.1/32"))
         assert first is second and first is not other
         assert other.node.pod_address == "198.51.100.1/32"
+        allowing = await Engine.acquire(RunOptions(allowed_unsafe_sysctls=("net.core.*",)))
+        assert allowing is not first and allowing.node.allowed_unsafe_sysctls == ("net.core.*",)
         await first.release()
         assert await Engine.acquire(RunOptions()) is first
-        for engine in (first, second, other):
+        for engine in (first, second, other, allowing):
             await engine.release()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

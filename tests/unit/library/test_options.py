@@ -29,6 +29,10 @@ def test_both_at_once_is_an_error() -> None:
         ({"address": "192.0.2.300/32"}, 'address: "192.0.2.300/32": an address and its prefix length'),
         ({"address": "192.0.2.1"}, 'address: "192.0.2.1": an address and its prefix length'),
         ({"log_max_files": 1}, "log_max_files: 1: at least 2"),
+        (
+            {"allowed_unsafe_sysctls": ("net.*", "kernel.*")},
+            'allowed_unsafe_sysctls: "kernel.*": not known to be namespaced',
+        ),
         ({"grace_period": -1}, "grace_period: -1: must not be negative"),
     ],
 )

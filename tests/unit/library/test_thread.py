@@ -1,7 +1,9 @@
 import asyncio
 import os
+import signal
 import threading
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,42 @@ def test_errors_come_through(thread: LoopThread) -> None:
 
     with pytest.raises(UsageError, match="no"):
         thread.call(fail())
+    thread.release()
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_signal_that_wakes_no_system_call_of_the_main_thread_interrupts_a_call(
+    thread: LoopThread,
+) -> None:
+    """As one does that comes just before the wait: here another thread takes it, and the handler is the main one's."""
+
+    def sleeps() -> bool:
+        stat = Path(f"/proc/self/task/{threading.main_thread().native_id}/stat").read_text()
+        return stat.rpartition(") ")[2][0] == "S"
+
+    async def forever() -> None:
+        while not sleeps():
+            os.sched_yield()
+        signal.raise_signal(signal.SIGUSR1)
+        await asyncio.sleep(10)
+        late.append("the call ended first")
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    late: list[str] = []
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(Interrupted):
+            thread.call(forever())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert not late
+    assert signal.set_wakeup_fd(-1) == -1
+    assert thread.call(name()) == "nsrunner"
     thread.release()
 
 
