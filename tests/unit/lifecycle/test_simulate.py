@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 
-from nsrunner.lifecycle.events import Event
+from nsrunner.lifecycle.events import Event, Now
 from nsrunner.lifecycle.simulate import Endless, engine
 from nsrunner.lifecycle.simulate.agenda import Agenda
 from nsrunner.lifecycle.simulate.signals import number_of
+from nsrunner.lifecycle.simulate.world import START
 from unit.lifecycle.simulations import actions, conditions, events, phases, play, probes, states
 
 ONE = "{containers: [{name: c, image: host}]}"
@@ -307,3 +308,9 @@ def test_at_equal_times_the_agenda_keeps_the_order() -> None:
 def _note(seen: list[str], name: str, _: float) -> list[Event]:
     seen.append(name)
     return []
+
+
+def test_a_simulation_is_the_same_every_time() -> None:
+    first, second = (play(ONE, "{until: 1m, containers: {c: {runs: [{exit: 1, after: 1s}]}}}") for _ in range(2))
+    assert first.inputs == second.inputs
+    assert first.inputs[0].now == Now(0.0, START)
