@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from nsrunner.lifecycle import container
-from nsrunner.lifecycle.container import INPUTS, TABLE, Step, step
+from nsrunner.lifecycle.container import INPUTS, TABLE, step
 from nsrunner.lifecycle.orders import Due, Want
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import plan_of
+from nsrunner.lifecycle.step import Step
 from nsrunner.lifecycle.table import BUG, IGNORE, IllegalEvent, Row, missing
 from nsrunner.lifecycle.value import ContainerState, ContainerValue
 from unit.lifecycle.play import Play, instant, make_pod
