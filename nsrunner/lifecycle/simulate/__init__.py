@@ -14,14 +14,13 @@ whole layer is.
 from __future__ import annotations
 
 from nsrunner.lifecycle.simulate.engine import Endless, simulate
-from nsrunner.lifecycle.simulate.recording import Observer, Recorder, Recording, difference, dump, parse, replay
+from nsrunner.lifecycle.simulate.recording import Recorder, Recording, difference, dump, parse, replay
 from nsrunner.lifecycle.simulate.scenario import Scenario
 from nsrunner.lifecycle.simulate.scenario_file import read_scenario
 from nsrunner.lifecycle.simulate.timeline import Timeline
 
 __all__ = [
     "Endless",
-    "Observer",
     "Recorder",
     "Recording",
     "Scenario",

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Final, Literal, cast
 
 from nsrunner.lifecycle.events import ConditionSet, DeleteRequested, Event, Now, PodAdded, SpecChanged, Tick
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import PodMachine, Settings
 from nsrunner.lifecycle.simulate.agenda import Agenda
-from nsrunner.lifecycle.simulate.recording import Observer
 from nsrunner.lifecycle.simulate.scenario import Action, Scenario
 from nsrunner.lifecycle.simulate.scenario_file import end_of
 from nsrunner.lifecycle.simulate.world import START, World

@@ -7,7 +7,7 @@ machine and at any time.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final, Protocol, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import Struct
@@ -26,18 +26,11 @@ from nsrunner.model.path import ROOT
 from nsrunner.model.report import Report
 from nsrunner.model.types import Pod
 
-__all__ = ["Input", "Observer", "Recorder", "Recording", "difference", "dump", "parse", "replay"]
+__all__ = ["Input", "Recorder", "Recording", "difference", "dump", "parse", "replay"]
 
 _API_VERSION: Final = "nsrunner.dev/v1"
 _KIND: Final = "Recording"
 _EVENTS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in get_args(Event)}
-
-
-class Observer(Protocol):
-    """Sees everything that a machine is told."""
-
-    def saw(self, machine: PodMachine, event: Event, now: Now, commands: Iterable[Command]) -> None:
-        """``machine`` has handled ``event`` at ``now`` and answered with ``commands``."""
 
 
 class Input(Struct, frozen=True):
