@@ -1,7 +1,8 @@
 """What happens in a simulated world: the contents of a scenario file, field by field (docs/simulate.md).
 
 Lists of steps are taken one after the other. A step holds for one time, or for as many as ``times`` says; the last one
-without ``times`` for all that come after. When they are used up, things go well.
+without ``times`` for all that come after. When they are used up, things go well: init containers succeed at once, the
+others run until they are stopped.
 """
 
 from __future__ import annotations

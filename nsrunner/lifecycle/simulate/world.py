@@ -77,9 +77,9 @@ class _Instance(Struct, eq=False):
 class _Script:
     """What is to come of one container."""
 
-    def __init__(self, script: ContainerScript) -> None:
+    def __init__(self, script: ContainerScript, usual: Run) -> None:
         self.image = Turns(script.image, ImageStep())
-        self.runs = Turns(script.runs, Run())
+        self.runs = Turns(script.runs, usual)
         self.hooks = {
             "PostStart": Turns(script.hooks.post_start, HookStep()),
             "PreStop": Turns(script.hooks.pre_stop, HookStep()),
@@ -308,7 +308,12 @@ class World:
     def _script(self, container: str) -> _Script:
         script = self._scripts.get(container)
         if script is None:
-            script = self._scripts[container] = _Script(self._scenario.containers.get(container, ContainerScript()))
+            given = self._scenario.containers.get(container, ContainerScript())
+            waited_for = any(
+                each.name == container and each.restart_policy != "Always" for each in self.pod.spec.init_containers
+            )
+            usual = Run(exit=0) if waited_for else Run()
+            script = self._scripts[container] = _Script(given, usual)
         return script
 
     def _container(self, name: str) -> AnyContainer:

@@ -314,3 +314,15 @@ def test_a_simulation_is_the_same_every_time() -> None:
     first, second = (play(ONE, "{until: 1m, containers: {c: {runs: [{exit: 1, after: 1s}]}}}") for _ in range(2))
     assert first.inputs == second.inputs
     assert first.inputs[0].now == Now(0.0, START)
+
+
+def test_init_containers_of_which_nothing_is_said_succeed() -> None:
+    spec = (
+        "{initContainers: [{name: s, image: host, restartPolicy: Always}, {name: i, image: host}], "
+        "containers: [{name: c, image: host}]}"
+    )
+    seen = play(spec, "{until: 1m, containers: {i: {runs: [{exit: 1, times: 1}]}}}")
+    assert [line.split()[1] for line in states(seen, "i")][-1] == "terminated"
+    assert states(seen, "i")[-1].endswith("terminated Completed 0 ready /1")
+    assert states(seen, "s")[-1] == "0 running ready /0"
+    assert states(seen, "c")[-1] == "0 running ready /0"
