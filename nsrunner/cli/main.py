@@ -25,6 +25,7 @@ __all__ = ["VERBS", "entry", "main"]
 VERBS: Final = {
     "run": ("run", "run the pods of a manifest in the foreground, until they end"),
     "validate": ("validate", "check manifests without running anything"),
+    "simulate": ("simulate", "show what would become of a pod, hours of it at once"),
     "ps": ("ps", "list the running pods"),
     "logs": ("logs", "show what a container has written"),
     "exec": ("exec", "run a command in a running container"),

@@ -1,4 +1,4 @@
-"""Reads the manifests that ``run`` and ``validate`` are given."""
+"""Reads the manifests that ``run``, ``validate`` and ``simulate`` are given."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ManifestError, UsageError
 from ..model import Document, Object, load
 from ..model.types import Pod
 
-__all__ = ["Refused", "chosen_objects", "load_files"]
+__all__ = ["Refused", "chosen_objects", "load_files", "read_file"]
 
 _MOST = (10 << 20) + 1
 """The model refuses anything larger than 10 MiB; one byte more shows that it is."""
@@ -35,18 +35,19 @@ def load_files(files: Sequence[str], *, namespace: str = "default") -> list[Docu
         raise UsageError("standard input (-) can be read only once")
     documents: list[Document] = []
     for name in files:
-        documents += load(_read(name), "standard input" if name == "-" else name, namespace=namespace)
+        documents += load(read_file(name), "standard input" if name == "-" else name, namespace=namespace)
     return documents
 
 
-def _read(name: str) -> bytes:
+def read_file(name: str, most: int = _MOST) -> bytes:
+    """What is in it, at most so many bytes; ``-`` is standard input. Raises UsageError."""
     try:
         if name == "-":
             if sys.stdin is None:
                 raise UsageError("standard input is closed")
-            return _read_bounded(sys.stdin.buffer)
+            return _read_bounded(sys.stdin.buffer, most)
         with open(name, "rb") as file:
-            return _read_bounded(file)
+            return _read_bounded(file, most)
     except OSError as error:
         shown = "standard input" if name == "-" else name or '""'
         hint = ": give the files in it" if isinstance(error, IsADirectoryError) else ""
@@ -55,9 +56,9 @@ def _read(name: str) -> bytes:
         raise UsageError(f"{name}: not a file name") from None
 
 
-def _read_bounded(file: IO[bytes]) -> bytes:
+def _read_bounded(file: IO[bytes], most: int) -> bytes:
     parts = []
-    left = _MOST
+    left = most
     while left and (part := file.read(min(left, 1 << 20))):
         parts.append(part)
         left -= len(part)

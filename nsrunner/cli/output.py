@@ -73,7 +73,7 @@ def terminal_width(stream: IO[str]) -> int | None:
 class Palette:
     """ANSI colours for one stream, or the text as it is."""
 
-    _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+    _CODES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "magenta": "35"}
     _CYCLE: Final = ("36", "33", "32", "35", "34", "96", "93", "92", "95", "94")
 
     def __init__(self, enabled: bool) -> None:

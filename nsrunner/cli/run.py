@@ -74,6 +74,9 @@ def parser() -> Parser:
         metavar="json",
         help="print the final pod (several: a List) on standard output; the containers' lines go to standard error",
     )
+    verb.add_argument(
+        "--record", metavar="FILE", help="write down what happens to the pods, for 'nsrunner simulate --replay'"
+    )
     verb.add_argument("--no-prefix", action="store_true", help="print the containers' lines as they are")
     verb.add_argument("--timestamps", action="store_true", help="print each line with the time it was written")
     verb.add_argument("-q", "--quiet", action="store_true", help="of events and states, show only what went wrong")

@@ -11,7 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..library import run as library_run
 from ..library.items import LogLine, RunResult, SkippedBytes, StatusChanged
@@ -22,6 +22,9 @@ from . import exits
 from .output import Palette, colour_wanted, say
 from .pump import ERR, OUT, Pump
 from .view import Logs, Talk
+
+if TYPE_CHECKING:
+    from .recorded import RecordFile
 
 __all__ = ["Session", "run_objects"]
 
@@ -34,6 +37,7 @@ _SHORTEST: Final = 2
 
 async def run_objects(objects: Sequence[Object], options: argparse.Namespace) -> int:
     """Run them to their end; the exit code. Raises PrivilegeError, HostError, UsageError."""
+    record = _record_file(options.record)
     messages = _Messages()
     logging.getLogger().addHandler(messages)
     pump = Pump()
@@ -43,11 +47,29 @@ async def run_objects(objects: Sequence[Object], options: argparse.Namespace) ->
             image_fallback=options.image_fallback,
             allowed_unsafe_sysctls=tuple(options.allowed_unsafe_sysctls),
         )
-        runner = library_run.Runner(objects, run_options)
+        runner = library_run.Runner(objects, run_options, observer=record.recorder if record is not None else None)
         return await Session(runner, pump, objects, options).run()
     finally:
+        if record is not None:
+            _write(record)
         pump.close()
         logging.getLogger().removeHandler(messages)
+
+
+def _record_file(name: str | None) -> RecordFile | None:
+    if name is None:
+        return None
+    from .recorded import RecordFile  # and with it the simulation, which few runs need
+
+    return RecordFile(name)
+
+
+def _write(record: RecordFile) -> None:
+    """A full disk is no reason to give the run another exit code."""
+    try:
+        record.write()
+    except OSError as error:
+        say(f"nsrunner: the recording could not be written: {error.strerror}")
 
 
 class _Messages(logging.Handler):

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import exits
 from .output import Palette, colour_wanted, escape, escape_block, write
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["parser", "run"]
 
+
+class _Finding(NamedTuple):
+    document: Document
+    fails: Sequence[WouldFail]
+    notes: Sequence[tuple[str, str]]
+    """Field and text."""
+
+
 _DESCRIPTION: Final = """\
 Check manifests without running anything, and say all that is wrong with every document, with the path of the field.
 
@@ -25,6 +33,9 @@ Two kinds of problems are told apart. An invalid document is refused by 'nsrunne
 unless it says "Not supported". One that would fail is accepted, but its pod could not run on this host: an unsafe
 sysctl, an unknown capability, runAsNonRoot with uid 0, a ConfigMap or Secret that is in none of the given files. Fields
 that are accepted but have no effect on a single machine, such as affinity, are listed.
+
+An image that is not available on this host is noted, with what can be used instead: until it is there, its container
+waits in ErrImagePull. Notes leave the exit code as it is.
 """
 
 _EPILOG: Final = """\
@@ -35,7 +46,7 @@ examples:
   nsrunner validate -o json pod.yaml | jq '.documents[].errors'
 
 exit codes:
-  0  every document can be run
+  0  every document is valid, and nothing in it would fail
   2  at least one is invalid or would fail, or a file cannot be read
 """
 
@@ -64,13 +75,17 @@ def run(options: argparse.Namespace) -> int:
     except UsageError as error:
         say(f"nsrunner: {error}")
         return exits.USAGE
-    findings = list(zip(documents, _would_fail(documents, options.allowed_unsafe_sysctls), strict=True))
+    fails = _would_fail(documents, options.allowed_unsafe_sysctls)
+    findings = [
+        _Finding(document, problems, list(_notes(document)))
+        for document, problems in zip(documents, fails, strict=True)
+    ]
     if options.output == "json":
         write(_as_json(findings))
     else:
         palette = Palette(colour_wanted(sys.stdout))
-        write("".join(_as_text(document, fails, palette, options.fields) for document, fails in findings))
-    bad = any(document.error() is not None or fails for document, fails in findings)
+        write("".join(_as_text(finding, palette, options.fields) for finding in findings))
+    bad = any(finding.document.error() is not None or finding.fails for finding in findings)
     return exits.USAGE if bad else exits.OK
 
 
@@ -93,6 +108,22 @@ def _would_fail(documents: Sequence[Document], allowed_unsafe_sysctls: Sequence[
             yield ()
 
 
+def _notes(document: Document) -> Iterator[tuple[str, str]]:
+    """Field and text of what this host lacks today for a valid pod to run."""
+    from ..model.images import image_problem
+    from ..model.types import Pod
+    from ..supervisor.images import why_unavailable
+
+    pod = document.object
+    if document.error() is not None or not isinstance(pod, Pod):
+        return
+    for field, containers in (("initContainers", pod.spec.init_containers), ("containers", pod.spec.containers)):
+        for index, container in enumerate(containers):
+            note = "" if image_problem(container.image) else why_unavailable(container.image)
+            if note:
+                yield f"spec.{field}[{index}].image", note
+
+
 def _title(document: Document) -> str:
     where = document.source
     if document.count > 1:
@@ -101,7 +132,8 @@ def _title(document: Document) -> str:
     return f"{where}: {what}" if what else where
 
 
-def _as_text(document: Document, fails: Sequence[WouldFail], palette: Palette, all_fields: bool) -> str:
+def _as_text(finding: _Finding, palette: Palette, all_fields: bool) -> str:
+    document, fails = finding.document, finding.fails
     lines = []
     error = document.error()
     if error is not None:
@@ -112,6 +144,7 @@ def _as_text(document: Document, fails: Sequence[WouldFail], palette: Palette, a
         lines += [f"  * {escape(str(problem))}" for problem in fails]
     else:
         lines.append(palette.paint(escape(f"{_title(document)} is valid"), "green"))
+    lines += [f"  note: {escape(field)}: {escape(note)}" for field, note in finding.notes]
     if all_fields:
         lines += _field_lines(document)
     elif document.ignored:
@@ -128,13 +161,14 @@ def _field_lines(document: Document) -> Iterator[str]:
         yield f"    {escape(item.field):<{width}}  {item.verdict.value}{escape(note)}"
 
 
-def _as_json(findings: Sequence[tuple[Document, Sequence[WouldFail]]]) -> str:
+def _as_json(findings: Sequence[_Finding]) -> str:
     import json
 
-    return json.dumps({"documents": [_document_json(*finding) for finding in findings]}, indent=2) + "\n"
+    return json.dumps({"documents": [_document_json(finding) for finding in findings]}, indent=2) + "\n"
 
 
-def _document_json(document: Document, fails: Sequence[WouldFail]) -> dict[str, Any]:
+def _document_json(finding: _Finding) -> dict[str, Any]:
+    document, fails = finding.document, finding.fails
     error = document.error()
     result = "invalid" if error is not None else "wouldFail" if fails else "valid"
     return {
@@ -158,5 +192,6 @@ def _document_json(document: Document, fails: Sequence[WouldFail]) -> dict[str, 
         "wouldFail": [
             {"field": problem.field, "reason": problem.reason, "message": problem.message} for problem in fails
         ],
+        "notes": [{"field": field, "message": note} for field, note in finding.notes],
         "fields": [{"field": item.field, "verdict": item.verdict.value, "note": item.note} for item in document.fields],
     }

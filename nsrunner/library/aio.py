@@ -18,6 +18,7 @@ from nsrunner.library.items import ExecResult, PodEvent
 from nsrunner.library.options import Options, RunOptions, run_options
 from nsrunner.library.publisher import Publisher
 from nsrunner.library.waiting import Goal, describe, parse_goal, reached, unreachable
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.model import Object
 from nsrunner.model.types import Pod as PodObject
 from nsrunner.model.types import PodStatus
@@ -108,11 +109,13 @@ class AsyncPod(Changing):
         *,
         changed: Callable[[], None] | None = None,
         event: Callable[[PodEvent], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """Begins to run the pod, for those who cannot use ``async with``; :meth:`close` is then theirs to call.
 
-        ``changed`` is called whenever anything about the pod has changed, ``event`` with each Kubernetes Event; neither
-        may block. Returns at once: :meth:`wait` waits. Raises PrivilegeError, HostError, UsageError.
+        ``changed`` is called whenever anything about the pod has changed, ``event`` with each Kubernetes Event,
+        ``observer`` with all that the pod's machine is told; none may block. Returns at once: :meth:`wait` waits.
+        Raises PrivilegeError, HostError, UsageError.
         """
         if self._task is not None:
             raise UsageError(f"pod {self.name} was started already")
@@ -129,6 +132,7 @@ class AsyncPod(Changing):
                 status=self,
                 events=self,
                 image_fallback=self._options.image_fallback,
+                observer=observer,
             )
         except BaseException:
             await engine.release()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,6 +14,7 @@ from nsrunner.library.documents import Documents
 from nsrunner.library.follow import follow_container
 from nsrunner.library.items import Item, LogLine, RunResult, SkippedBytes, StatusChanged
 from nsrunner.library.options import RunOptions
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.model import Object
 from nsrunner.model.types import Pod as PodObject
 from nsrunner.model.types import PodStatus
@@ -37,14 +38,23 @@ class Runner:
     that ends the pods at once.
     """
 
-    def __init__(self, objects: Sequence[Object], options: RunOptions | None = None) -> None:
-        """``objects`` are the pods, and the ConfigMaps and Secrets that they refer to. Raises UsageError when there is
-        no pod."""
+    def __init__(
+        self,
+        objects: Sequence[Object],
+        options: RunOptions | None = None,
+        *,
+        observer: Callable[[], Observer] | None = None,
+    ) -> None:
+        """``objects`` are the pods, and the ConfigMaps and Secrets that they refer to; ``observer`` is called once for
+        each pod and gives one who sees all that its machine is told. Raises UsageError when there is no pod."""
         self._options = options or RunOptions()
         documents = Documents(objects)
         if not documents.pods:
             raise UsageError("there is no Pod among the objects")
-        self._runs = [_Run(AsyncPod(documents, pod, self._options), self) for pod in documents.pods]
+        self._runs = [
+            _Run(AsyncPod(documents, pod, self._options), self, observer() if observer is not None else None)
+            for pod in documents.pods
+        ]
         self._items: deque[Item] = deque()
         self._lines = 0
         self._there_are_items = asyncio.Event()
@@ -123,11 +133,12 @@ class Runner:
 class _Run:
     """One pod of a run, from its start to its removal."""
 
-    def __init__(self, pod: AsyncPod, runner: Runner) -> None:
+    def __init__(self, pod: AsyncPod, runner: Runner, observer: Observer | None) -> None:
         self.pod = pod
         self.final: PodObject | None = None
         """As it was when it had ended."""
         self._runner = runner
+        self._observer = observer
         self._ended = asyncio.Event()
         self._stop: list[int | None] = []
         self._shown: PodStatus | None = None
@@ -139,7 +150,7 @@ class _Run:
 
     async def run(self) -> None:
         """Starts the pod, hands on what happens to it, removes it when it has ended and every line was read."""
-        await self.pod.start(changed=self._changed, event=self._runner.put)
+        await self.pod.start(changed=self._changed, event=self._runner.put, observer=self._observer)
         try:
             for grace in self._stop:  # it came while the pod was being started
                 self.pod.request_delete(grace)

@@ -61,8 +61,9 @@ class PodMachine:
 
     def __init__(self, pod: Pod, settings: Settings | None = None) -> None:
         self.pod = pod
-        self._settings = settings or Settings()
-        self._plan = plan_of(pod, maximum=self._settings.max_restart_period)
+        self.settings = settings or Settings()
+        """Of the node; not to be changed."""
+        self._plan = plan_of(pod, maximum=self.settings.max_restart_period)
         self._value = PodValue(containers={name: ContainerValue() for name in self._plan.containers})
         self._inflight: dict[int, AnsweredCommand] = {}
         self.revision = 0
@@ -111,12 +112,12 @@ class PodMachine:
 
     def status(self) -> PodStatus:
         """What the API shows of the pod."""
-        return status.pod_status(self.pod, self._plan, self._value, self._settings.host_ips)
+        return status.pod_status(self.pod, self._plan, self._value, self.settings.host_ips)
 
     def object(self) -> Pod:
         """The pod as the API shows it: with its status and, once it was asked to go, the time by which it has to be
         gone."""
-        return status.pod_object(self.pod, self._plan, self._value, self._settings.host_ips)
+        return status.pod_object(self.pod, self._plan, self._value, self.settings.host_ips)
 
     @property
     def value(self) -> PodValue:

@@ -33,7 +33,8 @@ __all__ = [
     "to_dict",
 ]
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of the format of saved values; a change of what is in them, or of what it means, is another one."""
 
 
 class BadValue(ValueError):
@@ -241,14 +242,18 @@ def to_dict(value: PodValue, inflight: Mapping[int, AnsweredCommand]) -> dict[st
 def from_dict(saved: Mapping[str, Any]) -> tuple[PodValue, dict[int, AnsweredCommand]]:
     """The inverse of :func:`to_dict`. Raises BadValue."""
     try:
-        version = saved["version"]
-        value = msgspec.convert(saved["pod"], PodValue) if version == VERSION else None
-        inflight = {command.id: command for command in map(_command, saved["inflight"])}
+        _check_version(saved["version"])  # before a look at the rest, which another version may call otherwise
+        value = msgspec.convert(saved["pod"], PodValue)
+        return value, {command.id: command for command in map(_command, saved["inflight"])}
+    except BadValue:
+        raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadValue(f"damaged: {error!r}") from None
-    if value is None:
-        raise BadValue(f"version {version!r} is not {VERSION}")
-    return value, inflight
+
+
+def _check_version(version: object) -> None:
+    if version != VERSION:
+        raise BadValue(f"saved by another version of nsrunner: it is of format {version!r}, not {VERSION}")
 
 
 _COMMANDS: Final[dict[str, type[AnsweredCommand]]] = {kind.__name__: kind for kind in get_args(AnsweredCommand)}

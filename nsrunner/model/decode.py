@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -16,10 +17,12 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
+from nsrunner.model.durations import go_seconds
 from nsrunner.model.path import Path
 from nsrunner.model.quantity import Quantity, QuantityError
 from nsrunner.model.report import Report, quoted, shown
 from nsrunner.model.types import Struct
+from nsrunner.model.types.base import Duration
 
 __all__ = ["decode", "did_you_mean", "fields_of", "type_name"]
 
@@ -225,6 +228,19 @@ def _quantity(value: Any, path: Path, report: Report) -> Any:
         return _INVALID
 
 
+def _duration(value: Any, path: Path, report: Report) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return _wrong_type(value, path, report, "duration")
+    seconds = value if isinstance(value, int | float) else math.inf if value == "never" else go_seconds(value)
+    if seconds is None or not (0 <= seconds <= _LONGEST or value == "never"):
+        report.undecodable(path, shown(value), "expected a duration", "such as 90s, 1h30m or 500ms")
+        return _INVALID
+    return float(seconds)
+
+
+_LONGEST: Final = 1e9
+"""Seconds; thirty years."""
+
 _PLAIN_TEXT: Final = "plain text belongs into stringData of a Secret, or data of a ConfigMap"
 
 
@@ -252,6 +268,7 @@ _SCALARS: Final[dict[Any, _Converter]] = {
     int: _int64,
     int | str: _int_or_string,
     Quantity: _quantity,
+    Duration: _duration,
     bytes: _bytes,
     Any: _anything,
 }

@@ -18,6 +18,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from nsrunner.model.durations import go_seconds
+
 __all__ = [
     "BACK_OFF_INITIAL",
     "BACK_OFF_MAXIMUM",
@@ -49,9 +51,6 @@ LEAST_DELAY: Final = 0.1
 """Seconds that a restart back-off must have at least: without one, a program that dies at once eats a processor."""
 _MOST_DELAY: Final = 1e9
 
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h)", re.ASCII)
-_WHOLE: Final = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _NUMBER: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -65,10 +64,8 @@ class RestartTuning(Struct, frozen=True, kw_only=True):
 
 def duration(text: str) -> float | None:
     """Seconds of a duration in Go's spelling (``1h30m``, ``1.5s``) that a back-off may have; None for anything else."""
-    if _WHOLE.fullmatch(text) is None:
-        return None
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
-    return seconds if LEAST_DELAY <= seconds <= _MOST_DELAY else None
+    seconds = go_seconds(text)
+    return seconds if seconds is not None and LEAST_DELAY <= seconds <= _MOST_DELAY else None
 
 
 def milliseconds(text: str) -> int | None:

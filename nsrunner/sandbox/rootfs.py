@@ -16,7 +16,7 @@ from nsrunner.sandbox.spec import RootSpec
 from nsrunner.sandbox.state import Roots
 from nsrunner.sandbox.users import UserError, Users, read_users
 
-__all__ = ["ImageRoot", "private_directories", "resolve"]
+__all__ = ["ROOTFS", "ImageRoot", "directory_root", "private_directories", "resolve"]
 
 HOST = "host"
 ROOTFS = "rootfs:"
@@ -46,13 +46,15 @@ def resolve(image: str, facts: HostFacts, roots: Roots, *, fallback_host: bool =
     when nsrunner's own directories cannot be made. Quick, but looks at the disk.
     """
     if image.startswith(ROOTFS):
-        return _rootfs(image, image.removeprefix(ROOTFS))
+        return directory_root(image)
     if image != HOST and not fallback_host:
         return None
     return replace(_host(facts, roots), image=image)
 
 
-def _rootfs(image: str, path: str) -> ImageRoot:
+def directory_root(image: str) -> ImageRoot:
+    """The root of ``rootfs:DIR``. Raises UsageError as resolve() does."""
+    path = image.removeprefix(ROOTFS)
     if not path.startswith("/"):
         raise UsageError(f"image {image}: must name an absolute path, such as rootfs:/srv/debian")
     path = os.path.normpath(path)

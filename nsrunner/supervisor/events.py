@@ -1,15 +1,16 @@
 """Kubernetes Events about pods: made from the machine's RecordEvent commands, counted and combined as client-go does.
 
 The source is kubelet-semantics 28 (``staging/src/k8s.io/client-go/tools/record/events_cache.go``): identical events are
-counted; more than ten that differ only in their message, less than ten minutes apart, become one with the prefix
-``(combined from similar events): ``; beyond a burst of 25 a pod may publish one event per five minutes.
+counted; from the tenth on, those that differ only in message and container, with no ten minutes between two of them,
+become one with the prefix ``(combined from similar events): ``; beyond a burst of 25 a pod may publish one event per
+five minutes. What is held back is counted: the next one that is published tells it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -86,10 +87,15 @@ def _timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+_Key: TypeAlias = tuple[str, str, str, str]
+"""Type, reason, field path and message, by which events are the same."""
+
+
 class _Group(Struct):
-    """Events alike in all but the message."""
+    """Events alike in all but the message and the container."""
 
     messages: set[str]
+    """Those that are counted each by itself; all others are combined."""
     last: float
 
 
@@ -105,7 +111,9 @@ class Recorder:
         self._uid = uid
         self._sink = sink
         self._groups: dict[tuple[str, str], _Group] = {}
-        self._events: dict[tuple[str, str, str, str], KubeEvent] = {}
+        self._seen: dict[_Key, KubeEvent] = {}
+        """Published or not, those that were seen last at the end."""
+        self._published: dict[_Key, KubeEvent] = {}
         self._tokens = float(BURST)
         self._refilled: float | None = None
         self._made = 0
@@ -113,46 +121,55 @@ class Recorder:
     @property
     def events(self) -> tuple[KubeEvent, ...]:
         """All that were published and are remembered, by the time they happened first."""
-        return tuple(sorted(self._events.values(), key=lambda event: event.first))
+        return tuple(sorted(self._published.values(), key=lambda event: event.first))
 
     def record(self, command: RecordEvent, now: Now) -> KubeEvent | None:
         """Publishes, or returns None when the rate limit holds it back (it is counted all the same, as upstream)."""
-        group_key = (command.type, command.reason)
-        group = self._groups.get(group_key)
-        if group is None or now.mono - group.last > COMBINE_WINDOW:
-            group = self._groups[group_key] = _Group(set(), now.mono)
-        group.last = now.mono
-        group.messages.add(command.message)
-        if len(group.messages) >= COMBINE_AFTER:
-            # One key for all further messages, so that they are counted as one event; the newest message is shown.
-            group.messages.pop()
-            key, message = (*group_key, "", COMBINED_PREFIX), COMBINED_PREFIX + command.message
-        else:
-            key, message = (*group_key, command.field_path, command.message), command.message
-        known = self._events.get(key)
+        key, message = self._correlate(command, now.mono)
+        known = self._seen.pop(key, None)
         if known is None:
-            self._made += 1
-            event = KubeEvent(
-                name=f"{self._pod}.{int(now.wall * 1e9) + self._made:x}",
-                type=command.type,
-                reason=command.reason,
-                message=message,
-                namespace=self._namespace,
-                pod=self._pod,
-                uid=self._uid,
-                field_path=command.field_path,
-                first=now.wall,
-                last=now.wall,
-            )
+            event = self._new(command, message, now.wall)
         else:
             event = replace(known, message=message, count=known.count + 1, last=now.wall)
-        self._events[key] = event
-        if len(self._events) > REMEMBERED:
-            del self._events[next(iter(self._events))]
+        self._seen[key] = event
+        if len(self._seen) > REMEMBERED:
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._published.pop(oldest, None)
         if not self._take_token(now.mono):
             return None
+        self._published[key] = event
         self._sink(event)
         return event
+
+    def _correlate(self, command: RecordEvent, mono: float) -> tuple[_Key, str]:
+        """What it is counted as, and what it then says."""
+        similar = (command.type, command.reason)
+        group = self._groups.get(similar)
+        if group is None or mono - group.last > COMBINE_WINDOW:
+            group = self._groups[similar] = _Group(set(), mono)
+        group.last = mono
+        group.messages.add(command.message)
+        if len(group.messages) < COMBINE_AFTER:
+            return (*similar, command.field_path, command.message), command.message
+        # Upstream forgets any of the ten. The newest: then nine go on to be counted each by itself.
+        group.messages.remove(command.message)
+        return (*similar, "", COMBINED_PREFIX), COMBINED_PREFIX + command.message
+
+    def _new(self, command: RecordEvent, message: str, wall: float) -> KubeEvent:
+        self._made += 1
+        return KubeEvent(
+            name=f"{self._pod}.{int(wall * 1e9) + self._made:x}",
+            type=command.type,
+            reason=command.reason,
+            message=message,
+            namespace=self._namespace,
+            pod=self._pod,
+            uid=self._uid,
+            field_path=command.field_path,
+            first=wall,
+            last=wall,
+        )
 
     def _take_token(self, mono: float) -> bool:
         if self._refilled is not None:

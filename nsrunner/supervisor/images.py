@@ -10,12 +10,12 @@ from typing import Literal
 from msgspec import Struct
 
 from nsrunner.errors import UsageError
-from nsrunner.model.images import image_problem
+from nsrunner.model.images import image_problem, is_local
 from nsrunner.sandbox.host import HostFacts
-from nsrunner.sandbox.rootfs import ImageRoot, resolve
+from nsrunner.sandbox.rootfs import ROOTFS, ImageRoot, directory_root, resolve
 from nsrunner.sandbox.state import Roots
 
-__all__ = ["ImageProblem", "find_image"]
+__all__ = ["ImageProblem", "find_image", "why_unavailable"]
 
 _HINT = 'use "image: host" (this host\'s own root), "image: rootfs:DIR", or --image-fallback host'
 
@@ -45,3 +45,18 @@ def find_image(
         message = f'Container image "{image}" is not present with pull policy of Never ({_HINT})'
         return ImageProblem("ErrImageNeverPull", message)
     return ImageProblem("ErrImagePull", f"this node has no image store; {_HINT}")
+
+
+def why_unavailable(image: str) -> str:
+    """Why a container would wait for this image, which is well-formed, and what to do; empty when it is there.
+
+    For those who only ask: needs no rights, and makes nothing.
+    """
+    if not is_local(image):
+        return f'image "{image}" is not available on this host: {_HINT}'
+    try:
+        if image.startswith(ROOTFS):
+            directory_root(image)
+    except UsageError as error:
+        return str(error)
+    return ""

@@ -139,7 +139,7 @@ class Performer:
 
     async def detach(self) -> None:
         """Lets go of the shim, which decides by the pod's owner what becomes of the pod."""
-        self._prober.sandbox_ends()
+        self._prober.end()
         if self._sandbox is not None:
             await self._sandbox.close()
 

@@ -17,6 +17,7 @@ import msgspec
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.commands import CancelHook, CancelProbe, RecordEvent
 from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, ProbeDone, Tick
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod, PodStatus
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 class PodTask:
     """A pod from its acceptance to its removal. ``run()`` is the task; the rest may be called from the same loop.
 
-    ``changed`` is called after each event that may have changed anything, ``published`` with each Kubernetes Event.
+    ``changed`` is called after each event that may have changed anything, ``published`` with each Kubernetes Event;
+    ``observer`` sees all that the machine is told.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class PodTask:
         changed: Callable[[], None],
         published: Callable[[KubeEvent], None],
         journal: Journal | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.pod = pod
         self.registered = registered
         self._clock = clock
         self._changed = changed
         self._journal = journal
+        self._observer = observer
         self._machine = PodMachine(pod, settings)
         self._recorder = Recorder(
             namespace=pod.metadata.namespace or "",
@@ -211,7 +215,10 @@ class PodTask:
             return
         revision = self._machine.revision
         try:
-            commands = self._machine.handle(event, self._clock.now())
+            now = self._clock.now()
+            commands = self._machine.handle(event, now)
+            if self._observer is not None:
+                self._observer.saw(self._machine, event, now, commands)
             if self._journal is not None and commands:
                 self._journal.save(self.registered.paths.run, self._machine.save())
         except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process

@@ -71,6 +71,12 @@ class Prober:
         if task is not None:
             task.cancel()
 
+    def end(self) -> None:
+        """Nobody waits for anything any more."""
+        for task in tuple(self._tasks.values()):
+            task.cancel()
+        self.sandbox_ends()
+
     async def probe(self, command: RunProbe, container: AnyContainer) -> ProbeDone:
         """One attempt, bounded by the probe's timeout."""
         from nsrunner.supervisor.probes.outcome import Outcome, ProbeError

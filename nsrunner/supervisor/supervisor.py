@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct
 
 from nsrunner.errors import UsageError
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod
 from nsrunner.sandbox import cgroups
@@ -73,6 +74,7 @@ class Supervisor:
         status: StatusSink,
         events: EventSink,
         image_fallback: Literal["", "host"] = "",
+        observer: Observer | None = None,
     ) -> PodTask:
         """Begins to run a pod that has its uid, name and namespace. Raises UsageError when its uid runs already."""
         meta, environment = pod.metadata, self._environment
@@ -101,6 +103,7 @@ class Supervisor:
             changed=partial(_guarded, status.pod_changed, uid),
             published=partial(_guarded, events.event),
             journal=environment.journal,
+            observer=observer,
         )
         self._pods[uid] = task
         self._group.create_task(self._run(uid, task), name=f"pod {namespace}/{name}")

@@ -18,14 +18,18 @@ a Time or MicroTime              ``str``, RFC 3339 in UTC
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, NewType, TypeAlias
 
 import msgspec
 
-__all__ = ["Int32", "Struct", "json_name"]
+__all__ = ["Duration", "Int32", "Struct", "json_name"]
 
 Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 """A number that the API keeps in 32 bits; every other one has 64."""
+
+Duration = NewType("Duration", float)
+"""Seconds, written as in Go (``1m30s``) or as a number of seconds; ``never`` is infinite. Not of the API: files
+that are nsrunner's own have it."""
 
 _ACRONYMS: Final = {
     "api": "API",

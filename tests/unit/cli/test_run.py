@@ -57,7 +57,7 @@ class FakeRunner:
     refuses: ClassVar[Exception | None] = None
     made: ClassVar[list[FakeRunner]] = []
 
-    def __init__(self, objects: Sequence[Any], options: Any = None) -> None:
+    def __init__(self, objects: Sequence[Any], options: Any = None, *, observer: Any = None) -> None:
         self.objects = objects
         self.options = options
         self.stops: list[int | None] = []

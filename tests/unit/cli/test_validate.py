@@ -91,6 +91,48 @@ def test_unsafe_sysctls_may_be_allowed(here: Path, capsys: pytest.CaptureFixture
     assert main(["validate", "web.yaml", "--allowed-unsafe-sysctls", "net.core.*,kernel.msg*"]) == 0
 
 
+IMAGES = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: images}
+spec:
+  initContainers:
+  - {name: i, image: "rootfs:ROOT", command: ["true"]}
+  - {name: j, image: "rootfs:ROOT/none", command: ["true"]}
+  containers:
+  - {name: a, image: host, command: ["true"]}
+  - {name: b, image: nginx}
+"""
+NOTES = {
+    "spec.initContainers[1].image": "image rootfs:ROOT/none: ROOT/none is not a directory",
+    "spec.containers[1].image": (
+        'image "nginx" is not available on this host: use "image: host" (this host\'s own root), "image: rootfs:DIR", '
+        "or --image-fallback host"
+    ),
+}
+
+
+def test_images_that_are_not_here_are_noted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "images.yaml").write_text(IMAGES.replace("ROOT", str(here)))
+    notes = {field: message.replace("ROOT", str(here)) for field, message in NOTES.items()}
+    assert main(["validate", "images.yaml"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'images.yaml: Pod "images" is valid',
+        *(f"  note: {field}: {message}" for field, message in notes.items()),
+    ]
+    assert main(["validate", "-o", "json", "images.yaml"]) == 0
+    (document,) = json.loads(capsys.readouterr().out)["documents"]
+    assert document["result"] == "valid"
+    assert document["notes"] == [{"field": field, "message": message} for field, message in notes.items()]
+
+
+def test_what_is_no_image_would_fail_and_is_no_note(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "web.yaml").write_text(GOOD.replace("image: host", 'image: "No:Image:"'))
+    assert main(["validate", "-o", "json", "web.yaml"]) == 2
+    (document,) = json.loads(capsys.readouterr().out)["documents"]
+    assert (document["result"], document["notes"]) == ("wouldFail", [])
+
+
 def test_fields(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "web.yaml").write_text(GOOD.replace("nodeName: somewhere", "hostUsers: false"))
     assert main(["validate", "--fields", "web.yaml"]) == 2

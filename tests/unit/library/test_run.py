@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,8 @@ from nsrunner.library import engine
 from nsrunner.library.documents import load_objects
 from nsrunner.library.items import Item, LogLine, StatusChanged
 from nsrunner.library.run import Runner, exit_code
+from nsrunner.lifecycle.simulate import Recorder, difference, dump, parse, replay
+from nsrunner.lifecycle.simulate.timeline import PhaseSeen
 from nsrunner.model.types import ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodStatus
 from nsrunner.testing import clock
 from nsrunner.testing.fake_sandbox import FakeShims, Run
@@ -194,3 +197,28 @@ def ended(phase: str, *codes: tuple[str, int | None]) -> Pod:
 )
 def test_the_exit_code_is_that_of_the_first_failed_container_in_the_spec(pod: Pod, code: int) -> None:
     assert exit_code(pod) == code
+
+
+def test_what_is_observed_can_be_played_again(shims: FakeShims) -> None:
+    """The recorded events give the recorded states."""
+    shims.script("prepare", Run(lasts=1))
+    shims.script("web", Run(lasts=5))
+    shims.script("side", Run(lasts=4, exit_code=3))
+    recorders: list[Recorder] = []
+
+    def observer() -> Recorder:
+        recorders.append(Recorder())
+        return recorders[-1]
+
+    async def script() -> None:
+        async with Runner(pods("a", "b"), observer=observer) as runner:
+            async for _ in runner.output():
+                pass
+
+    clock.run(script())
+    recordings = parse(json.dumps(dump(recorder.recording("ended") for recorder in recorders)).encode(), "r.json")
+    assert [recording.pod.metadata.name for recording in recordings] == ["a", "b"]
+    for recording in recordings:
+        assert difference(recording.timeline, replay(recording)) is None
+        phases = [entry.phase for entry in recording.timeline.entries if isinstance(entry, PhaseSeen)]
+        assert phases == ["Pending", "Running", "Failed"]

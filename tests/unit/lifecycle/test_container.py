@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from nsrunner.lifecycle import container
-from nsrunner.lifecycle.container import INPUTS, TABLE, Step, step
+from nsrunner.lifecycle.container import INPUTS, TABLE, step
 from nsrunner.lifecycle.orders import Due, Want
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import plan_of
+from nsrunner.lifecycle.step import Step
 from nsrunner.lifecycle.table import BUG, IGNORE, IllegalEvent, Row, missing
 from nsrunner.lifecycle.value import ContainerState, ContainerValue
 from unit.lifecycle.play import Play, instant, make_pod
@@ -63,146 +64,6 @@ def test_a_step_ends_where_its_row_says(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_tick_for_nobody() -> None:
     with pytest.raises(IllegalEvent):
         step(ContainerValue(), Due(), Step(plan_of(make_pod("c")).containers["c"], instant(0), Outbox(1, {})))
-
-
-# Section 8: starting.
-
-
-def test_8_events_of_a_start() -> None:
-    play = Play(make_pod("c")).begin()
-    play.run("c")
-    assert play.events == [
-        'Pulled: Container image "busybox" already present on machine and can be accessed by the pod',
-        "Created: Container created",
-        "Started: Container started",
-    ]
-    assert {event.field_path for event in play.recorded} == {"spec.containers{c}"}
-    assert {event.type for event in play.recorded} == {"Normal"}
-
-
-def test_8_events_of_an_init_container_name_its_list() -> None:
-    play = Play(make_pod("c", init=["i"])).begin()
-    play.run("i")
-    assert {event.field_path for event in play.recorded} == {"spec.initContainers{i}"}
-
-
-@pytest.mark.parametrize("reason", ["CreateContainerConfigError", "CreateContainerError"])
-def test_8_33_5_a_create_error_leaves_no_record_and_is_retried_after_a_fixed_delay(reason: str) -> None:
-    play = Play(make_pod("c")).begin()
-    for retry in range(1, 5):
-        play.image("c")
-        assert play.start_failed("c", reason, "secret not found") == []
-        status = play.status_of("c")
-        assert status.state is not None and status.state.waiting is not None
-        assert (status.state.waiting.reason, status.state.waiting.message) == (reason, "secret not found")
-        assert (status.restart_count, status.last_state, play.phase) == (0, None, "Pending")
-        assert play.events[-1] == "Failed: Error: secret not found"
-        assert play.recorded[-1].type == "Warning"
-        assert play.machine.next_deadline() == play.machine.next_start("c") == 10.0 * retry
-        assert play.until_deadline() == ["image c"]
-        assert play.state_of("c") == f"waiting {reason}"
-    play.run("c")
-    assert (play.state_of("c"), play.status_of("c").restart_count) == ("running", 0)
-
-
-def test_8_33_5_a_start_error_leaves_a_record_and_backs_off() -> None:
-    play = Play(make_pod("c")).begin()
-    play.image("c")
-    assert play.start_failed("c", "RunContainerError", "exec: /x: no such file") == ["image c"]
-    assert play.events[-2:] == ["Created: Container created", "Failed: Error: exec: /x: no such file"]
-    status = play.status_of("c")
-    assert status.state is not None and status.state.waiting is not None
-    assert (status.state.waiting.reason, status.state.waiting.message) == (
-        "RunContainerError",
-        "exec: /x: no such file",
-    )
-    assert (play.last_state_of("c"), status.restart_count, play.phase) == ("128 StartError", 0, "Running")
-    assert play.image("c") == ["start c/1"]
-    assert play.start_failed("c", "RunContainerError") == []
-    assert (play.state_of("c"), play.last_state_of("c")) == ("waiting CrashLoopBackOff", "128 StartError")
-    assert play.status_of("c").restart_count == 1
-    assert play.machine.next_deadline() == 10.0
-
-
-def test_8_a_start_error_with_policy_never_ends_the_pod() -> None:
-    play = Play(make_pod("c", policy="Never")).begin()
-    play.image("c")
-    assert play.start_failed("c", "RunContainerError", "exec: /x: no such file") == ["stop sandbox 0"]
-    assert play.state_of("c") == "terminated 128 StartError"
-    play.sandbox_stopped()
-    assert play.phase == "Failed"
-    terminated = play.status_of("c").state
-    assert terminated is not None and terminated.terminated is not None
-    assert terminated.terminated.message == "exec: /x: no such file"
-
-
-# Section 19: images.
-
-
-def test_19_a_pull_backs_off() -> None:
-    play = Play(make_pod("c")).begin()
-    at = 0.0
-    for delay in (10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0):
-        assert play.image_failed("c") == []
-        assert play.state_of("c") == "waiting ErrImagePull"
-        assert play.events[-2:] == [
-            'Failed: Failed to pull image "busybox": no such host',
-            "Failed: Error: ErrImagePull",
-        ]
-        assert play.machine.next_start("c") == at + delay
-        if delay > 10:
-            assert play.until_deadline() == []
-            assert play.time == at + 10
-            status = play.status_of("c").state
-            assert status is not None and status.waiting is not None
-            assert status.waiting.reason == "ImagePullBackOff"
-            assert status.waiting.message == 'Back-off pulling image "busybox": ErrImagePull: no such host'
-            assert play.events[-2:] == ['BackOff: Back-off pulling image "busybox"', "Failed: Error: ImagePullBackOff"]
-            assert [event.type for event in play.recorded[-2:]] == ["Normal", "Warning"]
-        assert play.until_deadline() == ["image c"]
-        at += delay
-        assert play.time == at
-    assert play.phase == "Pending"
-
-
-def test_19_containers_of_the_same_image_share_its_back_off() -> None:
-    play = Play(make_pod("a", "b")).begin()
-    assert play.image_failed("a") == []
-    assert play.state_of("a") == "waiting ErrImagePull"
-    assert play.state_of("b") == "waiting ImagePullBackOff"
-    assert play.until_deadline() == ["image a"]
-    assert play.image("a") == ["start a/0"]
-    assert play.runs("a") == ["image b"]
-
-
-@pytest.mark.parametrize(
-    ("reason", "event"),
-    [
-        ("ErrImageNeverPull", "ErrImageNeverPull: text"),
-        ("InvalidImageName", "InspectFailed: text"),
-        ("ImageInspectError", "InspectFailed: text"),
-    ],
-)
-def test_19_other_image_errors_are_retried_after_a_fixed_delay(reason: str, event: str) -> None:
-    play = Play(make_pod("c")).begin()
-    for retry in range(1, 4):
-        play.image_failed("c", reason, "text")
-        assert play.state_of("c") == f"waiting {reason}"
-        assert play.events[-2:] == [event, f"Failed: Error: {reason}"]
-        assert play.until_deadline() == ["image c"]
-        assert play.time == 10.0 * retry
-
-
-def test_19_an_image_that_was_pulled_says_how_long_it_took() -> None:
-    from nsrunner.lifecycle.commands import EnsureImage
-    from nsrunner.lifecycle.events import ImageReady
-
-    play = Play(make_pod("c")).begin()
-    text = 'Successfully pulled image "busybox" in 1.2s (1.3s including waiting). Image size: 7 bytes.'
-    play.tell(ImageReady(id=play.pending(EnsureImage).id, container="c", image_id="busybox@sha256:00", message=text))
-    play.runs("c")
-    assert play.events[0] == f"Pulled: {text}"
-    assert play.status_of("c").image_id == "busybox@sha256:00"
 
 
 # Sections 9 and 30.2: crash loop.
@@ -345,42 +206,3 @@ def test_27_the_newest_two_instances_keep_their_records() -> None:
     assert (play.state_of("c"), play.last_state_of("c")) == ("waiting CrashLoopBackOff", "3 Error")
     play.until_deadline()
     assert play.run("c") == ["remove c/1"]
-
-
-# Ends that come before the start is known.
-
-
-def test_an_exit_before_the_answer_to_the_start() -> None:
-    play = Play(make_pod("c")).begin()
-    play.image("c")
-    assert play.exit("c", 7, attempt=0) == []
-    assert play.state_of("c") == "waiting ContainerCreating"
-    assert play.runs("c") == ["image c"]
-    status = play.status_of("c")
-    assert (play.state_of("c"), status.restart_count) == ("terminated 7 Error", 0)
-    assert status.container_id == f"nsrunner://{3:064x}"
-
-
-def test_an_exit_before_the_answer_while_the_pod_ends() -> None:
-    play = Play(make_pod("c")).begin()
-    play.image("c")
-    assert play.delete() == []
-    assert play.exit("c", 7, attempt=0) == []
-    assert play.runs("c") == ["stop sandbox 0"]
-    assert play.state_of("c") == "terminated 7 Error"
-
-
-def test_a_start_that_fails_in_a_pod_that_ends() -> None:
-    play = Play(make_pod("c")).begin()
-    play.image("c")
-    play.delete()
-    assert play.start_failed("c", "CreateContainerError", "busy") == ["stop sandbox 0"]
-    play.sandbox_stopped()
-    assert play.state_of("c") == "terminated 137 ContainerStatusUnknown"
-
-
-def test_an_oom_kill_gives_its_reason() -> None:
-    play = Play(make_pod("c", policy="Never")).begin()
-    play.run("c")
-    play.exit("c", 137, oom=True)
-    assert play.state_of("c") == "terminated 137 OOMKilled"

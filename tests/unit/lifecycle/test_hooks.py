@@ -343,10 +343,3 @@ def test_hooks_under_way_are_asked_for_again_after_a_crash() -> None:
     again = type(play.machine).restore(play.machine.pod, play.machine.save())
     assert [command for command in again.unanswered if isinstance(command, RunHook)] == [play.pending(RunHook)]
     assert again.next_deadline() == 30
-
-
-@pytest.mark.parametrize(("written", "sent"), [(None, "TERM"), ("SIGUSR1", "USR1"), ("SIGRTMIN+3", "RTMIN+3")])
-def test_10_2_the_stop_signal_that_the_spec_names(written: str | None, sent: str) -> None:
-    play = running(Container(name="c", image="busybox", lifecycle=Lifecycle(stop_signal=written)))
-    assert play.delete() == [f"{sent} c/0"]
-    assert play.until_deadline() == ["KILL c/0"]

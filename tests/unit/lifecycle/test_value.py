@@ -15,6 +15,7 @@ from nsrunner.lifecycle.commands import AnsweredCommand
 from nsrunner.lifecycle.events import Now, User
 from nsrunner.lifecycle.probe import ProbeValue
 from nsrunner.lifecycle.value import (
+    VERSION,
     Condition,
     ContainerState,
     ContainerValue,
@@ -130,7 +131,8 @@ def test_a_restored_machine_is_identical_and_goes_on() -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda saved: saved.update(version=2),
+        lambda saved: saved.update(version=VERSION + 1),
+        lambda saved: saved.update(version=str(VERSION)),
         lambda saved: saved.pop("version"),
         lambda saved: saved.pop("pod"),
         lambda saved: saved.pop("inflight"),
@@ -152,6 +154,20 @@ def test_what_is_damaged_or_of_another_pod_is_refused(damage: Any) -> None:
     with pytest.raises(BadValue) as caught:
         PodMachine.restore(machine.pod, saved)
     assert str(caught.value)
+
+
+def test_what_an_older_build_saved_is_refused_by_its_version_whatever_is_in_it() -> None:
+    machine, saved = saved_machine()
+    container = {"state": "Aborting", "next_attempt": 1, "kill_at": 7.5}
+    old = {
+        "uid": saved["uid"],
+        "version": 1,
+        "pod": {"state": "Running", "containers": {"c": container}, "next_id": 3},
+        "inflight": [{"command": "SignalContainer", "id": 2, "container": "c", "attempt": 0, "signal": 15}],
+    }
+    with pytest.raises(BadValue) as caught:
+        PodMachine.restore(machine.pod, old)
+    assert str(caught.value) == "saved by another version of nsrunner: it is of format 1, not 2"
 
 
 def test_not_a_mapping() -> None:

@@ -110,6 +110,19 @@ def test_what_is_cancelled_says_nothing_more(tmp_path: Path, at_once: bool) -> N
     clock.run(script())
 
 
+def test_what_is_under_way_ends_with_the_pods_task(tmp_path: Path) -> None:
+    async def script() -> None:
+        bench = await up(tmp_path)
+        bench.performer.begin(HOOK)
+        await asyncio.sleep(1)
+        await bench.performer.detach()
+        await asyncio.gather(*bench.tasks, return_exceptions=True)
+        assert asyncio.get_running_loop().time() < 2
+        assert not [event for event in bench.posted if isinstance(event, events.HookDone)]
+
+    clock.run(script())
+
+
 def test_a_hung_one_delays_no_other(tmp_path: Path) -> None:
     async def script() -> None:
         bench = await up(tmp_path)

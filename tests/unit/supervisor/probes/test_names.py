@@ -50,6 +50,7 @@ def test_a_slow_lookup_is_shared_and_outlives_who_gave_up(monkeypatch: pytest.Mo
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "lookup x: no such host"),
         (socket.gaierror(socket.EAI_AGAIN, "Temporary failure"), "lookup x: Temporary failure"),
         (UnicodeError("label too long"), "lookup x: no such host"),
+        (ValueError("embedded null byte"), "lookup x: no such host"),
     ],
 )
 def test_no_address(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str) -> None:
@@ -59,3 +60,21 @@ def test_no_address(monkeypatch: pytest.MonkeyPatch, error: Exception, why: str)
     monkeypatch.setattr(names.socket, "getaddrinfo", fail)
     with pytest.raises(UnknownName, match=why):
         run(Names().addresses("x"))
+
+
+def test_loops_share_nothing_but_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two programs of one process, each with its loop, look the same name up at the same time."""
+    both = threading.Barrier(2)
+
+    def together(host: str, *_: object, **__: object) -> list[object]:
+        both.wait(10)
+        return [(socket.AF_INET, 1, 6, "", ("192.0.2.7", 0))]
+
+    monkeypatch.setattr(names.socket, "getaddrinfo", together)
+    lookups, found = Names(), []
+    programs = [threading.Thread(target=lambda: found.append(run(lookups.addresses("x.example")))) for _ in range(2)]
+    for program in programs:
+        program.start()
+    for program in programs:
+        program.join(20)
+    assert found == [[(socket.AF_INET, "192.0.2.7")]] * 2
