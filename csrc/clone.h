@@ -15,10 +15,6 @@ struct nsr_clone {
 	uint64_t flags; /* in: CLONE_NEW* */
 	int cgroup_fd; /* in: -1: stay in the caller's cgroup */
 	int pid_ns_of; /* in: pidfd of a process below whose pid namespace the child's own (CLONE_NEWPID) shall be, -1: the caller's */
-	/* in: NULL, or what a passing process does first, of which the child is then born: it is in other namespaces from its first moment,
-	 * with nothing else of the caller's in reach of those who live there. It runs in the caller's memory, with descriptors of its
-	 * own, while the caller waits. */
-	int (*enter)(void *arg, struct nsr_error *e);
 	pid_t pid; /* out, in the caller's pid namespace */
 	int pidfd; /* out, CLOEXEC */
 	bool in_cgroup; /* out: false: the child must join by itself, nsr_clone_join_cgroup() */

@@ -6,11 +6,9 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -106,27 +104,14 @@ static void container_child(void *arg)
 	nsr_finish(&job->finish); /* 14-26 */
 }
 
-/* The same for a pid namespace in which other containers are: they see whoever is in it, and with CAP_SYS_PTRACE can look into it and
- * make it do what they want, whatever it says about being dumped (CVE-2016-9962). So all that takes the host's rights, root or
- * descriptors is done outside, and the program's process is born last, as what the program will be. */
 static void passing_child(void *arg)
 {
 	struct container_job *job = arg;
 	struct nsr_error e;
-	long pid;
 
 	if (set_up(job, &e) < 0)
 		nsr_die(job->finish.channel, &e);
-	nsr_finish_prepare(&job->finish); /* 14-22 */
-	/* Not clone3, which filters cannot look into and therefore refuse. */
-	pid = syscall(SYS_clone, (unsigned long)CLONE_PARENT | SIGCHLD, 0ul, 0ul, 0ul, 0ul);
-	if (pid < 0) /* ENOMEM: the namespace's first process has ended */
-		nsr_die(NSR_FINISH_CHANNEL, (nsr_fail(&e, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, ""), &e));
-	if (pid > 0)
-		_exit(0);
-	if (setsid() < 0)
-		nsr_die(NSR_FINISH_CHANNEL, (nsr_fail(&e, NSR_STEP_SETSID, errno, ""), &e));
-	nsr_finish_run(&job->finish); /* 23-26 */
+	nsr_finish_born(&job->finish);
 }
 
 /* The instance's cgroup <name>.<attempt> with main in it, and its device filter. */

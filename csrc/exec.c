@@ -20,59 +20,27 @@ struct exec_job {
 	const struct nsr_container *target;
 	struct nsr_clone clone;
 	struct nsr_finish finish;
+	int shims_end;
 };
 
-static int close_all_but(const int *keep, size_t count, struct nsr_error *e)
-{
-	unsigned from = 0;
-
-	for (;;) {
-		int next = -1; /* the lowest of those that are kept, from there on */
-
-		for (size_t i = 0; i < count; i++)
-			if (keep[i] >= 0 && (unsigned)keep[i] >= from && (next < 0 || keep[i] < next))
-				next = keep[i];
-		if (next < 0)
-			break;
-		if ((unsigned)next > from && syscall(SYS_close_range, from, (unsigned)next - 1, 0u) < 0)
-			return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
-		from = (unsigned)next + 1;
-	}
-	return syscall(SYS_close_range, from, ~0u, 0u) < 0 ? nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "") : 0;
-}
-
-/* In a passing process. The container sees the exec from its birth on, and with CAP_SYS_PTRACE can look into it, whatever it says about
- * being dumped: so it is born in the container's root, with no descriptor that leads out of it (CVE-2016-9962). */
-static int enter(void *arg, struct nsr_error *e)
-{
-	struct exec_job *job = arg;
-	const int kept[] = {job->finish.channel, job->target->pidfd, job->finish.stdio[0], job->finish.stdio[1], job->finish.stdio[2]};
-	int r = nsr_clone_join_cgroup(&job->clone, e);
-
-	if (r == 0)
-		r = nsr_set_oom_score_adj(job->target->spec->oom_score_adj, e);
-	if (r < 0)
-		return r;
-	/* All but user: there is none of its own. What is the host's anyway is joined to no effect. */
-	if (setns(job->target->pidfd, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID) < 0)
-		return nsr_fail(e, errno == ESRCH ? NSR_STEP_GONE : NSR_STEP_SETNS, errno, "container");
-	return close_all_but(kept, sizeof(kept) / sizeof(kept[0]), e);
-}
-
-static void exec_child(void *arg)
+/* Outside of the container until all is done that takes more than it may. */
+static void passing_child(void *arg)
 {
 	struct exec_job *job = arg;
 	struct nsr_error e;
-	int r = nsr_begin_alone(job->finish.channel, -1, &e);
+	int r = nsr_clone_join_cgroup(&job->clone, &e);
 
-	/* Now that it is in its cgroup, which need not lie below the namespace's root. */
-	if (r == 0 && setns(job->target->pidfd, CLONE_NEWCGROUP) < 0)
+	if (r == 0)
+		r = nsr_begin(job->finish.channel, job->shims_end, job->target->spec->oom_score_adj, &e);
+	/* All but user: there is none of its own. What is the host's anyway is joined to no effect. The cgroup namespace now that it is in its
+	 * cgroup, which need not lie below the namespace's root; the pid namespace for the process that is to be born. */
+	if (r == 0 && setns(job->target->pidfd, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWCGROUP) < 0)
 		r = nsr_fail(&e, errno == ESRCH ? NSR_STEP_GONE : NSR_STEP_SETNS, errno, "container");
 	if (r == 0)
 		r = nsr_join_keyring(&e);
 	if (r < 0)
 		nsr_die(job->finish.channel, &e);
-	nsr_finish(&job->finish);
+	nsr_finish_born(&job->finish);
 }
 
 static const char *exec_cgroup_name(char buffer[32], uint64_t number)
@@ -138,8 +106,9 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 	};
 	for (int i = 0; i < 3; i++)
 		job.finish.stdio[i] = spec->tty ? -1 : stdio[i];
-	job.clone = (struct nsr_clone){.cgroup_fd = cgroup, .pid_ns_of = -1, .enter = enter};
-	r = nsr_clone(&job.clone, exec_child, &job, e);
+	job.shims_end = ours;
+	job.clone = (struct nsr_clone){.cgroup_fd = cgroup, .pid_ns_of = -1};
+	r = nsr_clone(&job.clone, passing_child, &job, e);
 	if (r < 0) {
 		if (cgroup >= 0)
 			(void)unlinkat(target->cgroup_fd, name, AT_REMOVEDIR); /* empty; otherwise it goes with the container's */

@@ -29,13 +29,15 @@
 
 #define NSR_TIMER_SLACK_NS 50000ul /* of init, and so of whoever asked for no other */
 
+#define CHANNEL 3 /* where the channel is from step 17 on */
+
 _Noreturn void nsr_die(int channel, const struct nsr_error *e)
 {
 	(void)nsr_channel_send(channel, NSR_REPORT_ERROR, e, -1); /* the shim is gone, then */
 	_exit(127);
 }
 
-int nsr_set_oom_score_adj(int64_t value, struct nsr_error *e)
+static int set_oom_score_adj(int64_t value, struct nsr_error *e)
 {
 	char text[24] = "-";
 	int r;
@@ -47,10 +49,13 @@ int nsr_set_oom_score_adj(int64_t value, struct nsr_error *e)
 	return r < 0 && r != -EACCES ? nsr_fail(e, NSR_STEP_OOM_SCORE_ADJ, -r, "/proc/self/oom_score_adj") : 0;
 }
 
-int nsr_begin_alone(int channel, int shims_end, struct nsr_error *e)
+int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e)
 {
 	struct pollfd p = {.fd = channel, .events = 0};
+	int r = set_oom_score_adj(oom_score_adj, e);
 
+	if (r < 0)
+		return r;
 	/* Before any namespace that others live in (CVE-2016-9962) */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return nsr_fail(e, NSR_STEP_DUMPABLE, errno, "");
@@ -66,13 +71,6 @@ int nsr_begin_alone(int channel, int shims_end, struct nsr_error *e)
 		return nsr_fail(e, NSR_STEP_SETSID, errno, "");
 	umask(0); /* modes that we give are meant; the program gets 022 at the end */
 	return 0;
-}
-
-int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e)
-{
-	int r = nsr_set_oom_score_adj(oom_score_adj, e);
-
-	return r < 0 ? r : nsr_begin_alone(channel, shims_end, e);
 }
 
 int nsr_join_keyring(struct nsr_error *e)
@@ -151,10 +149,10 @@ static void reset_scheduling(void)
 /* Everything above the standard streams but the channel. No need for CLOSE_RANGE_CLOEXEC (5.11). */
 static int close_others(int *channel, struct nsr_error *e)
 {
-	if (*channel != NSR_FINISH_CHANNEL && dup3(*channel, NSR_FINISH_CHANNEL, O_CLOEXEC) < 0)
+	if (*channel != CHANNEL && dup3(*channel, CHANNEL, O_CLOEXEC) < 0)
 		return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
-	*channel = NSR_FINISH_CHANNEL;
-	if (syscall(SYS_close_range, NSR_FINISH_CHANNEL + 1u, ~0u, 0u) < 0)
+	*channel = CHANNEL;
+	if (syscall(SYS_close_range, CHANNEL + 1u, ~0u, 0u) < 0)
 		return nsr_fail(e, NSR_STEP_CLOSE_RANGE, errno, "");
 	return 0;
 }
@@ -175,11 +173,12 @@ static int take_streams(const struct nsr_finish *f, int channel, struct nsr_erro
 	return nsr_console_take(&console, e);
 }
 
-void nsr_finish_prepare(const struct nsr_finish *f)
+/* 14-22: returns with neither rights nor descriptors left that the program will not have, or not at all. */
+static void prepare(const struct nsr_finish *f)
 {
 	const struct nsr_credentials *who = &f->spec->credentials;
 	/* Out of the way of the standard streams */
-	int channel = fcntl(f->channel, F_DUPFD_CLOEXEC, NSR_FINISH_CHANNEL);
+	int channel = fcntl(f->channel, F_DUPFD_CLOEXEC, CHANNEL);
 	bool as_user = false;
 	struct nsr_error e;
 	int r;
@@ -203,27 +202,45 @@ void nsr_finish_prepare(const struct nsr_finish *f)
 		nsr_die(channel, &e);
 }
 
-_Noreturn void nsr_finish_run(const struct nsr_finish *f)
+/* 23-26, in the leader of a session. */
+static _Noreturn void run(const struct nsr_finish *f)
 {
 	struct nsr_error e;
 
 	/* The death signal goes here and not at 2: a program that lives on when the shim ends is what its pod's end is for. */
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
-		nsr_die(NSR_FINISH_CHANNEL, (nsr_fail(&e, NSR_STEP_PDEATHSIG, errno, ""), &e));
+		nsr_die(CHANNEL, (nsr_fail(&e, NSR_STEP_PDEATHSIG, errno, ""), &e));
 	if (f->tty && nsr_console_control(&e) < 0)
-		nsr_die(NSR_FINISH_CHANNEL, &e);
+		nsr_die(CHANNEL, &e);
 	umask(022);
 	if (nsr_reset_signals(&e) < 0) /* 23 */
-		nsr_die(NSR_FINISH_CHANNEL, &e);
-	(void)nsr_channel_send(NSR_FINISH_CHANNEL, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
+		nsr_die(CHANNEL, &e);
+	(void)nsr_channel_send(CHANNEL, NSR_REPORT_READY, NULL, -1); /* the shim is gone, then, and so are we in a moment */
 	if (nsr_credentials_seal(&f->spec->credentials, &e) < 0) /* 24, 25 */
-		nsr_die(NSR_FINISH_CHANNEL, &e);
+		nsr_die(CHANNEL, &e);
 	(void)nsr_run_program(f->args, f->env, &e); /* 26: returns with the reason only */
-	nsr_die(NSR_FINISH_CHANNEL, &e);
+	nsr_die(CHANNEL, &e);
 }
 
 _Noreturn void nsr_finish(const struct nsr_finish *f)
 {
-	nsr_finish_prepare(f);
-	nsr_finish_run(f);
+	prepare(f);
+	run(f);
+}
+
+_Noreturn void nsr_finish_born(const struct nsr_finish *f)
+{
+	struct nsr_error e;
+	long pid;
+
+	prepare(f);
+	/* Not clone3, which filters cannot look into and therefore refuse. */
+	pid = syscall(SYS_clone, (unsigned long)CLONE_PARENT | SIGCHLD, 0ul, 0ul, 0ul, 0ul);
+	if (pid < 0) /* ENOMEM: the namespace's first process has ended */
+		nsr_die(CHANNEL, (nsr_fail(&e, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, ""), &e));
+	if (pid > 0)
+		_exit(0);
+	if (setsid() < 0)
+		nsr_die(CHANNEL, (nsr_fail(&e, NSR_STEP_SETSID, errno, ""), &e));
+	run(f);
 }

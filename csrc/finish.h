@@ -22,22 +22,16 @@ struct nsr_finish {
  * the child's copy of the channel's other end, and is closed. */
 int nsr_begin(int channel, int shims_end, int64_t oom_score_adj, struct nsr_error *e);
 
-/* The two halves of it: while the host's /proc is there; and in the process itself, where nothing is closed when shims_end is -1. */
-int nsr_set_oom_score_adj(int64_t value, struct nsr_error *e);
-int nsr_begin_alone(int channel, int shims_end, struct nsr_error *e);
-
 /* Step 8: an anonymous session keyring. */
 int nsr_join_keyring(struct nsr_error *e);
 
 /* Steps 14-26. Does not return: execve, or a report on the channel and _exit(127). */
 _Noreturn void nsr_finish(const struct nsr_finish *f);
 
-/* The two halves of it, for a process that is born between them: 14-22, which returns with neither rights nor descriptors left that the
- * program will not have, or not at all; and the rest, in the leader of a session. */
-void nsr_finish_prepare(const struct nsr_finish *f);
-_Noreturn void nsr_finish_run(const struct nsr_finish *f);
-
-#define NSR_FINISH_CHANNEL 3 /* where the channel is between the two */
+/* The same in a pid namespace in which others are: they see whoever is in it, and with CAP_SYS_PTRACE can look into it and make it do what
+ * they want, whatever it says about being dumped (CVE-2016-9962). So all that takes the host's rights, root or descriptors is done
+ * outside, 1-22, by a caller whose children go there; the program's process is born last, as what the program will be. */
+_Noreturn void nsr_finish_born(const struct nsr_finish *f);
 
 /* Tells the shim and ends. */
 _Noreturn void nsr_die(int channel, const struct nsr_error *e);

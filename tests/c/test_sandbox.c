@@ -385,6 +385,7 @@ static void test_exec(struct test_pod *t)
 	uint8_t exec_bytes[1024];
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], status;
 	int stdio[3] = {null, null, null};
+	pid_t passing;
 	ssize_t n;
 
 	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, stdio, &s, &e), 0);
@@ -403,7 +404,10 @@ static void test_exec(struct test_pod *t)
 	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
 	stdio[1] = stdio[2] = out[1];
 	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 7, stdio, &x, &e), 0);
+	passing = x.pid;
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
+	CHECK(x.pid != passing);
+	CHECK_EQUAL(waitpid(passing, &status, 0), passing);
 	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
 	CHECK_EQUAL(WEXITSTATUS(status), 3);
 	n = read(out[0], output, sizeof(output) - 1);
@@ -418,7 +422,10 @@ static void test_exec(struct test_pod *t)
 	exec->columns = 77;
 	exec->args[2] = "stty size; tty";
 	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 8, stdio, &x, &e), 0);
+	passing = x.pid;
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
+	CHECK(x.pid != passing);
+	CHECK_EQUAL(waitpid(passing, &status, 0), passing);
 	CHECK(x.console >= 0);
 	for (size_t length = 0;; length += (size_t)n) {
 		n = read(x.console, output + length, sizeof(output) - 1 - length);
@@ -435,8 +442,12 @@ static void test_exec(struct test_pod *t)
 	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
 	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 	/* too late */
-	CHECK(nsr_exec_spawn(&t->pod, &target, exec, 9, stdio, &x, &e) < 0);
+	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 9, stdio, &x, &e), 0);
+	CHECK_EQUAL(test_wait_started(&x, &e), NSR_FAILED);
 	CHECK_EQUAL(e.step, NSR_STEP_GONE);
+	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
+	nsr_spawned_close(&x);
+	CHECK_EQUAL(nsr_exec_release(&target, 9, &e), 0);
 	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
 	nsr_spawned_close(&s);
 	nsr_exec_spec_free(exec);

@@ -84,6 +84,7 @@ def test_nothing_of_the_host_is_in_reach_of_a_sibling(pod: Pod, peer: Peer, mark
         pod.start(peer, name, "/bin/true", user=user)
         assert peer.record("CONTAINER_EXITED", CONTAINER_ID=pod.id(name)).EXIT_CODE == 0
         assert peer.call("REMOVE_CONTAINER", [("CONTAINER_ID", pod.id(name))]).kind == "OK"
+        assert pod.execute(peer, "tracer", "/bin/true")[0] == 0
     pod.start(peer, "last", "/bin/touch", "/dev/shm/enough")
     assert peer.record("CONTAINER_EXITED", NAME="tracer").EXIT_CODE == 0
     assert pod.log("tracer")[-1] == "stdout F seen []"
