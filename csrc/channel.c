@@ -90,7 +90,7 @@ int nsr_channel_receive(int channel, struct nsr_report *ret, int *ret_fd)
 	return 1;
 }
 
-/* The one that says that it is ready is not the one that was spawned first: a child of ours all the same, and not reaped before its
+/* The one that reports is not the one that was spawned first: a child of ours all the same, and not reaped before its
  * channel is read (spawning.c), so that its number is its own. */
 static int adopt(struct nsr_spawned *s, pid_t pid, struct nsr_error *e)
 {
@@ -100,16 +100,14 @@ static int adopt(struct nsr_spawned *s, pid_t pid, struct nsr_error *e)
 	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0)
 		return nsr_fail(e, NSR_STEP_PIPE, errno, "");
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0) {
-		int err = errno;
-
-		(void)kill(pid, SIGKILL); /* it would run, and could not be told from others later */
-		return nsr_fail(e, NSR_STEP_CLONE, err, "pidfd");
-	}
 	nsr_close(&s->pidfd);
 	s->pidfd = pidfd;
 	s->pid = pid;
-	return 0;
+	if (pidfd >= 0)
+		return 0;
+	(void)nsr_fail(e, NSR_STEP_CLONE, errno, "pidfd");
+	(void)kill(pid, SIGKILL); /* it would run, and could not be told from others later */
+	return -e->err;
 }
 
 enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
@@ -131,10 +129,12 @@ enum nsr_progress nsr_spawned_read(struct nsr_spawned *s, struct nsr_error *e)
 			(void)nsr_fail(e, NSR_STEP_DIED, ECHILD, "");
 			return NSR_FAILED;
 		}
+		if (report.pid > 0 && report.pid != s->pid && adopt(s, report.pid, e) < 0) {
+			nsr_close(&fd);
+			return NSR_FAILED;
+		}
 		switch (report.kind) {
 		case NSR_REPORT_READY:
-			if (report.pid > 0 && report.pid != s->pid && adopt(s, report.pid, e) < 0)
-				return NSR_FAILED;
 			s->ready = true;
 			break;
 		case NSR_REPORT_CONSOLE:

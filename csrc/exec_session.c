@@ -220,6 +220,8 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 		/* Its cgroup can be removed when it is reaped. */
 		exec->failed = true;
 		nsr_exec_kill(exec);
+		if (exec->pid == 0)
+			gave_up(exec); /* it ended before it told who it was */
 		return;
 	}
 	if (!exec->spec->attached) {

@@ -30,7 +30,8 @@ struct nsr_pod {
 /* A process on its way to execve. */
 struct nsr_spawned {
 	int channel; /* SEQPACKET socket, non-blocking */
-	pid_t pid; /* child of the shim, in the shim's pid namespace; another one's when `ready`, if the first has set up the world for it */
+	pid_t pid; /* child of the shim, in the shim's pid namespace; another one's when `ready`, if the first has set up the world for it; 0: that
+		    * one has ended, and the other has not said who it is */
 	int pidfd; /* of pid */
 	int console; /* pty master when the spec says tty, -1 until known */
 	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of an exec: exec-N in it, of pause: <pod>/pause; -1: none */

@@ -118,14 +118,20 @@ static void poll_all(struct nsr_shim *shim)
 	}
 }
 
-/* A program that has ended ran, though the one that set up its world may not have closed its end of the channel yet. */
+/* A program that has ended ran, though the one that set up its world may not have closed its end of the channel yet. When that one has
+ * ended, nobody is known until the program's own process tells. */
 static void settle(struct nsr_shim *shim, pid_t pid)
 {
 	for (struct nsr_spawning *spawning = shim->spawnings; spawning; spawning = spawning->next)
-		if (spawning->process.ready && spawning->process.pid == pid) {
+		if (spawning->process.pid == pid) {
 			struct nsr_error none = {0};
 
-			finish(spawning, NSR_RUNNING, &none);
+			if (spawning->process.ready) {
+				finish(spawning, NSR_RUNNING, &none);
+			} else {
+				spawning->process.pid = 0;
+				nsr_close(&spawning->process.pidfd);
+			}
 			return;
 		}
 }

@@ -227,30 +227,30 @@ EXEC = [
     an_exec("set standard streams", "", "openat", '"null"', "EMFILE"),
     an_exec("make cgroup", "exec-N", "mkdirat", '"exec-', "ENOSPC"),
     an_exec("make pipes", "", "socketpair", "SOCK_SEQPACKET", "EMFILE"),
-    an_exec("clone", "", "clone3", "CLONE_VFORK", "EAGAIN"),
-    an_exec("clone", "pidfd", "pidfd_open", "", "EMFILE"),
-    # the process that enters the container
+    an_exec("clone", "", "clone3", "", "EAGAIN"),
+    # the process that does all that takes rights
     an_exec("set oom_score_adj", OOM, "write", "oom_score_adj", "EIO"),
-    an_exec("join namespaces", "container", "setns", "CLONE_NEWNS", "EPERM"),
-    an_exec("find the container", "container", "setns", "CLONE_NEWNS", "ESRCH"),
-    an_exec("close descriptors", "", "close_range", "", "EPERM"),
-    # the one that it makes there
     an_exec("set dumpable", "", "prctl", "PR_SET_DUMPABLE", "EINVAL"),
     an_exec("set parent death signal", "", "prctl", "PR_SET_PDEATHSIG, SIGKILL", "EINVAL"),
     an_exec("make session", "", "setsid", "", "EPERM"),
     an_exec(DIED, "", "setsid", "", "SIGKILL"),
+    an_exec("join namespaces", "container", "setns", "CLONE_NEWNS", "EPERM"),
+    an_exec("find the container", "container", "setns", "CLONE_NEWNS", "ESRCH"),
     an_exec("join session keyring", "", "keyctl", "KEYCTL_JOIN_SESSION_KEYRING", "EDQUOT"),
     an_exec("set standard streams", "", "dup[23]", "", "EMFILE"),
     an_exec("change to working directory", "/srv", "fchdir", "/srv>", "ENOTDIR"),
     an_exec("set resource limit", "", "prlimit64", "RLIMIT_CORE", "EINVAL"),
+    an_exec("close descriptors", "", "close_range", "", "EPERM"),
     an_exec("set capabilities", "", "prctl", "PR_CAPBSET_DROP", "EPERM"),
     an_exec("set groups", "", "setgroups", "", "EPERM"),
     an_exec("set group", "", "setresgid", "", "EPERM"),
     an_exec("set user", "", "setresuid", "", "EAGAIN"),
     an_exec("set capabilities", "", "capset", "", "EPERM"),
+    an_exec("clone", "", "clone", "CLONE_PARENT", "EAGAIN"),
+    # the one that is born in the container; its no_new_privs would be the first one's prctl of the same number
     an_exec("reset signals", "", "rt_sigaction", "", "EINVAL"),
-    an_exec("set no_new_privs", "", "prctl", "PR_SET_NO_NEW_PRIVS", "EINVAL"),
     an_exec("install seccomp filter", "", "seccomp", "", "ENOMEM"),
+    an_exec("clone", "pidfd", "pidfd_open", "", "EMFILE"),
     an_exec("exec", "", "execve", "", "ENOMEM", 'exec: "/usr/local/sbin/true": cannot allocate memory'),
 ]
 

@@ -170,6 +170,14 @@ def plain(text: str, stage: Stage) -> str:
     return re.sub(r"\b[0-9a-f]{64}\b", "ID", text.replace(root, "ROOT").replace(stage.pod.uid, "UID"))
 
 
+def descriptor(shim: int, name: str) -> str:
+    """What it is of; empty when it has been closed since it was listed."""
+    try:
+        return os.readlink(f"/proc/{shim}/fd/{name}")
+    except FileNotFoundError:
+        return ""
+
+
 def footprint(stage: Stage) -> dict[str, list[str]]:
     """What there is of a pod: processes, cgroups, files, and what its shim holds."""
     shim, registered = stage.shim, stage.pod.task.registered
@@ -180,7 +188,7 @@ def footprint(stage: Stage) -> dict[str, list[str]]:
         "file": [
             str(path) for path in root.rglob("*") if "/containers/" not in str(path) or path.parent.name == "containers"
         ],
-        "descriptor": [os.readlink(f"/proc/{shim}/fd/{name}") for name in os.listdir(f"/proc/{shim}/fd")],
+        "descriptor": [target for name in os.listdir(f"/proc/{shim}/fd") if (target := descriptor(shim, name))],
         "mount": [
             f"{line.split()[4]} {line.partition(' - ')[2].split()[0]}"
             for line in Path(f"/proc/{shim}/mountinfo").read_text().splitlines()
