@@ -42,6 +42,7 @@ _Noreturn void _start(void)
 {
 	unsigned long all = ~0ul, child = 1ul << (SIGCHLD - 1);
 
+	(void)call(SYS_chdir, (long)"/", 0, 0, 0); /* nsr_exec_fd() */
 	/* Run from a memfd, it would be called by its descriptor's number. */
 	(void)call(SYS_prctl, PR_SET_NAME, (long)"pause", 0, 0);
 	/* execve made us dumpable; members of a shared pid namespace shall not look into us. */

@@ -210,6 +210,6 @@ void nsr_exec_fd(int fd, int self_fds, const char *const *args, const char *cons
 		errno = ENOENT;
 	else
 		(void)syscall(SYS_execveat, fd, "", args, env, AT_EMPTY_PATH);
-	if (errno == ENOENT && self_fds >= 0)
-		(void)syscall(SYS_execveat, self_fds, nsr_format_u64(number, (uint64_t)fd), args, env, 0);
+	if (errno == ENOENT && self_fds >= 0 && fchdir(self_fds) == 0)
+		(void)syscall(SYS_execve, nsr_format_u64(number, (uint64_t)fd), args, env);
 }

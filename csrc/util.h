@@ -59,8 +59,8 @@ int nsr_parse_u64(const char *text, uint64_t max, uint64_t *ret);
 /* Decimal digits of value in buffer (at least 21 bytes); snprintf is not for the child after clone. Returns buffer. */
 char *nsr_format_u64(char *buffer, uint64_t value);
 
-/* execveat(2) of what fd is. Returns on failure, with errno. self_fds: /proc/self/fd as the caller has opened it, or -1: Debian's
- * 5.10.0-32 takes no empty path there. */
+/* execveat(2) of what fd is. Returns on failure, with errno. self_fds: /proc/self/fd as the caller has opened it, or -1: it becomes the
+ * working directory where execveat pays no heed to descriptors (Debian's 5.10.0-32), and the program is to leave it at once. */
 void nsr_exec_fd(int fd, int self_fds, const char *const *args, const char *const *env);
 
 /* For tests: go the way of kernels and hosts that lack something, bits below, even where it is there. 0 otherwise. */
