@@ -9,6 +9,7 @@ from nsrunner.cli.main import main
 from nsrunner.cli.recorded import RecordFile
 from nsrunner.errors import UsageError
 from nsrunner.lifecycle.events import Now, PodAdded
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.lifecycle.simulate import parse
 from unit.lifecycle.simulations import pod_of
@@ -20,7 +21,8 @@ def test_it_is_written_at_the_end_and_for_its_owner_alone(tmp_path: Path) -> Non
     assert name.read_text() == "", "it is there from the beginning"
     assert name.stat().st_mode & 0o777 == 0o600
     machine = PodMachine(pod_of("{containers: [{name: c, image: host}]}"))
-    recorder, _never_began = file.recorder(), file.recorder()
+    recorder: Observer = file.recorder()
+    file.recorder()  # of a pod that never began
     now = Now(5.0, 1000.0)
     recorder.saw(machine, PodAdded(), now, machine.handle(PodAdded(), now))
     file.write()

@@ -65,6 +65,6 @@ def test_the_documented_chart(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.chdir(CHECKOUT)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    [(command, chart)] = re.findall(r"```\n# nsrunner (simulate .*)\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    [(command, chart)] = re.findall(r"```\n# nsrunner (simulate [^\n]*)\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert main(command.split()) == 0
     assert capsys.readouterr().out.startswith(chart)
