@@ -163,7 +163,7 @@ class Session:
                 case SkippedBytes():
                     await self._pump.put(ERR, self._talk.skipped(item))
                 case StatusChanged():
-                    await self._pump.put(ERR, self._talk.changed(item.pod))
+                    await self._pump.put(ERR, self._talk.changed(item.pod, item.next_starts))
                 case _:
                     await self._pump.put(ERR, self._talk.event(item))
 

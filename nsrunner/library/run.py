@@ -170,7 +170,7 @@ class _Run:
         pod = self.pod.object
         if pod.status != self._shown:
             self._shown = pod.status
-            self._runner.put(StatusChanged(pod=pod))
+            self._runner.put(StatusChanged(pod=pod, next_starts=self.pod.task.next_starts))
         if self.pod.finished:
             self._ended.set()
 

@@ -222,3 +222,23 @@ def test_what_is_observed_can_be_played_again(shims: FakeShims) -> None:
         assert difference(recording.timeline, replay(recording)) is None
         phases = [entry.phase for entry in recording.timeline.entries if isinstance(entry, PhaseSeen)]
         assert phases == ["Pending", "Running", "Failed"]
+
+
+def test_a_container_that_waits_comes_with_the_time_of_its_next_start(shims: FakeShims) -> None:
+    shims.script("prepare", Run(lasts=0))
+    shims.script("web", Run(lasts=1, exit_code=1), Run(lasts=1, exit_code=1), Run(lasts=1))
+    shims.script("side", Run(lasts=0))
+    manifest = POD.replace("NAME", "a").replace("Never", "OnFailure")
+
+    async def script() -> None:
+        starts: set[tuple[str, int]] = set()
+        async with Runner(load_objects(manifest.encode(), "test")) as runner:
+            async for item in runner.output():
+                if isinstance(item, StatusChanged):
+                    starts.update(
+                        (name, round(start - clock.VirtualClock().now().wall))
+                        for name, start in item.next_starts.items()
+                    )
+        assert starts == {("web", 10)}
+
+    clock.run(script())
