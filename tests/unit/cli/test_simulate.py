@@ -53,7 +53,8 @@ def test_the_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "0s pod Pending",
         "0s api waiting ContainerCreating",
         "10s api terminated Error, exit code 1",
-        "10s api running restarts 1",
+        "10s api running last exit code 1, restarts 1",
+        "20s api waiting CrashLoopBackOff, last exit code 1, restarts 1: back-off 10s restarting failed container=api",
         "20s api event Warning BackOff: Back-off restarting failed container api in pod web_default("
         "1ee47c1b-36a6-5d13-b2a3-5c2ad35b2f8b)",
         "1m20s pod delete",

