@@ -104,6 +104,8 @@ class World:
         self._sandbox: int | None = None
         """Attempt of the one that stands."""
         self._alive: dict[str, _Instance] = {}
+        self._pulled: set[str] = set()
+        """Containers whose image is there, and need not be looked for again unless their imagePullPolicy is Always."""
         self._under_way: set[int] = set()
         """Hooks and probes, and starts, by the id of the command. What is not in here any more is not answered."""
 
@@ -168,16 +170,22 @@ class World:
         return [*ends, SandboxStopped(id=command.id, attempt=command.attempt)]
 
     def _ensure_image(self, command: EnsureImage, now: float) -> None:
-        step = self._script(command.container).image.next()
-        answer: Event = ImageReady(id=command.id, container=command.container)
+        number, name = command.id, command.container
+        container = self._container(name)
+        if name in self._pulled and container.image_pull_policy != "Always":
+            self._answer(now, ImageReady(id=number, container=name))
+            return
+        step = self._script(name).image.next()
         if step.error is not None:
-            answer = ImageFailed(
-                id=command.id,
-                container=command.container,
-                reason=step.reason or "ErrImagePull",
-                message=step.error,
-            )
-        self._answer(now + step.takes, answer)
+            reason = step.reason or "ErrImagePull"
+            self._answer(now + step.takes, ImageFailed(id=number, container=name, reason=reason, message=step.error))
+            return
+        self._pulled.add(name)
+        message = ""
+        if step.takes:
+            took = go_duration(step.takes)
+            message = f'Successfully pulled image "{container.image}" in {took} ({took} including waiting)'
+        self._answer(now + step.takes, ImageReady(id=number, container=name, message=message))
 
     # --- containers
 

@@ -329,3 +329,11 @@ def test_init_containers_of_which_nothing_is_said_succeed() -> None:
     assert states(seen, "i")[-1].endswith("terminated Completed 0 ready /1")
     assert states(seen, "s")[-1] == "0 running ready /0"
     assert states(seen, "c")[-1] == "0 running ready /0"
+
+
+@pytest.mark.parametrize(("policy", "restarted"), [("IfNotPresent", "9"), ("Always", "15")])
+def test_an_image_is_pulled_once_or_always(policy: str, restarted: str) -> None:
+    spec = f"{{containers: [{{name: c, image: app, imagePullPolicy: {policy}}}]}}"
+    seen = play(spec, "{until: 1m, containers: {c: {image: [{takes: 6s}], runs: [{exit: 1, after: 3s, times: 1}]}}}")
+    assert [line.split()[0] for line in states(seen, "c") if "running" in line] == ["6", restarted]
+    assert events(seen, "Pulled")[0] == '6 Pulled: Successfully pulled image "app" in 6s (6s including waiting)'
