@@ -7,12 +7,16 @@ from functools import partial
 
 import pytest
 
-from nsrunner.lifecycle.events import Event, Now
+from nsrunner.lifecycle.commands import RunHook
+from nsrunner.lifecycle.events import Event, HookDone, Now
 from nsrunner.lifecycle.simulate import Endless, engine
 from nsrunner.lifecycle.simulate.agenda import Agenda
+from nsrunner.lifecycle.simulate.answers import of_hook
+from nsrunner.lifecycle.simulate.scenario import HookStep
 from nsrunner.lifecycle.simulate.signals import number_of
 from nsrunner.lifecycle.simulate.world import START
-from unit.lifecycle.simulations import actions, conditions, events, phases, play, probes, states
+from nsrunner.model.types.base import Duration
+from unit.lifecycle.simulations import actions, conditions, events, phases, play, pod_of, probes, states
 
 ONE = "{containers: [{name: c, image: host}]}"
 
@@ -337,3 +341,18 @@ def test_an_image_is_pulled_once_or_always(policy: str, restarted: str) -> None:
     seen = play(spec, "{until: 1m, containers: {c: {image: [{takes: 6s}], runs: [{exit: 1, after: 3s, times: 1}]}}}")
     assert [line.split()[0] for line in states(seen, "c") if "running" in line] == ["6", restarted]
     assert events(seen, "Pulled")[0] == '6 Pulled: Successfully pulled image "app" in 6s (6s including waiting)'
+
+
+@pytest.mark.parametrize(
+    ("handler", "step", "takes", "error"),
+    [
+        ("{sleep: {seconds: 7}}", HookStep(), 7, ""),
+        ("{sleep: {seconds: 7}}", HookStep(takes=Duration(2)), 2, ""),
+        ("{exec: {command: [a]}}", HookStep(error="broken"), 0, "broken"),
+        ("{tcpSocket: {port: 1}}", HookStep(), 0, "tcpSocket handlers cannot be run"),
+    ],
+)
+def test_hooks(handler: str, step: HookStep, takes: float, error: str) -> None:
+    pod = pod_of(f"{{containers: [{{name: c, image: host, lifecycle: {{postStart: {handler}}}}}]}}")
+    answer = of_hook(RunHook(id=1, container="c", attempt=0, hook="PostStart"), pod.spec.containers[0], step)
+    assert answer == (takes, HookDone(id=1, container="c", attempt=0, hook="PostStart", error=error))
