@@ -127,7 +127,7 @@ class Talk:
         if not self._of(event.uid).repeats.shows(event):
             return b""
         times = f" (x{event.count})" if event.count > 1 else ""
-        return self.note(f"{whose}: Warning {event.reason}: {event.message}{times}", "yellow")
+        return self.note(f"{whose}: Warning {event.reason}: {event.message.rstrip(': ')}{times}", "yellow")
 
     def skipped(self, item: SkippedBytes) -> bytes:
         whose = self._container(item.pod, item.container)

@@ -112,6 +112,8 @@ def test_events() -> None:
     assert talk(quiet=True).event(event("Normal", "Started", "Started container a")) == b""
     warning = event("Warning", "BackOff", "Back-off\x1b]0;x", count=3)
     assert talk(quiet=True).event(warning) == (b"12:00:00  pod p: Warning BackOff: Back-off\\x1b]0;x (x3)\n")
+    silent = event("Warning", "Unhealthy", "Readiness probe failed: ", count=2)
+    assert talk().event(silent) == b"12:00:00  pod p: Warning Unhealthy: Readiness probe failed (x2)\n"
     assert talk(colour=True).note("x", "red") == b"\x1b[2m12:00:00\x1b[0m  \x1b[31mx\x1b[0m\n"
 
 
