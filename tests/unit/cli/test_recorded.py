@@ -39,11 +39,16 @@ def test_a_run_that_began_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("none/r.json", "No such file or directory"), (".", "Is a directory"), ("a\0b", "not a file name")],
+    [
+        ("none/r.json", "No such file or directory"),
+        (".", "Is a directory"),
+        ("-", "name a file"),
+        ("a\0b", "not a file name"),
+    ],
 )
 def test_names_that_cannot_be_written(name: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=f": {reason}$"):
+    with pytest.raises(UsageError, match=f": (.*: )?{reason}$"):
         RecordFile(name)
 
 
@@ -52,3 +57,13 @@ def test_nothing_is_run_when_it_cannot_be_recorded(tmp_path: Path, capsys: pytes
     pod.write_text("{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: host}]}}")
     assert main(["run", str(pod), "--record", str(tmp_path / "none/r.json")]) == 2
     assert capsys.readouterr().err == f"nsrunner: --record {tmp_path}/none/r.json: No such file or directory\n"
+
+
+def test_the_manifest_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pod, link = tmp_path / "pod.yaml", tmp_path / "link.json"
+    text = "{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{name: c, image: host}]}}"
+    pod.write_text(text)
+    link.symlink_to(pod)
+    assert main(["run", str(pod), "--record", str(link)]) == 2
+    assert capsys.readouterr().err == f"nsrunner: --record {link}: this is the manifest, which would be overwritten\n"
+    assert pod.read_text() == text

@@ -134,6 +134,13 @@ def test_nothing_that_lasted_is_a_picture_too() -> None:
     assert chart(seen, width=40, palette=Palette(False)).splitlines()[1].strip() == "c"
 
 
+def test_long_names_leave_room_for_the_bars() -> None:
+    name = "a-name-of-" + "x" * 50
+    seen = play(f"{{containers: [{{name: {name}, image: host}}]}}", "{actions: [{at: 30s, delete: {}}]}").timeline
+    lines = chart(seen, width=60, palette=Palette(False)).splitlines()
+    assert lines[1].startswith("a-name-of-xxxxxxxx..  =") and max(map(len, lines)) <= 60
+
+
 def test_bars() -> None:
     scenario = """
 until: 60s
