@@ -12,7 +12,7 @@ from bench.peers import peers
 from bench.report import report
 from bench.rows import Row
 
-ROWS = ("start", "whole_run", "exec", "memory", "logs", "burst")
+ROWS = ("start", "whole_run", "exec", "memory", "logs", "burst", "simulate")
 
 
 def main(argv: list[str] | None = None) -> int:

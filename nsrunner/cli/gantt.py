@@ -22,6 +22,8 @@ _CHARACTERS: Final = {
 }
 _LEAST: Final = 20
 """Columns of time that there are even on a terminal too narrow for them."""
+_NAME: Final = 12
+"""Columns that a name may have in any case; beyond that and a third of the width it is cut."""
 _LABEL: Final = 10
 """Columns between the beginnings of two times of the axis."""
 
@@ -29,11 +31,13 @@ _LABEL: Final = 10
 def chart(timeline: Timeline, *, width: int, palette: Palette) -> str:
     """``width``: columns of the terminal."""
     drawn = rows(timeline)
-    margin = max(len(row.name) for row in drawn) + 2
+    most = max(width // 3, _NAME)
+    names = [name if len(name) <= most else f"{name[: most - 2]}.." for name in (escape(row.name) for row in drawn)]
+    margin = max(map(len, names)) + 2
     columns = max(width - margin, _LEAST)
     lines = []
-    for row in drawn:
-        lines.append(escape(row.name).ljust(margin) + _bar(row, timeline.end, columns, palette))
+    for name, row in zip(names, drawn, strict=True):
+        lines.append(name.ljust(margin) + _bar(row, timeline.end, columns, palette))
         if row.marks:
             lines.append(" " * margin + _marks(row.marks, timeline.end, columns, palette))
     lines += [" " * margin + line for line in _axis(timeline.end, columns)]

@@ -37,7 +37,7 @@ _SHORTEST: Final = 2
 
 async def run_objects(objects: Sequence[Object], options: argparse.Namespace) -> int:
     """Run them to their end; the exit code. Raises PrivilegeError, HostError, UsageError."""
-    record = _record_file(options.record)
+    record = _record_file(options)
     messages = _Messages()
     logging.getLogger().addHandler(messages)
     pump = Pump()
@@ -56,12 +56,12 @@ async def run_objects(objects: Sequence[Object], options: argparse.Namespace) ->
         logging.getLogger().removeHandler(messages)
 
 
-def _record_file(name: str | None) -> RecordFile | None:
-    if name is None:
+def _record_file(options: argparse.Namespace) -> RecordFile | None:
+    if options.record is None:
         return None
     from .recorded import RecordFile  # and with it the simulation, which few runs need
 
-    return RecordFile(name)
+    return RecordFile(options.record, options.files)
 
 
 def _write(record: RecordFile) -> None:
@@ -163,7 +163,7 @@ class Session:
                 case SkippedBytes():
                     await self._pump.put(ERR, self._talk.skipped(item))
                 case StatusChanged():
-                    await self._pump.put(ERR, self._talk.changed(item.pod))
+                    await self._pump.put(ERR, self._talk.changed(item.pod, item.next_starts))
                 case _:
                     await self._pump.put(ERR, self._talk.event(item))
 

@@ -65,6 +65,8 @@ def _more(seen: ContainerSeen) -> str:
     parts = [seen.reason]
     if seen.exit_code is not None:
         parts.append(f"exit code {seen.exit_code}")
+    elif seen.last_exit_code is not None:
+        parts.append(f"last exit code {seen.last_exit_code}")
     if seen.restart_count:
         parts.append(f"restarts {seen.restart_count}")
     more = ", ".join(filter(None, parts))

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from .columns import parse_time
 from .output import Palette, escape
+from .repeats import Repeats
 
 if TYPE_CHECKING:
     from ..library.items import LogLine, SkippedBytes
-    from ..model.types import ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod
+    from ..model.types import ContainerStateTerminated, ContainerStateWaiting, ContainerStatus, Pod, PodCondition
     from ..supervisor.events import KubeEvent
 
 __all__ = ["Logs", "Talk"]
@@ -75,9 +75,7 @@ class Logs:
         return known if known is not None else f"{container} | ".encode() if self._prefix else b""
 
 
-_BACK_OFF: Final = r"back-off ((?:\d+(?:\.\d+)?(?:h|ms|m|s))+) restarting"
-_DURATION_PART: Final = r"(\d+(?:\.\d+)?)(ms|h|m|s)"
-_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_BACK_OFF: Final = r"back-off (\S+) restarting "
 _STARTING: Final = frozenset({None, "ContainerCreating", "PodInitializing"})
 """Reasons to wait that need no words."""
 
@@ -88,9 +86,14 @@ class _Said:
     def __init__(self) -> None:
         self.phase = ""
         self.ready = False
+        self.gates = ""
+        """Why it is not Ready although all its containers are."""
         self.ends: dict[str, str] = {}
         """Container to the instance whose end was told."""
         self.waits: dict[str, str] = {}
+        self.health: dict[str, tuple[int | None, bool, bool]] = {}
+        """Container to its restarts, and whether it was started and ready."""
+        self.repeats = Repeats()
 
 
 class Talk:
@@ -121,29 +124,41 @@ class Talk:
         whose = self._container(event.pod, event.container) if event.container else f"pod {event.pod}"
         if event.type == "Normal":
             return b"" if self._quiet else self.note(f"{whose}: {event.reason}: {event.message}")
+        if not self._of(event.uid).repeats.shows(event):
+            return b""
         times = f" (x{event.count})" if event.count > 1 else ""
-        return self.note(f"{whose}: Warning {event.reason}: {event.message}{times}", "yellow")
+        return self.note(f"{whose}: Warning {event.reason}: {event.message.rstrip(': ')}{times}", "yellow")
 
     def skipped(self, item: SkippedBytes) -> bytes:
         whose = self._container(item.pod, item.container)
         return self.note(f"{whose}: {item.bytes} bytes of log were rotated away before they could be written", "yellow")
 
-    def changed(self, pod: Pod) -> bytes:
-        """What is different from the last time this pod was shown."""
-        said = self._said.setdefault(pod.metadata.uid or "", _Said())
+    def changed(self, pod: Pod, next_starts: Mapping[str, float] | None = None) -> bytes:
+        """What is different from the last time this pod was shown. ``next_starts``: of containers that wait for it, in
+        seconds since the epoch."""
+        said = self._of(pod.metadata.uid or "")
         name = pod.metadata.name or ""
+        status = pod.status
         lines = []
-        for container in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+        for container in (
+            *status.init_container_statuses,
+            *status.container_statuses,
+            *status.ephemeral_container_statuses,
+        ):
             whose = self._container(name, container.name)
-            lines += [self.note(f"{whose} {text}", style) for text, style in self._news(container, said)]
+            start = (next_starts or {}).get(container.name)
+            lines += [self.note(f"{whose} {text}", style) for text, style in self._news(container, start, said)]
         if not self._quiet:
             lines += self._pod_news(pod, name, said)
         return b"".join(lines)
 
+    def _of(self, uid: str) -> _Said:
+        return self._said.setdefault(uid, _Said())
+
     def _container(self, pod: str, container: str) -> str:
         return f"container {pod}/{container}" if self._several else f"container {container}"
 
-    def _news(self, container: ContainerStatus, said: _Said) -> Iterator[tuple[str, str]]:
+    def _news(self, container: ContainerStatus, start: float | None, said: _Said) -> Iterator[tuple[str, str]]:
         """(text, style) of what events do not tell: how an instance ended, and what the next one waits for."""
         end = _last_end(container)
         if end is not None:
@@ -152,10 +167,20 @@ class Talk:
                 yield _ended(end), "red" if end.exit_code else ""
             said.ends[container.name] = instance
         waiting = container.state.waiting if container.state is not None else None
-        wait = _wait(container, waiting) if waiting is not None and waiting.reason not in _STARTING else ""
-        if wait and said.waits.get(container.name) != wait:
-            yield wait, "yellow"
-        said.waits[container.name] = wait
+        told = f"{waiting.reason}: {waiting.message}" if waiting is not None else ""
+        if waiting is not None and waiting.reason not in _STARTING and said.waits.get(container.name) != told:
+            yield _wait(waiting, start), "yellow"
+        said.waits[container.name] = told
+        self._look_at_health(container, said)
+
+    @staticmethod
+    def _look_at_health(container: ContainerStatus, said: _Said) -> None:
+        """With another instance, and when a probe succeeds again, failures are news."""
+        restarts, started, ready = said.health.get(container.name, (container.restart_count, True, True))
+        now = (container.restart_count, bool(container.started), bool(container.ready))
+        said.health[container.name] = now
+        if now[0] != restarts or (now[1] and not started) or (now[2] and not ready):
+            said.repeats.forget_probes(container.name)
 
     def _pod_news(self, pod: Pod, name: str, said: _Said) -> Iterator[bytes]:
         status = pod.status
@@ -164,17 +189,24 @@ class Talk:
             style = {"Succeeded": "green", "Failed": "red"}.get(status.phase, "")
             why = "".join(f": {part}" for part in (status.reason, status.message) if part)
             yield self.note(f"pod {name} is {status.phase}{why}", style)
-        ready = _is_ready(pod)
-        if ready and not said.ready:
+        ready = _condition(pod, "Ready")
+        is_ready = ready is not None and ready.status == "True"
+        if is_ready and not said.ready:
             yield self.note(f"pod {name} is Ready")
-        elif said.ready and not ready and all(map(_runs, status.container_statuses)):
+        elif said.ready and not is_ready and all(map(_runs, status.container_statuses)):
             # When one of them does not run, that was said already.
-            yield self.note(f"pod {name} is not Ready any more", "yellow")
-        said.ready = ready
+            why = f": {ready.message}" if ready is not None and ready.message else ""
+            yield self.note(f"pod {name} is not Ready any more{why}", "yellow")
+        was_ready, said.ready = said.ready, is_ready
+        # The containers are ready: otherwise that would be the reason.
+        gates = (ready.message or "") if ready is not None and ready.reason == "ReadinessGatesNotReady" else ""
+        if gates and gates != said.gates and not was_ready:
+            yield self.note(f"pod {name} waits to be Ready: {gates}")
+        said.gates = gates
 
 
-def _is_ready(pod: Pod) -> bool:
-    return any(condition.type == "Ready" and condition.status == "True" for condition in pod.status.conditions)
+def _condition(pod: Pod, kind: str) -> PodCondition | None:
+    return next((condition for condition in pod.status.conditions if condition.type == kind), None)
 
 
 def _runs(container: ContainerStatus) -> bool:
@@ -197,24 +229,16 @@ def _ended(end: ContainerStateTerminated) -> str:
     return f"ended with exit code {end.exit_code}{reason}" + (f": {message}" if message else "")
 
 
-def _wait(container: ContainerStatus, waiting: ContainerStateWaiting) -> str:
+def _wait(waiting: ContainerStateWaiting, start: float | None) -> str:
+    """`` waits: CrashLoopBackOff, next start at 12:01:13 (back-off 10s)``; others have their message."""
+    text = f"waits: {waiting.reason}"
+    if start is not None:
+        text += f", next start at {_clock_time(start)}"
     message = waiting.message or ""
-    if waiting.reason == "CrashLoopBackOff":
-        return f"waits: CrashLoopBackOff{_next_start(container, message)}"
-    return f"waits: {waiting.reason}" + (f": {message}" if message else "")
-
-
-def _next_start(container: ContainerStatus, message: str) -> str:
-    """`` , next start at 12:01:13 (back-off 10s)``, from the message and the end of the last run."""
-    found = re.search(_BACK_OFF, message)
-    if found is None:
-        return f": {message}" if message else ""
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_DURATION_PART, found[1]))
-    end = _last_end(container)
-    finished = parse_time(end.finished_at) if end is not None else None
-    if finished is None:
-        return f", back-off {found[1]}"
-    return f", next start at {_clock_time(finished + seconds)} (back-off {found[1]})"
+    found = re.match(_BACK_OFF, message) if waiting.reason == "CrashLoopBackOff" else None
+    if found is not None:
+        return f"{text} (back-off {found[1]})"
+    return f"{text}: {message}" if message else text
 
 
 def _clock_time(seconds: float) -> str:

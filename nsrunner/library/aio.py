@@ -48,7 +48,8 @@ class AsyncPod(Changing):
         self._task: PodTask | None = None
         self._publisher: Publisher | None = None
         self._listeners: set[Callable[[], None]] = set()
-        self._event_listeners: set[Callable[[PodEvent], None]] = set()
+        self._event_listeners: dict[Callable[[PodEvent], None], bool] = {}
+        """Whether each hears of those too that the rate limit holds back."""
 
     @classmethod
     def from_file(
@@ -113,16 +114,16 @@ class AsyncPod(Changing):
     ) -> None:
         """Begins to run the pod, for those who cannot use ``async with``; :meth:`close` is then theirs to call.
 
-        ``changed`` is called whenever anything about the pod has changed, ``event`` with each Kubernetes Event,
-        ``observer`` with all that the pod's machine is told; none may block. Returns at once: :meth:`wait` waits.
-        Raises PrivilegeError, HostError, UsageError.
+        ``changed`` is called whenever anything about the pod has changed, ``event`` with each Kubernetes Event, be it
+        published or not, ``observer`` with all that the machine is told; none may block. Returns at once:
+        :meth:`wait` waits. Raises PrivilegeError, HostError, UsageError.
         """
         if self._task is not None:
             raise UsageError(f"pod {self.name} was started already")
         if changed is not None:
             self._listeners.add(changed)
         if event is not None:
-            self._event_listeners.add(event)
+            self._event_listeners[event] = True
         engine = await Engine.acquire(self._options)
         try:
             pod = self._documents.accept(self._manifest, engine.node.name)
@@ -328,12 +329,12 @@ class AsyncPod(Changing):
 
         look()
         self._listeners.add(look)
-        self._event_listeners.add(queue.put_nowait)
+        self._event_listeners[queue.put_nowait] = False
         try:
             while (event := await queue.get()) is not None:
                 yield event
         finally:
-            self._event_listeners.discard(queue.put_nowait)
+            del self._event_listeners[queue.put_nowait]
             self._listeners.discard(look)
 
     async def logs(
@@ -383,8 +384,9 @@ class AsyncPod(Changing):
 
     def event(self, event: KubeEvent) -> None:
         """Called by the supervisor."""
-        for listener in tuple(self._event_listeners):
-            listener(event)
+        for listener, every in tuple(self._event_listeners.items()):
+            if every or event.published:
+                listener(event)
 
     def _running_task(self) -> PodTask:
         if self._task is None:
@@ -393,8 +395,6 @@ class AsyncPod(Changing):
 
     def _container(self, name: str | None) -> str:
         """The container that is meant: kubectl's rules."""
-        if name is not None:
-            return name
         pod = self._running_task().pod
         default = pod.metadata.annotations.get("kubectl.kubernetes.io/default-container")
-        return default or pod.spec.containers[0].name
+        return name or default or pod.spec.containers[0].name

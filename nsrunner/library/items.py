@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -43,6 +44,8 @@ class StatusChanged(Struct, frozen=True, kw_only=True):
     """The pod's status differs from the one before."""
 
     pod: PodObject
+    next_starts: Mapping[str, float] = {}
+    """Of the containers that wait to be started (again): when that is, in seconds since the epoch."""
 
 
 Item: TypeAlias = LogLine | SkippedBytes | KubeEvent | StatusChanged

@@ -18,6 +18,7 @@ from nsrunner.lifecycle.observer import Observer
 from nsrunner.model import Object
 from nsrunner.model.types import Pod as PodObject
 from nsrunner.model.types import PodStatus
+from nsrunner.supervisor.events import KubeEvent
 
 __all__ = ["Runner", "exit_code"]
 
@@ -120,6 +121,11 @@ class Runner:
         self._items.append(item)
         self._there_are_items.set()
 
+    def put_event(self, event: KubeEvent) -> None:
+        """For those who look on, nothing is held back, but what the rate limit would hold back may not pile up."""
+        if event.published or len(self._items) < _LINES:
+            self.put(event)
+
     async def put_line(self, line: LogLine | SkippedBytes) -> None:
         """Waits while too many lines are waiting already."""
         await self._there_is_room.wait()
@@ -150,7 +156,7 @@ class _Run:
 
     async def run(self) -> None:
         """Starts the pod, hands on what happens to it, removes it when it has ended and every line was read."""
-        await self.pod.start(changed=self._changed, event=self._runner.put, observer=self._observer)
+        await self.pod.start(changed=self._changed, event=self._runner.put_event, observer=self._observer)
         try:
             for grace in self._stop:  # it came while the pod was being started
                 self.pod.request_delete(grace)
@@ -170,7 +176,7 @@ class _Run:
         pod = self.pod.object
         if pod.status != self._shown:
             self._shown = pod.status
-            self._runner.put(StatusChanged(pod=pod))
+            self._runner.put(StatusChanged(pod=pod, next_starts=self.pod.task.next_starts))
         if self.pod.finished:
             self._ended.set()
 

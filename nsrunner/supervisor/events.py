@@ -44,6 +44,8 @@ class KubeEvent(Struct, frozen=True, kw_only=True):
     first: float
     """Seconds since the epoch."""
     last: float
+    published: bool = True
+    """False: the rate limit held it back, so that the API does not show it."""
 
     @property
     def container(self) -> str:
@@ -102,7 +104,7 @@ class _Group(Struct):
 class Recorder:
     """The events of one pod: correlates, remembers them for ``describe``, and hands each on.
 
-    ``sink`` is called for each event that is published, new or counted up.
+    ``sink`` is called for each event, new or counted up, also for those that are not published.
     """
 
     def __init__(self, *, namespace: str, pod: str, uid: str, sink: Callable[[KubeEvent], None]) -> None:
@@ -137,6 +139,7 @@ class Recorder:
             del self._seen[oldest]
             self._published.pop(oldest, None)
         if not self._take_token(now.mono):
+            self._sink(replace(event, published=False))
             return None
         self._published[key] = event
         self._sink(event)

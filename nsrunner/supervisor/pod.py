@@ -144,9 +144,12 @@ class PodTask:
         """The Kubernetes Events so far."""
         return self._recorder.events
 
-    def next_start(self, container: str) -> float | None:
-        """Monotonic time at which a container that waits for it is started again."""
-        return self._machine.next_start(container)
+    @property
+    def next_starts(self) -> dict[str, float]:
+        """Of the containers that wait to be started (again): the wall time of that, in seconds since the epoch."""
+        now, machine = self._clock.now(), self._machine
+        starts = {name: machine.next_start(name) for name in machine.value.containers}
+        return {name: now.wall + max(0.0, mono - now.mono) for name, mono in starts.items() if mono is not None}
 
     def delete(self, grace_seconds: int | None) -> None:
         """Asks for the end of the pod; a later call may only shorten the grace period (:class:`DeleteRequested`)."""

@@ -54,7 +54,8 @@ class StatusSink(Protocol):
 
 class EventSink(Protocol):
     def event(self, event: KubeEvent) -> None:
-        """A Kubernetes Event was recorded, or counted up (same ``name``, higher ``count``). Must not block."""
+        """A Kubernetes Event was recorded, or counted up (same ``name``, higher ``count``); not ``published`` when the
+        rate limit keeps it from the API. Must not block."""
         ...
 
 

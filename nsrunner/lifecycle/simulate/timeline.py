@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from nsrunner.lifecycle.commands import Command, RecordEvent
 from nsrunner.lifecycle.events import ConditionSet, DeleteRequested, Event, Now, ProbeDone, SandboxDied, SpecChanged
@@ -42,6 +43,8 @@ class ContainerSeen(_Seen, frozen=True, kw_only=True, tag="container"):
     reason: str = ""
     message: str = ""
     exit_code: int | None = None
+    last_exit_code: int | None = None
+    """Of the run before, while there is another or one is waited for."""
     restart_count: int = 0
     ready: bool = False
     stopping: bool = False
@@ -114,7 +117,7 @@ class Watcher:
         self._began: float | None = None
         self._last = 0.0
         self._revision = -1
-        self._shown: dict[str, tuple[object, ...]] = {}
+        self._shown: dict[str, object] = {}
 
     def saw(self, machine: PodMachine, event: Event, now: Now, commands: Iterable[Command]) -> None:
         if self._began is None:
@@ -152,7 +155,7 @@ class Watcher:
         self._containers = tuple(machine.value.containers)
         for each in _containers(status):
             seen = _seen(each, machine, time)
-            if seen is not None and self._is_new(f"container {each.name}", _facts(seen)):
+            if seen is not None and self._is_new(f"container {each.name}", replace(seen, time=0.0)):
                 self.entries.append(seen)
         phase = (status.phase, status.reason, status.message)
         if self._is_new("phase", phase):
@@ -172,7 +175,7 @@ class Watcher:
                     )
                 )
 
-    def _is_new(self, key: str, facts: tuple[object, ...]) -> bool:
+    def _is_new(self, key: str, facts: object) -> bool:
         if self._shown.get(key) == facts:
             return False
         self._shown[key] = facts
@@ -185,39 +188,22 @@ def _containers(status: PodStatus) -> Iterator[ContainerStatus]:
     yield from status.ephemeral_container_statuses
 
 
-def _facts(seen: ContainerSeen) -> tuple[object, ...]:
-    """All but the time."""
-    return (
-        seen.state, seen.reason, seen.message, seen.exit_code, seen.restart_count, seen.ready, seen.stopping
-    )  # fmt: skip
-
-
 def _seen(status: ContainerStatus, machine: PodMachine, time: float) -> ContainerSeen | None:
-    state = status.state
-    stopping = machine.value.containers[status.name].state in _STOPPING
-    if state is None:
+    if status.state is None:
         return None
-    if state.running is not None:
-        return ContainerSeen(
-            time=time,
-            container=status.name,
-            state="running",
-            restart_count=status.restart_count,
-            ready=status.ready,
-            stopping=stopping,
-        )
-    ended = state.terminated
-    told = ended if ended is not None else state.waiting
+    running, waiting, ended = status.state.running, status.state.waiting, status.state.terminated
+    told, last = ended or waiting, status.last_state
     return ContainerSeen(
         time=time,
         container=status.name,
-        state="waiting" if ended is None else "terminated",
+        state="running" if running is not None else "terminated" if ended is not None else "waiting",
         reason=(told.reason or "") if told is not None else "",
         message=(told.message or "") if told is not None else "",
         exit_code=None if ended is None else ended.exit_code,
+        last_exit_code=None if last is None or last.terminated is None else last.terminated.exit_code,
         restart_count=status.restart_count,
         ready=status.ready,
-        stopping=stopping,
+        stopping=machine.value.containers[status.name].state in _STOPPING,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Final, Literal, assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -29,12 +29,10 @@ from nsrunner.lifecycle.events import (
     ContainerRemoved,
     ContainerStarted,
     Event,
-    HookDone,
     ImageFailed,
     ImageReady,
     Now,
     PodRemoved,
-    ProbeDone,
     SandboxDied,
     SandboxFailed,
     SandboxReady,
@@ -42,6 +40,7 @@ from nsrunner.lifecycle.events import (
     SignalSent,
 )
 from nsrunner.lifecycle.simulate.agenda import Agenda
+from nsrunner.lifecycle.simulate.answers import of_hook, of_probe
 from nsrunner.lifecycle.simulate.scenario import (
     ContainerScript,
     HookStep,
@@ -49,19 +48,17 @@ from nsrunner.lifecycle.simulate.scenario import (
     Run,
     SandboxStep,
     Scenario,
-    Window,
 )
 from nsrunner.lifecycle.simulate.signals import number_of
 from nsrunner.lifecycle.simulate.turns import Turns
 from nsrunner.lifecycle.text import go_duration
-from nsrunner.model.types import AnyContainer, LifecycleHandler, Pod, Probe
+from nsrunner.model.types import AnyContainer, Pod
 
 __all__ = ["START", "World"]
 
 START: Final = 1_735_689_600.0
 """Wall time of a simulation's beginning: 2025-01-01T00:00:00Z."""
 _ADDRESS: Final = "192.0.2.1"
-_SAYS_SO: Final = "so says the scenario"
 _KILLED: Final = 137
 
 
@@ -104,6 +101,8 @@ class World:
         self._sandbox: int | None = None
         """Attempt of the one that stands."""
         self._alive: dict[str, _Instance] = {}
+        self._pulled: set[str] = set()
+        """Containers whose image is there, and need not be looked for again unless their imagePullPolicy is Always."""
         self._under_way: set[int] = set()
         """Hooks and probes, and starts, by the id of the command. What is not in here any more is not answered."""
 
@@ -168,16 +167,22 @@ class World:
         return [*ends, SandboxStopped(id=command.id, attempt=command.attempt)]
 
     def _ensure_image(self, command: EnsureImage, now: float) -> None:
-        step = self._script(command.container).image.next()
-        answer: Event = ImageReady(id=command.id, container=command.container)
+        number, name = command.id, command.container
+        container = self._container(name)
+        if name in self._pulled and container.image_pull_policy != "Always":
+            self._answer(now, ImageReady(id=number, container=name))
+            return
+        step = self._script(name).image.next()
         if step.error is not None:
-            answer = ImageFailed(
-                id=command.id,
-                container=command.container,
-                reason=step.reason or "ErrImagePull",
-                message=step.error,
-            )
-        self._answer(now + step.takes, answer)
+            reason = step.reason or "ErrImagePull"
+            self._answer(now + step.takes, ImageFailed(id=number, container=name, reason=reason, message=step.error))
+            return
+        self._pulled.add(name)
+        message = ""
+        if step.takes:
+            took = go_duration(step.takes)
+            message = f'Successfully pulled image "{container.image}" in {took} ({took} including waiting)'
+        self._answer(now + step.takes, ImageReady(id=number, container=name, message=message))
 
     # --- containers
 
@@ -251,40 +256,12 @@ class World:
 
     def _run_hook(self, command: RunHook, now: float) -> None:
         step = self._script(command.container).hooks[command.hook].next()
-        handler = self._handler(command)
-        error = step.error or ""
-        if handler is not None and handler.tcp_socket is not None and not error:
-            error = "tcpSocket handlers cannot be run"
-        sleeps = handler.sleep.seconds if handler is not None and handler.sleep is not None else 0
-        takes = sleeps if step.takes is None else step.takes
-        done = HookDone(
-            id=command.id, container=command.container, attempt=command.attempt, hook=command.hook, error=error
-        )
+        takes, done = of_hook(command, self._container(command.container), step)
         self._unless_cancelled(command.id, now + takes, done)
-
-    def _handler(self, command: RunHook) -> LifecycleHandler | None:
-        lifecycle = self._container(command.container).lifecycle
-        if lifecycle is None:
-            return None
-        return lifecycle.post_start if command.hook == "PostStart" else lifecycle.pre_stop
 
     def _run_probe(self, command: RunProbe, now: float) -> None:
         windows = self._script(command.container).windows[command.probe]
-        window = next((window for window in windows if window.from_ <= now < window.to), _GOES_WELL)
-        result, message, takes = _RESULTS[window.result], window.message, float(window.takes)
-        if result != "Success" and not message:
-            message = _SAYS_SO
-        limit = (_probe(self._container(command.container), command.probe).timeout_seconds) or 1
-        if takes > limit:
-            result, message, takes = "Failure", f"timed out after {go_duration(limit)}", limit
-        done = ProbeDone(
-            id=command.id,
-            container=command.container,
-            attempt=command.attempt,
-            probe=command.probe,
-            result=result,
-            message=message,
-        )
+        takes, done = of_probe(command, self._container(command.container), windows, now)
         self._unless_cancelled(command.id, now + takes, done)
 
     def _unless_cancelled(self, number: int, time: float, event: Event) -> None:
@@ -320,25 +297,6 @@ class World:
         spec = self.pod.spec
         everyone = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
         return next(container for container in everyone if container.name == name)
-
-
-_GOES_WELL: Final = Window(result="success")
-_RESULTS: Final[dict[str, Literal["Success", "Failure", "Unknown"]]] = {
-    "success": "Success",
-    "failure": "Failure",
-    "error": "Unknown",
-}
-
-
-def _probe(container: AnyContainer, name: Literal["Startup", "Readiness", "Liveness"]) -> Probe:
-    probes = {
-        "Startup": container.startup_probe,
-        "Readiness": container.readiness_probe,
-        "Liveness": container.liveness_probe,
-    }
-    probe = probes[name]
-    assert probe is not None, "a probe that is not there is not run"
-    return probe
 
 
 def _now(at: float) -> Now:

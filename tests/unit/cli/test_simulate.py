@@ -53,7 +53,8 @@ def test_the_table(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "0s pod Pending",
         "0s api waiting ContainerCreating",
         "10s api terminated Error, exit code 1",
-        "10s api running restarts 1",
+        "10s api running last exit code 1, restarts 1",
+        "20s api waiting CrashLoopBackOff, last exit code 1, restarts 1: back-off 10s restarting failed container=api",
         "20s api event Warning BackOff: Back-off restarting failed container api in pod web_default("
         "1ee47c1b-36a6-5d13-b2a3-5c2ad35b2f8b)",
         "1m20s pod delete",
@@ -131,6 +132,13 @@ def test_nothing_that_lasted_is_a_picture_too() -> None:
     assert seen.end == 0
     assert ET.fromstring(picture(seen, "web")) is not None
     assert chart(seen, width=40, palette=Palette(False)).splitlines()[1].strip() == "c"
+
+
+def test_long_names_leave_room_for_the_bars() -> None:
+    name = "a-name-of-" + "x" * 50
+    seen = play(f"{{containers: [{{name: {name}, image: host}}]}}", "{actions: [{at: 30s, delete: {}}]}").timeline
+    lines = chart(seen, width=60, palette=Palette(False)).splitlines()
+    assert lines[1].startswith("a-name-of-xxxxxxxx..  =") and max(map(len, lines)) <= 60
 
 
 def test_bars() -> None:

@@ -43,10 +43,10 @@ def line(container: str, data: bytes, *, partial: bool = False, stream: str = "s
         pod=pod,
         container=container,
         attempt=0,
-        stream=stream,
+        stream=stream,  # type: ignore[arg-type]  # a str in tests
         time="2026-01-01T12:00:00.5Z",
         data=data,
-        partial=partial,  # type: ignore[arg-type]  # a str in tests
+        partial=partial,
     )
 
 
@@ -89,7 +89,7 @@ def test_without_prefixes_the_bytes_are_the_containers() -> None:
 def event(kind: str, reason: str, message: str, count: int = 1) -> KubeEvent:
     return KubeEvent(
         name="x",
-        type=kind,
+        type=kind,  # type: ignore[arg-type]  # a str in tests
         reason=reason,
         message=message,
         namespace="n",
@@ -97,7 +97,7 @@ def event(kind: str, reason: str, message: str, count: int = 1) -> KubeEvent:
         uid="u",
         count=count,
         first=0,
-        last=0,  # type: ignore[arg-type]  # a str in tests
+        last=0,
     )
 
 
@@ -112,6 +112,8 @@ def test_events() -> None:
     assert talk(quiet=True).event(event("Normal", "Started", "Started container a")) == b""
     warning = event("Warning", "BackOff", "Back-off\x1b]0;x", count=3)
     assert talk(quiet=True).event(warning) == (b"12:00:00  pod p: Warning BackOff: Back-off\\x1b]0;x (x3)\n")
+    silent = event("Warning", "Unhealthy", "Readiness probe failed: ", count=2)
+    assert talk().event(silent) == b"12:00:00  pod p: Warning Unhealthy: Readiness probe failed (x2)\n"
     assert talk(colour=True).note("x", "red") == b"\x1b[2m12:00:00\x1b[0m  \x1b[31mx\x1b[0m\n"
 
 
@@ -191,12 +193,93 @@ def test_a_crash_loop_says_when_it_goes_on() -> None:
     end = ended(3, message="no luck")
     assert words.changed(pod("", container(end))) == b"12:00:00  container a ended with exit code 3: no luck\n"
     state = waiting("CrashLoopBackOff", "back-off 1m20s restarting failed container=a pod=p_n(u)")
-    assert words.changed(pod("", container(state, last=end, restarts=2))) == (
-        b"12:00:00  container a waits: CrashLoopBackOff, next start at 12:01:20 (back-off 1m20s)\n"
+    assert words.changed(pod("", container(state, last=end, restarts=2)), {"a": NOON + 79.9}) == (
+        b"12:00:00  container a waits: CrashLoopBackOff, next start at 12:01:19 (back-off 1m20s)\n"
     )
-    assert words.changed(pod("", container(state, last=end, restarts=2))) == b""
+    again = words.changed(pod("", container(state, last=end, restarts=2)), {"a": NOON + 80.1})
+    assert again == b"", "a clock that is set anew is no news"
     assert words.changed(pod("", container(RUNNING, last=end, restarts=3))) == b""
     assert words.changed(pod("", container(end, restarts=2))) == b"", "the end was told"
+
+
+def test_other_waits_say_when_it_is_tried_again_too() -> None:
+    words = talk()
+    message = 'Back-off pulling image "x": ErrImagePull: no such image'
+    assert words.changed(pod("", container(waiting("ImagePullBackOff", message))), {"a": NOON + 60, "b": NOON}) == (
+        b"12:00:00  container a waits: ImagePullBackOff, next start at 12:01:00: " + message.encode() + b"\n"
+    )
+    assert words.changed(pod("", container(waiting("CreateContainerConfigError", "no secret"))), {"a": NOON + 10}) == (
+        b"12:00:00  container a waits: CreateContainerConfigError, next start at 12:00:10: no secret\n"
+    )
+    assert words.changed(pod("", container(waiting("PostStartHookError", "no")))) == (
+        b"12:00:00  container a waits: PostStartHookError: no\n"
+    )
+
+
+def test_ephemeral_containers_are_told_of() -> None:
+    bare = pod("")
+    shown = replace(bare, status=replace(bare.status, ephemeral_container_statuses=(container(ended(2)),)))
+    assert talk().changed(shown) == b"12:00:00  container a ended with exit code 2\n"
+
+
+def failure(at: float, count: int = 1, *, probe: str = "Readiness") -> KubeEvent:
+    bare = event("Warning", "Unhealthy", f"{probe} probe failed: no", count)
+    return replace(bare, field_path="spec.containers{a}", last=at)
+
+
+def test_a_probe_that_fails_again_and_again_is_told_at_growing_distances() -> None:
+    words = talk(quiet=True)
+    lines = [words.event(failure(float(second), second + 1)) for second in range(20)]
+    assert [line for line in lines if line] == [
+        b"12:00:00  container a: Warning Unhealthy: Readiness probe failed: no\n",
+        b"12:00:00  container a: Warning Unhealthy: Readiness probe failed: no (x6)\n",
+        b"12:00:00  container a: Warning Unhealthy: Readiness probe failed: no (x16)\n",
+    ]
+    assert words.event(failure(20, probe="Liveness")), "another probe is another matter"
+    assert words.event(replace(failure(20), uid="u2")), "and so is another pod"
+
+
+@pytest.mark.parametrize("field", ["ready", "started", "restart_count"])
+def test_after_a_success_or_a_restart_a_failure_is_news(field: str) -> None:
+    words = talk(quiet=True)
+    worse: dict[str, object] = {"ready": False, "started": False}
+    better: dict[str, object] = {**worse, field: 1 if field == "restart_count" else True}
+    words.changed(pod("", replace(container(RUNNING), **worse)))
+    assert words.event(failure(0))
+    words.changed(pod("", replace(container(RUNNING), **worse)))
+    assert not words.event(failure(1)), "nothing has changed"
+    words.changed(pod("", replace(container(RUNNING), **better)))
+    assert words.event(failure(2))
+    words.changed(pod("", replace(container(RUNNING), **{**better, "ready": False})))
+    assert not words.event(failure(3)), "to fail is no success"
+
+
+def conditioned(reason: str, message: str) -> Pod:
+    bare = pod("Running", container(RUNNING))
+    condition = PodCondition(type="Ready", status="False", reason=reason, message=message)
+    return replace(bare, status=replace(bare.status, conditions=(condition,)))
+
+
+def test_why_it_is_not_ready_any_more() -> None:
+    words = talk()
+    words.changed(pod("Running", container(RUNNING), ready=True))
+    unready = conditioned("ContainersNotReady", "containers with unready status: [a]")
+    assert words.changed(unready) == (b"12:00:00  pod p is not Ready any more: containers with unready status: [a]\n")
+    assert words.changed(unready) == b""
+
+
+def test_a_readiness_gate_that_is_all_that_is_missing() -> None:
+    words = talk()
+    missing = 'corresponding condition of pod readiness gate "x/y" does not exist.'
+    assert words.changed(conditioned("ReadinessGatesNotReady", missing)) == (
+        b"12:00:00  pod p is Running\n12:00:00  pod p waits to be Ready: " + missing.encode() + b"\n"
+    )
+    assert words.changed(conditioned("ReadinessGatesNotReady", missing)) == b""
+    assert words.changed(pod("Running", container(RUNNING), ready=True)) == b"12:00:00  pod p is Ready\n"
+    assert words.changed(conditioned("ReadinessGatesNotReady", "no")) == (
+        b"12:00:00  pod p is not Ready any more: no\n"
+    )
+    assert talk(quiet=True).changed(conditioned("ReadinessGatesNotReady", missing)) == b""
 
 
 def test_an_end_that_was_seen_only_after_the_restart() -> None:
@@ -213,7 +296,7 @@ def test_an_end_that_was_seen_only_after_the_restart() -> None:
         (waiting("ErrImagePull", "no such image"), b"waits: ErrImagePull: no such image"),
         (
             waiting("CrashLoopBackOff", "back-off 10s restarting failed container"),
-            b"waits: CrashLoopBackOff, back-off 10s",
+            b"waits: CrashLoopBackOff (back-off 10s)",
         ),
         (waiting("CrashLoopBackOff", "odd"), b"waits: CrashLoopBackOff: odd"),
         (waiting("CrashLoopBackOff"), b"waits: CrashLoopBackOff"),

@@ -12,11 +12,12 @@ import pytest
 from nsrunner.errors import PrivilegeError, UsageError
 from nsrunner.library import engine
 from nsrunner.library.documents import load_objects
-from nsrunner.library.items import Item, LogLine, StatusChanged
+from nsrunner.library.items import Item, LogLine, PodEvent, StatusChanged
 from nsrunner.library.run import Runner, exit_code
 from nsrunner.lifecycle.simulate import Recorder, difference, dump, parse, replay
 from nsrunner.lifecycle.simulate.timeline import PhaseSeen
 from nsrunner.model.types import ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodStatus
+from nsrunner.sandbox.records import ExecResult
 from nsrunner.testing import clock
 from nsrunner.testing.fake_sandbox import FakeShims, Run
 from unit.library.stage import stage
@@ -222,3 +223,63 @@ def test_what_is_observed_can_be_played_again(shims: FakeShims) -> None:
         assert difference(recording.timeline, replay(recording)) is None
         phases = [entry.phase for entry in recording.timeline.entries if isinstance(entry, PhaseSeen)]
         assert phases == ["Pending", "Running", "Failed"]
+
+
+def noisy(shims: FakeShims) -> str:
+    """A pod with a probe that fails each second, for ever."""
+    shims.script("prepare", Run(lasts=0))
+    shims.exec_result = ExecResult(record=0, exit_code=1, output=b"no")
+    probed = "{name: web, image: host, readinessProbe: {exec: {command: [check]}, periodSeconds: 1}, "
+    return POD.replace("NAME", "a").replace("{name: web, image: host, ", probed)
+
+
+def test_a_run_hears_of_events_that_the_rate_limit_keeps_from_the_api(shims: FakeShims) -> None:
+    manifest = noisy(shims)
+
+    async def script() -> None:
+        async with Runner(load_objects(manifest.encode(), "test")) as runner:
+            asyncio.get_running_loop().call_later(60.7, runner.stop, 0)
+            items = [item async for item in runner.output()]
+        events = [item for item in items if isinstance(item, PodEvent)]
+        failures = [event for event in events if event.reason == "Unhealthy"]
+        assert len(failures) >= 59 and failures[-1].count == len(failures)
+        assert sum(event.published for event in events) == 25
+        assert events[-1].reason == "Killing"
+
+    clock.run(script())
+
+
+def test_what_the_rate_limit_keeps_does_not_pile_up_for_a_reader_that_is_slow(shims: FakeShims) -> None:
+    manifest = noisy(shims)
+
+    async def script() -> None:
+        async with Runner(load_objects(manifest.encode(), "test")) as runner:
+            output = runner.output()
+            await anext(output)
+            await asyncio.sleep(2000)
+            assert 1024 <= len(runner._items) <= 1100
+            runner.stop(0)
+            items = [item async for item in output]
+        assert sum(isinstance(item, PodEvent) and item.published for item in items) >= 25 + 6
+
+    clock.run(script())
+
+
+def test_a_container_that_waits_comes_with_the_time_of_its_next_start(shims: FakeShims) -> None:
+    shims.script("prepare", Run(lasts=0))
+    shims.script("web", Run(lasts=1, exit_code=1), Run(lasts=1, exit_code=1), Run(lasts=1))
+    shims.script("side", Run(lasts=0))
+    manifest = POD.replace("NAME", "a").replace("Never", "OnFailure")
+
+    async def script() -> None:
+        starts: set[tuple[str, int]] = set()
+        async with Runner(load_objects(manifest.encode(), "test")) as runner:
+            async for item in runner.output():
+                if isinstance(item, StatusChanged):
+                    starts.update(
+                        (name, round(start - clock.VirtualClock().now().wall))
+                        for name, start in item.next_starts.items()
+                    )
+        assert starts == {("web", 10)}
+
+    clock.run(script())

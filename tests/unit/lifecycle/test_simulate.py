@@ -7,12 +7,16 @@ from functools import partial
 
 import pytest
 
-from nsrunner.lifecycle.events import Event, Now
+from nsrunner.lifecycle.commands import RunHook
+from nsrunner.lifecycle.events import Event, HookDone, Now
 from nsrunner.lifecycle.simulate import Endless, engine
 from nsrunner.lifecycle.simulate.agenda import Agenda
+from nsrunner.lifecycle.simulate.answers import of_hook
+from nsrunner.lifecycle.simulate.scenario import HookStep
 from nsrunner.lifecycle.simulate.signals import number_of
 from nsrunner.lifecycle.simulate.world import START
-from unit.lifecycle.simulations import actions, conditions, events, phases, play, probes, states
+from nsrunner.model.types.base import Duration
+from unit.lifecycle.simulations import actions, conditions, events, phases, play, pod_of, probes, states
 
 ONE = "{containers: [{name: c, image: host}]}"
 
@@ -285,9 +289,12 @@ def test_an_hour_of_a_crash_loop_takes_a_fifth_of_a_second_at_most() -> None:
     probe = "{exec: {command: [a]}}"
     all_three = ", ".join(f"{kind}Probe: {probe}" for kind in ("startup", "liveness", "readiness"))
     spec = f"{{containers: [{{name: c, image: host, {all_three}}}]}}"
-    begun = time.process_time()
-    seen = play(spec, "{until: 1h, containers: {c: {runs: [{exit: 1, after: 60s}]}}}")
-    assert time.process_time() - begun < 0.2
+    took = []
+    for _ in range(3):  # the machine may have other things to do
+        begun = time.process_time()
+        seen = play(spec, "{until: 1h, containers: {c: {runs: [{exit: 1, after: 60s}]}}}")
+        took.append(time.process_time() - begun)
+    assert min(took) < 0.2
     assert len([line for line in states(seen, "c") if "CrashLoopBackOff" in line]) >= 10
 
 
@@ -326,3 +333,26 @@ def test_init_containers_of_which_nothing_is_said_succeed() -> None:
     assert states(seen, "i")[-1].endswith("terminated Completed 0 ready /1")
     assert states(seen, "s")[-1] == "0 running ready /0"
     assert states(seen, "c")[-1] == "0 running ready /0"
+
+
+@pytest.mark.parametrize(("policy", "restarted"), [("IfNotPresent", "9"), ("Always", "15")])
+def test_an_image_is_pulled_once_or_always(policy: str, restarted: str) -> None:
+    spec = f"{{containers: [{{name: c, image: app, imagePullPolicy: {policy}}}]}}"
+    seen = play(spec, "{until: 1m, containers: {c: {image: [{takes: 6s}], runs: [{exit: 1, after: 3s, times: 1}]}}}")
+    assert [line.split()[0] for line in states(seen, "c") if "running" in line] == ["6", restarted]
+    assert events(seen, "Pulled")[0] == '6 Pulled: Successfully pulled image "app" in 6s (6s including waiting)'
+
+
+@pytest.mark.parametrize(
+    ("handler", "step", "takes", "error"),
+    [
+        ("{sleep: {seconds: 7}}", HookStep(), 7, ""),
+        ("{sleep: {seconds: 7}}", HookStep(takes=Duration(2)), 2, ""),
+        ("{exec: {command: [a]}}", HookStep(error="broken"), 0, "broken"),
+        ("{tcpSocket: {port: 1}}", HookStep(), 0, "tcpSocket handlers cannot be run"),
+    ],
+)
+def test_hooks(handler: str, step: HookStep, takes: float, error: str) -> None:
+    pod = pod_of(f"{{containers: [{{name: c, image: host, lifecycle: {{postStart: {handler}}}}}]}}")
+    answer = of_hook(RunHook(id=1, container="c", attempt=0, hook="PostStart"), pod.spec.containers[0], step)
+    assert answer == (takes, HookDone(id=1, container="c", attempt=0, hook="PostStart", error=error))

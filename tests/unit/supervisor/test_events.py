@@ -7,7 +7,12 @@ from nsrunner.supervisor.events import REMEMBERED, KubeEvent, Recorder
 
 def recorder() -> tuple[Recorder, list[KubeEvent]]:
     published: list[KubeEvent] = []
-    return Recorder(namespace="default", pod="web", uid="u", sink=published.append), published
+
+    def sink(event: KubeEvent) -> None:
+        if event.published:
+            published.append(event)
+
+    return Recorder(namespace="default", pod="web", uid="u", sink=sink), published
 
 
 def warning(message: str, *, reason: str = "BackOff", path: str = "spec.containers{web}") -> RecordEvent:
@@ -169,6 +174,17 @@ def test_28_what_was_never_published_is_not_remembered_but_counted() -> None:
     assert event is not None
     assert (event.count, event.first, event.last) == (2, at(1).wall, at(400).wall)
     assert published[-1] == event and record.events[-1] == event
+
+
+def test_those_who_look_on_are_told_of_what_is_held_back() -> None:
+    told: list[KubeEvent] = []
+    record = Recorder(namespace="default", pod="web", uid="u", sink=told.append)
+    for second in range(27):
+        record.record(warning("again"), at(second))
+    assert [(event.count, event.published) for event in told[23:]] == [(24, True), (25, True), (26, False), (27, False)]
+    assert all(event.published for event in record.events)
+    again = record.record(warning("again"), at(400))
+    assert again is not None and (again.count, again.published) == (28, True)
 
 
 def test_28_events_show_what_was_published_last() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.events import ContainerStarted, Now
+from nsrunner.testing.clock import VirtualClock
 from nsrunner.testing.fake_sandbox import Run
 from unit.supervisor.world import POD, container, play, world
 
@@ -65,6 +67,26 @@ def test_init_containers_run_one_after_the_other_before_the_rest() -> None:
     play(script)
 
 
+def test_when_a_container_that_waits_is_started_again() -> None:
+    async def script() -> None:
+        async with world() as w:
+            w.shims.script("web", Run(lasts=1, exit_code=1))
+            task = w.add()
+            assert task.next_starts == {}
+            await w.until(lambda: "web" in task.next_starts)
+            before = task.next_starts["web"]
+            left = before - VirtualClock().now().wall
+            assert 9.9 < left <= 10
+            await asyncio.sleep(left - 1)
+            assert task.next_starts["web"] == pytest.approx(before)
+            await w.until(lambda: container(task).restart_count == 2)
+            assert VirtualClock().now().wall == pytest.approx(before, abs=0.1)
+            await w.delete(task)
+            assert task.next_starts == {}
+
+    play(script)
+
+
 def test_a_crash_loop_backs_off() -> None:
     async def script() -> None:
         async with world() as w:
@@ -87,8 +109,6 @@ def test_a_crash_loop_backs_off() -> None:
 class VirtualNow:
     @staticmethod
     def seconds() -> float:
-        import asyncio
-
         return asyncio.get_running_loop().time()
 
 
