@@ -156,14 +156,14 @@ def test_a_read_only_root() -> None:
     one = container(
         "main",
         securityContext={"readOnlyRootFilesystem": True},
-        volumeMounts=[{"name": "v", "mountPath": "/work"}],
+        volumeMounts=[{"name": "v", "mountPath": "/srv"}],
     )
     with start(pod(one, volumes=[{"name": "v", "emptyDir": {}}])) as running:
         running.wait("Ready", timeout=20)
         for path in ("/x", "/etc/x", "/usr/x", "/root/x"):
             assert "Read-only file system" in run(running, f"touch {path}", "main"), path
         assert (
-            run(running, "touch /work/x /dev/shm/x && echo m > /dev/termination-log && echo fine", "main") == "fine\n"
+            run(running, "touch /srv/x /dev/shm/x && echo m > /dev/termination-log && echo fine", "main") == "fine\n"
         )
 
 
