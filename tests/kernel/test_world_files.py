@@ -162,9 +162,7 @@ def test_a_read_only_root() -> None:
         running.wait("Ready", timeout=20)
         for path in ("/x", "/etc/x", "/usr/x", "/root/x"):
             assert "Read-only file system" in run(running, f"touch {path}", "main"), path
-        assert (
-            run(running, "touch /srv/x /dev/shm/x && echo m > /dev/termination-log && echo fine", "main") == "fine\n"
-        )
+        assert run(running, "touch /srv/x /dev/shm/x && echo m > /dev/termination-log && echo fine", "main") == "fine\n"
 
 
 def test_privileged_sees_the_hosts_devices_and_may_mount() -> None:
