@@ -107,7 +107,8 @@ def test_pytest_dies(tmp_path: Path, marker: str, number: signal.Signals) -> Non
     script = f'cd "{tmp_path}" && exec "$0" "$@"'
     with background("-s", program=["sh", "-c", script, *command()]) as inner:
         inner.expect("it runs")
-        assert len(processes_with(marker)) == 2
+        # In the middle of an execve a process has no command line.
+        until("both containers are seen", lambda: len(processes_with(marker)) == 2, within=10)
         inner.signal(number)
         inner.wait()
         assert until("its pod is gone", lambda: not processes_with(marker), within=10) < 1
