@@ -1,0 +1,1 @@
+"""The Kubernetes-compatible API: objects, their store, the HTTP server, and the client that the CLI uses."""

@@ -1,0 +1,98 @@
+"""What the API asks of those who run the pods, as Protocols: it imports none of those that implement them.
+
+Everything that passes is a value or a descriptor, no shared object: the HTTP side may one day be a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+__all__ = ["Ended", "Hooks", "LogFiles", "PodRef", "Runtime", "StreamSession"]
+
+
+class PodRef(Struct, frozen=True):
+    """Which pod is meant: the uid tells it from an earlier one of the same name."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """How an exec or an attachment ended."""
+
+    exit_code: int = 0
+    """128 + signal for a process that a signal ended."""
+    error: str = ""
+    """What kept it from starting, or cut it off; the exit code says nothing then."""
+
+
+class StreamSession(Protocol):
+    """An exec or an attachment that goes on."""
+
+    async def ended(self) -> Ended: ...
+
+    async def resize(self, rows: int, columns: int) -> None:
+        """Of its terminal; without one nothing happens."""
+        ...
+
+    async def close(self) -> None:
+        """The client is gone: an exec is killed with all that it started, an attachment ends."""
+        ...
+
+
+class LogFiles(Struct, frozen=True, kw_only=True):
+    """Where the log of one container instance is."""
+
+    directory: str
+    """Of the container: ``<attempt>.log`` and what was rotated."""
+    attempt: int
+    running: bool
+
+
+class Runtime(Protocol):
+    """The pods that run here. Raises :class:`nsrunner.api.errors.ApiError` with upstream's words where a container does
+    not run or does not exist."""
+
+    async def exec(
+        self, pod: PodRef, container: str, command: tuple[str, ...], *, stdin: int, stdout: int, stderr: int, tty: bool
+    ) -> StreamSession:
+        """Starts a command. The descriptors are pipe or socket ends that stay the caller's (-1: none); with ``tty`` all
+        three are one end of a socket pair that carries the terminal's bytes in both directions."""
+        ...
+
+    async def attach(self, pod: PodRef, container: str, *, stdin: int, stdout: int, stderr: int) -> StreamSession:
+        """Connects descriptors to the streams of the container's own process."""
+        ...
+
+    def log_files(self, pod: PodRef, container: str, *, previous: bool) -> LogFiles: ...
+
+    async def log_changed(self, pod: PodRef, container: str) -> None:
+        """Returns when the state of the container's instances has changed: a follower looks again."""
+        ...
+
+    async def dial(self, pod: PodRef, port: int) -> int:
+        """A connected, non-blocking TCP socket to ``localhost:port`` in the pod's network namespace."""
+        ...
+
+    async def stats(self) -> Mapping[str, Any]:
+        """CPU seconds and memory bytes by pod uid and container, and of the node, for metrics.k8s.io."""
+        ...
+
+
+class Hooks(Protocol):
+    """What the registry tells the daemon, after the store has taken the change. None may block."""
+
+    def pod_written(self, pod: Mapping[str, Any], how: Literal["created", "updated", "ephemeral"]) -> None: ...
+
+    def pod_deleted(self, pod: Mapping[str, Any], grace_seconds: int) -> None:
+        """A graceful deletion has begun or was shortened. The object is finalised by ``Registry.finalize`` when nothing
+        of the pod is left."""
+        ...
+
+    def condition_set(self, pod: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
+        """A custom condition came from outside (``PATCH pods/status``)."""
+        ...
