@@ -55,7 +55,10 @@ def test_a_c_file_has_a_head(path: Path) -> None:
     assert "SPDX-License-Identifier: Apache-2.0" in head
 
 
-PARTS = {"nsrunner/cli/run_session.py": "tests/unit/cli/test_run.py"}
+PARTS = {
+    "nsrunner/cli/run_session.py": "tests/unit/cli/test_run.py",
+    "nsrunner/api/store/values.py": "tests/unit/api/store/test_store.py",
+}
 """Modules that are only reached through another one, and where they are tested."""
 
 
