@@ -12,12 +12,15 @@ from typing import Any, Final
 from nsrunner.errors import FieldError, ManifestError
 
 __all__ = [
+    "NAME_REQUIRED",
     "ApiError",
     "already_exists",
     "bad_request",
     "conflict",
     "expired",
     "forbidden",
+    "from_manifest",
+    "http_error",
     "internal",
     "invalid",
     "method_not_allowed",
@@ -32,6 +35,8 @@ __all__ = [
     "unauthorized",
     "unsupported_media_type",
 ]
+
+NAME_REQUIRED: Final = FieldError("metadata.name", "Required value", detail="name or generateName is required")
 
 _CAUSES: Final = {
     "Required value": "FieldValueRequired",

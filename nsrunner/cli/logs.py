@@ -69,7 +69,7 @@ def _tail(text: str) -> int:
 
 
 def _moment(text: str) -> float:
-    from .columns import parse_time
+    from nsrunner.model.printing.ages import parse_time
 
     seconds = parse_time(text)
     if seconds is None:

@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _table(pods: Sequence[RunningPod], *, wide: bool, headers: bool) -> str:
-    from .columns import pod_cells
+    from nsrunner.model.printing.columns import pod_cells
 
     now = time.time()
     columns = [

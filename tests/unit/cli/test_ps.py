@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nsrunner.cli import columns, ps
+from nsrunner.cli import ps
 from nsrunner.cli.main import main
+from nsrunner.model.printing import columns
 from nsrunner.sandbox.published import publish
 from nsrunner.sandbox.state import RegisteredPod, Roots, register, this_process
 

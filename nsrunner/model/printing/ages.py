@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
 
-__all__ = ["age"]
+__all__ = ["age", "age_of", "parse_time"]
 
 _MINUTE: Final = 60
 _HOUR: Final = 60 * _MINUTE
@@ -40,3 +42,20 @@ def age(seconds: float) -> str:
 def _two(seconds: int, big: int, big_unit: str, small: int, small_unit: str) -> str:
     rest = seconds % big // small
     return f"{seconds // big}{big_unit}{rest}{small_unit}" if rest else f"{seconds // big}{big_unit}"
+
+
+def parse_time(stamp: object) -> float | None:
+    """Seconds since the epoch of an RFC 3339 stamp; None for anything else."""
+    if not isinstance(stamp, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
+def age_of(object: Mapping[str, Any], now: float) -> str:
+    """The AGE of an object at ``now`` (seconds since the epoch)."""
+    created = parse_time((object.get("metadata") or {}).get("creationTimestamp"))
+    return "<unknown>" if created is None else age(now - created)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsrunner.cli.ages import age
+from nsrunner.model.printing.ages import age
 
 
 @pytest.mark.parametrize(

@@ -6,25 +6,13 @@ Works on the JSON form of a Pod, so that ``ps`` needs no model.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from .ages import age
+from nsrunner.model.printing.ages import age, age_of, parse_time
 
-__all__ = ["PodCells", "parse_time", "pod_cells"]
+__all__ = ["PodCells", "pod_cells"]
 
 Json = Mapping[str, Any]
-
-
-def parse_time(stamp: object) -> float | None:
-    """Seconds since the epoch of an RFC 3339 stamp; None for anything else."""
-    if not isinstance(stamp, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 class PodCells(NamedTuple):
@@ -85,12 +73,11 @@ def pod_cells(pod: Json, now: float) -> PodCells:
             reason = "Unknown"
         elif status.get("phase") not in ("Succeeded", "Failed"):
             reason = "Terminating"
-    created = parse_time(metadata.get("creationTimestamp"))
     return PodCells(
         ready=f"{ready}/{total}",
         status=reason,
         restarts=restarts.text(now),
-        age="<unknown>" if created is None else age(now - created),
+        age=age_of(pod, now),
     )
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from nsrunner.cli.columns import parse_time, pod_cells
+from nsrunner.model.printing.ages import parse_time
+from nsrunner.model.printing.columns import pod_cells
 
 T0 = "2026-01-01T00:00:00Z"
 NOW = parse_time(T0)

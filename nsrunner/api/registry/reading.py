@@ -1,0 +1,176 @@
+"""What may be read: one object, lists in pages, watches."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from nsrunner.api import errors
+from nsrunner.api.resources import Resource
+from nsrunner.api.selectors import Predicate, parse_fields, parse_labels
+from nsrunner.api.store import Expired, Key, Store
+
+__all__ = ["Json", "Reading"]
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Reading:
+    """A part of Registry."""
+
+    def __init__(self, store: Store, resources: Sequence[Resource]) -> None:
+        self._store = store
+        self._resources = {resource.info.storage: resource for resource in resources}
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        return tuple(self._resources.values())
+
+    def find(self, group: str, version: str, plural: str) -> Resource | None:
+        """The resource of a path; None: it is not served."""
+        resource = self._resources.get(f"{plural}.{group}" if group else plural)
+        return resource if resource is not None and resource.info.version == version else None
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        found = self._store.get(self._key(resource, namespace, name))
+        if found is None:
+            raise self._missing(resource, name)
+        return found
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = 0,
+        continue_: str = "",
+    ) -> Json:
+        """The List object. ``namespace`` None: of all. A page ends after ``limit`` objects; ``continue_`` is what the
+        last one said."""
+        chosen = _Selection(resource, label_selector, field_selector)
+        version, after = str(self._store.version), None
+        if continue_:
+            version, after = _continue_token(continue_)
+        items: list[Json] = []
+        left = 0
+        for item in self._store.list(resource.info.storage, namespace):
+            if (after is not None and _place(item) <= after) or not chosen.has(item):
+                continue
+            if limit and len(items) == limit:
+                left += 1
+            else:
+                items.append(item)
+        metadata: Json = {"resourceVersion": version}
+        if left:
+            metadata["continue"] = _token(version, _place(items[-1]))
+            if chosen.everything:
+                metadata["remainingItemCount"] = left
+        info = resource.info
+        return {"kind": f"{info.kind}List", "apiVersion": info.api_version, "metadata": metadata, "items": items}
+
+    async def watch(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        since: str = "",
+        initial_events: bool = False,
+    ) -> AsyncIterator[Json]:
+        """Watch events. ``since`` is a resourceVersion; none or ``0``: what there is now comes first, as ADDED.
+
+        With ``initial_events`` a BOOKMARK with the annotation ``k8s.io/initial-events-end`` follows these. Raises
+        ApiError: 410 when ``since`` is too old, at the beginning or, for a client that does not keep up, later.
+        """
+        chosen = _Selection(resource, label_selector, field_selector)
+        info = resource.info
+        try:
+            start = int(since or "0")
+        except ValueError:
+            raise errors.bad_request(f'Invalid value: "{since}": resourceVersion must be a number') from None
+        replay = initial_events or start == 0
+        try:
+            watch = self._store.watch(info.storage, namespace, None if replay else start)
+        except Expired as error:
+            raise errors.expired(str(error)) from None
+        try:
+            if replay:
+                version = self._store.version
+                for item in self._store.list(info.storage, namespace):
+                    if chosen.has(item):
+                        yield {"type": "ADDED", "object": item}
+                if initial_events:
+                    yield bookmark(resource, version, initial=True)
+            async for change in watch:
+                had = change.previous is not None and chosen.has(change.previous)
+                has = change.type != "DELETED" and chosen.has(change.object)
+                if has:
+                    yield {"type": "MODIFIED" if had else "ADDED", "object": change.object}
+                elif had:
+                    yield {"type": "DELETED", "object": change.object}
+        except Expired as error:
+            raise errors.expired(str(error)) from None
+        finally:
+            watch.close()
+
+    def bookmark(self, resource: Resource) -> Json:
+        """Up to where a watcher has seen everything, when nothing waits for it."""
+        return bookmark(resource, self._store.version)
+
+    def _key(self, resource: Resource, namespace: str, name: str) -> Key:
+        return Key(resource.info.storage, namespace if resource.info.namespaced else "", name)
+
+    def _missing(self, resource: Resource, name: str) -> errors.ApiError:
+        return errors.not_found(resource.info.plural, name, resource.info.group)
+
+
+class _Selection:
+    """What a label and a field selector leave of a resource's objects."""
+
+    def __init__(self, resource: Resource, label_selector: str, field_selector: str) -> None:
+        self._resource = resource
+        self.everything = not label_selector and not field_selector
+        self._labels: Predicate = parse_labels(label_selector)
+        self._fields: Predicate | None = None
+        if field_selector:
+            blank = {"metadata": {"name": "", "namespace": ""}, "spec": {}}
+            self._fields = parse_fields(field_selector, resource.fields(blank).keys())
+
+    def has(self, object: Json) -> bool:
+        if self.everything:
+            return True
+        if not self._labels(object["metadata"].get("labels") or {}):
+            return False
+        return self._fields is None or self._fields(self._resource.fields(object))
+
+
+def bookmark(resource: Resource, version: int, *, initial: bool = False) -> Json:
+    """A BOOKMARK event (``meta/v1 WatchEvent``)."""
+    info = resource.info
+    metadata: Json = {"resourceVersion": str(version)}
+    if initial:
+        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+    object: Json = {"kind": info.kind, "apiVersion": info.api_version, "metadata": metadata}
+    return {"type": "BOOKMARK", "object": object}
+
+
+def _place(object: Json) -> tuple[str, str]:
+    return object["metadata"].get("namespace", ""), object["metadata"]["name"]
+
+
+def _token(version: str, place: Iterable[str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([version, *place]).encode()).decode()
+
+
+def _continue_token(text: str) -> tuple[str, tuple[str, str]]:
+    try:
+        version, namespace, name = json.loads(base64.urlsafe_b64decode(text))
+    except (ValueError, TypeError, binascii.Error):
+        raise errors.bad_request("continue key is not valid") from None
+    return str(version), (str(namespace), str(name))

@@ -1,0 +1,1 @@
+"""How objects are shown in tables, as the API server and kubectl do; works on their JSON form."""
