@@ -5,7 +5,7 @@ The source is ``staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`` of Ku
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -181,7 +181,7 @@ def not_acceptable(accepted: Sequence[str]) -> ApiError:
     return _error(406, "NotAcceptable", message)
 
 
-def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
+def unsupported_media_type(accepted: Iterable[str]) -> ApiError:
     message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
     return _error(415, "UnsupportedMediaType", message)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from nsrunner.api import errors
@@ -82,7 +82,7 @@ class Reading:
         field_selector: str = "",
         since: str = "",
         initial_events: bool = False,
-    ) -> AsyncIterator[Json]:
+    ) -> AsyncGenerator[Json]:
         """Watch events. ``since`` is a resourceVersion; none or ``0``: what there is now comes first, as ADDED.
 
         With ``initial_events`` a BOOKMARK with the annotation ``k8s.io/initial-events-end`` follows these. Raises

@@ -1,0 +1,5 @@
+"""Patches: what a client says is to be different, in each of the ways that clients say it."""
+
+from nsrunner.api.patch.patch import PATCHES, patched
+
+__all__ = ["PATCHES", "patched"]

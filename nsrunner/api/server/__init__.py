@@ -1,0 +1,1 @@
+"""The API over HTTP: paths, media types, errors and streams of changes, on top of the registry."""
