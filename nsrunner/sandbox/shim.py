@@ -221,6 +221,10 @@ class Shims:
         register(self.roots, pod)
         return await Shim.launch(pod.paths.run)
 
+    async def connect(self, pod: RegisteredPod) -> Shim:
+        """Connects as the controller to the shim of a pod that an earlier process launched. Raises SandboxError."""
+        return await Shim.connect(pod.paths.run, controller=True)
+
     async def reap(self, pod: RegisteredPod) -> None:
         """After a shim's death: ends the processes that the kernel did not (those of hostPID pods)."""
         await asyncio.to_thread(end_processes, pod)

@@ -75,6 +75,14 @@ class Ledger:
         self._sandbox = attempt
         self._pause = pause_pid
 
+    def known(self, container: str, attempt: int, identity: str, pid: int | None) -> None:
+        """An instance that another process has started; ``pid``: of its first process, None when it does not run. An
+        end that nobody has told of yet comes as any other."""
+        self._ids[container, attempt] = identity
+        self._instances[container, attempt] = pid is not None
+        if pid is not None:
+            self._running[container] = RunningContainer(attempt, identity, pid)
+
     def starting(self, container: str, attempt: int, identity: str) -> None:
         self._ids[container, attempt] = identity
 

@@ -44,6 +44,7 @@ from nsrunner.lifecycle.events import (
     SignalSent,
     User,
 )
+from nsrunner.lifecycle.value import PodValue
 from nsrunner.model.types import AnyContainer, Pod
 from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot
@@ -149,6 +150,39 @@ class Performer:
         self._specs = {container.name: container for container in all_containers(pod)}
         self._prober.pod = pod
 
+    async def reconnect(self) -> Sandbox | None:
+        """The shim of a pod that another process ran; None: it is gone."""
+        try:
+            return await self._shims.connect(self._registered)
+        except SandboxError as error:
+            log.info("pod %s: its shim is gone: %s", self._registered.uid, error)
+            return None
+
+    async def resume(self, value: PodValue, sandbox: Sandbox | None) -> None:
+        """Takes over from a process that is gone: ``value`` is the machine's, ``sandbox`` the shim's connection (None:
+        it is gone, too). Posts what the machine cannot know."""
+        for name in self._specs:
+            self._find_image(name)
+        running = {info.container_id: info.pid for info in sandbox.snapshot.running} if sandbox is not None else {}
+        for name, container in value.containers.items():
+            for instance in (container.previous, container.current):
+                if instance is not None and not instance.removed:
+                    self._ledger.known(
+                        name, instance.attempt, instance.container_id, running.get(instance.container_id)
+                    )
+        if sandbox is None:
+            await self._reap()
+            if value.sandbox >= 0:
+                self._ledger.sandbox_stands(value.sandbox, 0)
+                self._ledger.sandbox_died()
+            return
+        self._sandbox = sandbox
+        if value.sandbox >= 0 and sandbox.snapshot.sandbox_attempt == value.sandbox:
+            self._stands(self._sandbox_plan(value.sandbox), value.sandbox, sandbox.snapshot.pause_pid)
+        elif value.sandbox >= 0:
+            self._ledger.sandbox_stands(value.sandbox, 0)  # what became of it is among the records
+        self._spawn(self._take_records(sandbox))
+
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def at_once(self, command: AnsweredCommand) -> Event | None:
@@ -203,7 +237,7 @@ class Performer:
                 assert_never(command)
 
     async def _create_sandbox(self, command: CreateSandbox) -> Event:
-        plan = plan_sandbox(self._pod, self._node, owner=self._registered.owner, attempt=command.attempt)
+        plan = self._sandbox_plan(command.attempt)
         self._warn(plan.warnings)
         sandbox = self._sandbox
         try:
@@ -216,11 +250,17 @@ class Performer:
                 await self._give_up(sandbox)
             reason, message = sandbox_failure(error, plan.spec)
             return SandboxFailed(id=command.id, attempt=command.attempt, reason=reason, message=message)
-        self._plan = plan
-        self._ledger.sandbox_stands(command.attempt, created.pause_pid)
-        self._prober.sandbox_stands(next(iter(plan.pod_ips), ""), created.pause_pid)
+        self._stands(plan, command.attempt, created.pause_pid)
         pod_ip = "" if self._pod.spec.host_network else next(iter(plan.pod_ips), "")
         return SandboxReady(id=command.id, attempt=command.attempt, pod_ip=pod_ip)
+
+    def _sandbox_plan(self, attempt: int) -> SandboxPlan:
+        return plan_sandbox(self._pod, self._node, owner=self._registered.owner, attempt=attempt)
+
+    def _stands(self, plan: SandboxPlan, attempt: int, pause_pid: int) -> None:
+        self._plan = plan
+        self._ledger.sandbox_stands(attempt, pause_pid)
+        self._prober.sandbox_stands(next(iter(plan.pod_ips), ""), pause_pid)
 
     async def _stop_sandbox(self, command: StopSandbox) -> Event:
         self._ledger.sandbox_ends()
@@ -235,7 +275,13 @@ class Performer:
         return SandboxStopped(id=command.id, attempt=command.attempt)
 
     def _ensure_image(self, command: EnsureImage) -> Event:
-        container = self._specs[command.container]
+        found = self._find_image(command.container)
+        if isinstance(found, ImageProblem):
+            return ImageFailed(id=command.id, container=command.container, reason=found.reason, message=found.message)
+        return ImageReady(id=command.id, container=command.container, image_id=found.image_id)
+
+    def _find_image(self, name: str) -> ImageRoot | ImageProblem:
+        container = self._specs[name]
         found = find_image(
             container.image or "",
             container.image_pull_policy,
@@ -243,10 +289,9 @@ class Performer:
             roots=self._node.roots,
             fallback_host=self._fallback_host,
         )
-        if isinstance(found, ImageProblem):
-            return ImageFailed(id=command.id, container=command.container, reason=found.reason, message=found.message)
-        self._images[command.container] = found
-        return ImageReady(id=command.id, container=command.container, image_id=found.image_id)
+        if not isinstance(found, ImageProblem):
+            self._images[name] = found
+        return found
 
     async def _start_container(self, command: StartContainer) -> Event:
         if self._plan is None or self._sandbox is None:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from nsrunner.errors import SandboxError
-from nsrunner.lifecycle.commands import CancelHook, CancelProbe, RecordEvent
+from nsrunner.lifecycle.commands import AnsweredCommand, CancelHook, CancelProbe, RecordEvent
 from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, ProbeDone, Tick
 from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import PodMachine
@@ -55,14 +55,16 @@ class PodTask:
         published: Callable[[KubeEvent], None],
         journal: Journal | None = None,
         observer: Observer | None = None,
+        saved: Mapping[str, Any] | None = None,
     ) -> None:
+        """``saved``: of the machine of a process that ran the pod until it died. Raises BadValue."""
         self.pod = pod
         self.registered = registered
         self._clock = clock
         self._changed = changed
         self._journal = journal
         self._observer = observer
-        self._machine = PodMachine(pod, settings)
+        self._machine = PodMachine(pod, settings) if saved is None else PodMachine.restore(pod, saved, settings)
         self._recorder = Recorder(
             namespace=pod.metadata.namespace or "",
             pod=pod.metadata.name or "",
@@ -80,7 +82,8 @@ class PodTask:
             record=self._record,
             spawn=self._spawn,
         )
-        self._queue: deque[Event] = deque([_acceptance(pod, node)])
+        self._queue: deque[Event] = deque([_acceptance(pod, node)] if saved is None else ())
+        self._resumes = saved is not None
         self._wake: asyncio.Future[None] | None = None
         self._effects: asyncio.TaskGroup | None = None
         self._broken: str | None = None
@@ -184,6 +187,8 @@ class PodTask:
         process was its owner."""
         try:
             async with asyncio.TaskGroup() as self._effects:
+                if self._resumes:
+                    await self._resume()
                 while not (self._machine.removed or self.removed):
                     await self._next_event()
                     while self._queue:
@@ -194,6 +199,15 @@ class PodTask:
             await self._performer.detach()
             self._removed.set()
             self._changed()
+
+    async def _resume(self) -> None:
+        """Where the process before left off: what it had asked for and got no answer to is asked for again, with the
+        same ids, so that the shim gives its first answer where it has one."""
+        sandbox = await self._performer.reconnect()
+        await self._performer.resume(self._machine.value, sandbox)
+        for command in self._machine.unanswered:
+            self._begin(command)
+        self._changed()
 
     async def _next_event(self) -> None:
         """Returns when the queue holds something, be it a Tick."""
@@ -229,19 +243,25 @@ class PodTask:
             return
         if self._machine.pod is not self.pod:
             self.pod = self._machine.pod
+            if self._journal is not None:
+                self._journal.save_object(self.registered.paths.run, self.pod)
             self._performer.changed(self.pod)
         for command in commands:
             if isinstance(command, RecordEvent):
                 self._record(command)
             elif isinstance(command, CancelHook | CancelProbe):
                 self._performer.cancel(command)
-            elif (answer := self._performer.at_once(command)) is not None:
-                self._queue.append(answer)
             else:
-                self._performer.begin(command)
+                self._begin(command)
         quiet = isinstance(event, Tick | ProbeDone) and self._machine.revision == revision
         if not quiet:
             self._changed()
+
+    def _begin(self, command: AnsweredCommand) -> None:
+        if (answer := self._performer.at_once(command)) is not None:
+            self._queue.append(answer)
+        else:
+            self._performer.begin(command)
 
     def _break(self, event: Event, error: Exception) -> None:
         """A bug: the pod fails where everybody sees it, and is removed."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from nsrunner.lifecycle.events import Now
 from nsrunner.model.types import ConfigMap, Pod, Secret
-from nsrunner.sandbox.records import ContainerRunning, ExecResult, Record, SandboxCreated
+from nsrunner.sandbox.records import ContainerRunning, ExecResult, Record, SandboxCreated, Snapshot
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent
@@ -64,6 +64,10 @@ class Journal(Protocol):
 
     def save(self, run_dir: str, value: Mapping[str, Any]) -> None: ...
 
+    def save_object(self, run_dir: str, pod: Pod) -> None:
+        """The Pod itself: when it is accepted, and whenever it has changed."""
+        ...
+
 
 class Process(Protocol):
     """An exec that runs."""
@@ -87,6 +91,11 @@ class Sandbox(Protocol):
     """One pod's shim, as its controller sees it. Commands are sent when the method is called; each has the id that the
     machine chose. Every answer may be a SandboxError: of the step that failed, or that the shim is gone or has not
     answered within its time."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the shim held when the connection was made."""
+        ...
 
     def create_sandbox(self, id: int, spec: SandboxSpec, /) -> Awaitable[SandboxCreated]: ...
 
@@ -134,6 +143,11 @@ class Shims(Protocol):
 
     async def launch(self, pod: RegisteredPod) -> Sandbox:
         """A new shim, connected as its controller; the pod's directories are registered first. Raises SandboxError."""
+        ...
+
+    async def connect(self, pod: RegisteredPod) -> Sandbox:
+        """The shim of a pod that another process of the same owner launched; that one's connection ends, if there still
+        is one. Raises SandboxError when there is none any more."""
         ...
 
     async def reap(self, pod: RegisteredPod) -> None:

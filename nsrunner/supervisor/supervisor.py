@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod
 from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.spec import Owner
-from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.sandbox.state import RegisteredPod, register
 from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.pod import PodTask
 from nsrunner.supervisor.ports import Clock, EventSink, Journal, ObjectReader, Shims, StatusSink
@@ -75,8 +75,11 @@ class Supervisor:
         events: EventSink,
         image_fallback: Literal["", "host"] = "",
         observer: Observer | None = None,
+        saved: Mapping[str, Any] | None = None,
     ) -> PodTask:
-        """Begins to run a pod that has its uid, name and namespace. Raises UsageError when its uid runs already."""
+        """Begins to run a pod that has its uid, name and namespace; with ``saved`` goes on with one that another
+        process ran (:class:`nsrunner.supervisor.recovery.Left`). Raises UsageError when its uid runs already; BadValue;
+        SandboxError when its directory cannot be made."""
         meta, environment = pod.metadata, self._environment
         uid, name, namespace = meta.uid or "", meta.name or "", meta.namespace or ""
         if uid in self._pods:
@@ -91,6 +94,9 @@ class Supervisor:
             paths=environment.node.roots.pod_paths(namespace, name, uid),
             cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
         )
+        if environment.journal is not None and saved is None:
+            register(environment.node.roots, registered)
+            environment.journal.save_object(registered.paths.run, pod)
         task = PodTask(
             pod,
             registered,
@@ -104,6 +110,7 @@ class Supervisor:
             published=partial(_guarded, events.event),
             journal=environment.journal,
             observer=observer,
+            saved=saved,
         )
         self._pods[uid] = task
         self._group.create_task(self._run(uid, task), name=f"pod {namespace}/{name}")

@@ -1,0 +1,109 @@
+"""What a process leaves of its pods for the next one, and how that one finds it.
+
+Beside ``pod.json`` (:mod:`nsrunner.sandbox.state`) the run directory of a daemon's pod holds ``object.json``, the Pod
+as it was accepted or changed last, and ``machine.json``, the machine as it was before its last commands were carried
+out. A process that dies at any instant leaves both whole: each is replaced by a rename.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from nsrunner.lifecycle.value import VERSION, BadValue
+from nsrunner.model.decode import decode
+from nsrunner.model.defaults import apply_defaults
+from nsrunner.model.encoder import encode
+from nsrunner.model.path import ROOT
+from nsrunner.model.report import Report
+from nsrunner.model.types import Pod
+from nsrunner.sandbox.state import RegisteredPod, Roots, registered
+
+__all__ = ["FileJournal", "Left", "left_pods"]
+
+log = logging.getLogger(__name__)
+
+_MACHINE: Final = "machine.json"
+_OBJECT: Final = "object.json"
+_HEADER: Final = frozenset({"apiVersion", "kind"})
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """A pod that another process ran until it died."""
+
+    registered: RegisteredPod
+    pod: Pod
+    saved: Mapping[str, Any]
+    """What PodMachine.restore takes."""
+
+
+class FileJournal:
+    """A Journal of files in the pods' run directories.
+
+    What cannot be written (no room) is told by :attr:`problem`, and the pod goes on: its next step is written whole
+    again. Only when this process dies before that, the next one begins where the file is.
+    """
+
+    def __init__(self) -> None:
+        self.problem = ""
+        """Why the last step could not be written; empty when it was."""
+
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> None:
+        self._replace(os.path.join(run_dir, _MACHINE), msgspec.json.encode(value))
+
+    def save_object(self, run_dir: str, pod: Pod) -> None:
+        self._replace(os.path.join(run_dir, _OBJECT), msgspec.json.encode(encode(pod)))
+
+    def _replace(self, path: str, data: bytes) -> None:
+        # Not synced: /run does not outlive the kernel, and a killed process's writes are the kernel's already.
+        fresh = f"{path}.new"
+        try:
+            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            with open(fd, "wb") as file:
+                file.write(data)
+            os.rename(fresh, path)
+        except OSError as error:
+            problem = f"{path}: {error.strerror}"
+            if not self.problem:
+                log.error("cannot write down what the pods do: %s", problem)
+            self.problem = problem
+        else:
+            self.problem = ""
+
+
+def left_pods(roots: Roots) -> tuple[list[Left], list[RegisteredPod]]:
+    """The daemon's pods of this boot, and those of which nothing can be read: they can only be removed."""
+    left, lost = [], []
+    for pod in registered(roots):
+        if pod.owner.kind != "daemon":
+            continue
+        try:
+            left.append(Left(registered=pod, pod=_object(pod.paths.run), saved=_machine(pod.paths.run)))
+        except (OSError, ValueError) as error:
+            log.warning("pod %s/%s (%s): cannot be carried on: %s", pod.namespace, pod.name, pod.uid, error)
+            lost.append(pod)
+    return left, lost
+
+
+def _object(run_dir: str) -> Pod:
+    with open(os.path.join(run_dir, _OBJECT), encoding="utf-8") as file:
+        data = json.load(file)
+    report = Report()
+    pod = apply_defaults(decode(Pod, data, ROOT, report, skip=_HEADER))
+    if errors := report.close():
+        raise ValueError(f"{_OBJECT}: {errors[0]}")
+    return pod
+
+
+def _machine(run_dir: str) -> Mapping[str, Any]:
+    with open(os.path.join(run_dir, _MACHINE), encoding="utf-8") as file:
+        data: Any = json.load(file)
+    if not isinstance(data, dict):
+        raise BadValue(f"{_MACHINE}: of no format (this is {VERSION})")
+    return data
