@@ -26,6 +26,7 @@ VERBS: Final = {
     "run": ("run", "run the pods of a manifest in the foreground, until they end"),
     "validate": ("validate", "check manifests without running anything"),
     "simulate": ("simulate", "show what would become of a pod, hours of it at once"),
+    "daemon": ("daemon", "serve the Kubernetes API for the pods of this machine"),
     "ps": ("ps", "list the running pods"),
     "logs": ("logs", "show what a container has written"),
     "exec": ("exec", "run a command in a running container"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from msgspec import structs
-
 from nsrunner.cli.columns import pod_cells
+
 from nsrunner.model import encode
 from unit.lifecycle.play import WALL, Play, make_pod
 

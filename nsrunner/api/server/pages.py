@@ -1,0 +1,108 @@
+"""All that is served and is no resource: discovery, version, health."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from nsrunner.api import discovery, errors
+from nsrunner.api.registry import Registry
+from nsrunner.api.server.app import Page
+from nsrunner.api.server.media import JSON, parse_accept
+from nsrunner.api.server.paths import parse_path
+from nsrunner.api.server.verbs import answer
+
+__all__ = ["pages"]
+
+
+def pages(
+    registry: Registry, *, version: str, git_version: str, problems: Callable[[], dict[str, str]]
+) -> dict[str, Page]:
+    """``problems``: what is wrong with the daemon now, by the name of the check; an empty text is fine."""
+    resources = registry.resources
+
+    async def core(request: web.Request) -> web.StreamResponse:
+        found = _aggregated(request)
+        if found:
+            return _discovered(discovery.aggregated(resources, core=True, version=found), found)
+        return answer(discovery.api_versions(request.host))
+
+    async def groups(request: web.Request) -> web.StreamResponse:
+        found = _aggregated(request)
+        if found:
+            return _discovered(discovery.aggregated(resources, core=False, version=found), found)
+        return answer(discovery.api_groups(resources))
+
+    async def listed(request: web.Request) -> web.StreamResponse:
+        parts = request.path.strip("/").split("/")
+        group, number = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
+        found = discovery.api_resources(resources, group, number)
+        if found is None:
+            raise errors.path_not_found()
+        return answer(found)
+
+    async def show_version(request: web.Request) -> web.StreamResponse:
+        return answer(_version(version, git_version))
+
+    async def health(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok")
+
+    async def ready(request: web.Request) -> web.StreamResponse:
+        found = problems()
+        bad = {name: text for name, text in found.items() if text}
+        if not bad and "verbose" not in request.query:
+            return web.Response(text="ok")
+        lines = [f"[-]{name} failed: {bad[name]}" if name in bad else f"[+]{name} ok" for name in found]
+        lines.append("readyz check failed" if bad else "readyz check passed")
+        return web.Response(text="\n".join(lines) + "\n", status=500 if bad else 200)
+
+    served: dict[str, Page] = {
+        "/api": core,
+        "/apis": groups,
+        "/version": show_version,
+        "/healthz": health,
+        "/livez": health,
+        "/readyz": ready,
+    }
+    for resource in resources:
+        info = resource.info
+        served[f"/apis/{info.api_version}" if info.group else f"/api/{info.version}"] = listed
+    assert all(parse_path(path) is None for path in served)
+    return served
+
+
+def _aggregated(request: web.Request) -> str:
+    """The version of the aggregated form that the client prefers to the plain one; empty: none."""
+    for each in parse_accept(request.headers.get("Accept", "")):
+        if each.type == JSON and each.parameters.get("g") == discovery.AGGREGATED:
+            version = each.parameters.get("v", "")
+            if version in ("v2", "v2beta1"):
+                return version
+        elif each.type in (JSON, "*/*"):
+            return ""
+    return ""
+
+
+def _discovered(value: dict[str, Any], version: str) -> web.Response:
+    response = answer(value)
+    response.headers["Content-Type"] = f"{JSON};g={discovery.AGGREGATED};v={version};as=APIGroupDiscoveryList"
+    return response
+
+
+def _version(version: str, git_version: str) -> dict[str, str]:
+    major, minor = git_version.removeprefix("v").split(".")[:2]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": f"{git_version}+nsrunner.{version}",
+        "gitCommit": "",
+        "gitTreeState": "",
+        "buildDate": "",
+        "goVersion": "",
+        "compiler": "",
+        "platform": f"linux/{machine}",
+    }

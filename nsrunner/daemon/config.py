@@ -1,0 +1,125 @@
+"""The daemon's configuration file, /etc/nsrunner/config.yaml: KubeletConfiguration's names wherever it has one."""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar, Final
+
+from nsrunner.errors import FieldError, ManifestError
+from nsrunner.model.decode import decode, type_name
+from nsrunner.model.path import ROOT
+from nsrunner.model.quantity import Quantity
+from nsrunner.model.report import Report
+from nsrunner.model.source import read_documents
+from nsrunner.model.sysctls import pattern_problem
+from nsrunner.model.types.base import Duration, Int32, Struct
+
+__all__ = ["DEFAULT_PATH", "Config", "CrashLoopBackOff", "load_config"]
+
+DEFAULT_PATH: Final = "/etc/nsrunner/config.yaml"
+_HEADER: Final = frozenset({"apiVersion", "kind"})
+
+
+class CrashLoopBackOff(Struct, frozen=True, kw_only=True):
+    max_container_restart_period: Duration = Duration(300.0)
+    """1 to 300 seconds."""
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """All of it has defaults; a file that is not there is an empty one."""
+
+    API_VERSION: ClassVar[str] = "nsrunner.dev/v1"
+    KIND: ClassVar[str] = "DaemonConfiguration"
+
+    static_pod_path: str = ""
+    """A directory of manifests, or one manifest; empty: none."""
+    static_pod_url: str = ""
+    static_pod_url_header: dict[str, tuple[str, ...]] = {}
+    file_check_frequency: Duration = Duration(20.0)
+    http_check_frequency: Duration = Duration(20.0)
+    listen: str = ""
+    """``ADDRESS:PORT`` for TLS clients beside the unix socket; empty: none."""
+    hostname_override: str = ""
+    """The node's name; empty: the host's, in lower case."""
+    image_fallback: str = ""
+    """``host``: an image that is not there runs on the host's root instead of failing."""
+    pod_network: str = "none"
+    """``none``: pods have an address that leads nowhere."""
+    pod_address: str = "192.0.2.1/32"
+    cluster_dns: tuple[str, ...] = ()
+    cluster_domain: str = "cluster.local"
+    container_log_max_size: Quantity = Quantity("10Mi")
+    container_log_max_files: Int32 = 5
+    crash_loop_back_off: CrashLoopBackOff = CrashLoopBackOff()
+    allowed_unsafe_sysctls: tuple[str, ...] = ()
+    seccomp_default: bool = True
+
+
+def load_config(path: str = "") -> Config:
+    """The configuration of a file; the default one may be missing. Raises ManifestError with all that is wrong,
+    OSError."""
+    try:
+        with open(path or DEFAULT_PATH, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        if path:
+            raise
+        return Config()
+    documents = read_documents(data) if data.strip() else ()
+    if not documents:
+        return Config()
+    first = documents[0]
+    errors: tuple[FieldError, ...]
+    config = Config()
+    if first.error is not None:
+        errors = (first.error.field_error(),)
+    elif len(documents) > 1:
+        errors = (FieldError("", "Too many", detail="one document is expected"),)
+    elif not isinstance(first.value, dict):
+        errors = (FieldError("", "Invalid value", detail=f"expected object, got {type_name(first.value)}"),)
+    else:
+        config, errors = _decoded(first.value)
+    if errors:
+        raise ManifestError(errors, source=path or DEFAULT_PATH, kind=Config.KIND)
+    return config
+
+
+def _decoded(value: dict[str, object]) -> tuple[Config, tuple[FieldError, ...]]:
+    report = Report()
+    version, kind = value.get("apiVersion", Config.API_VERSION), value.get("kind", Config.KIND)
+    if (version, kind) != (Config.API_VERSION, Config.KIND):
+        report.unsupported_value(ROOT / "kind", f"{version} {kind}", (f"{Config.API_VERSION} {Config.KIND}",))
+    config = decode(Config, value, ROOT, report, skip=_HEADER)
+    _check(config, report)
+    return config, report.close()
+
+
+def _check(config: Config, report: Report) -> None:
+    if config.image_fallback not in ("", "host"):
+        report.unsupported_value(ROOT / "imageFallback", config.image_fallback, ("host",))
+    if config.pod_network != "none":
+        report.unsupported_value(ROOT / "podNetwork", config.pod_network, ("none",))
+    if config.container_log_max_files < 2:
+        report.invalid(ROOT / "containerLogMaxFiles", config.container_log_max_files, "must be 2 or more")
+    period = config.crash_loop_back_off.max_container_restart_period
+    if not 1 <= period <= 300:
+        path = ROOT / "crashLoopBackOff" / "maxContainerRestartPeriod"
+        report.invalid(path, period, "must be between 1 and 300 seconds, inclusive")
+    for name, seconds in (
+        ("fileCheckFrequency", config.file_check_frequency),
+        ("httpCheckFrequency", config.http_check_frequency),
+    ):
+        if not 1 <= seconds <= 86400:
+            report.invalid(ROOT / name, seconds, "must be between 1 and 86400 seconds, inclusive")
+    if config.static_pod_path and not os.path.isabs(config.static_pod_path):
+        report.invalid(ROOT / "staticPodPath", config.static_pod_path, "must be an absolute path")
+    for index, pattern in enumerate(config.allowed_unsafe_sysctls):
+        if problem := pattern_problem(pattern):
+            report.invalid((ROOT / "allowedUnsafeSysctls")[index], pattern, problem)
+    if config.listen and not _is_listen(config.listen):
+        report.invalid(ROOT / "listen", config.listen, "must be ADDRESS:PORT, such as 127.0.0.1:6550")
+
+
+def _is_listen(text: str) -> bool:
+    address, _, port = text.rpartition(":")
+    return bool(address) and port.isdigit() and 0 < int(port) < 65536

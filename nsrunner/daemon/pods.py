@@ -1,0 +1,206 @@
+"""The pods of the API and the supervisor's tasks for them: what happens to one is told to the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from nsrunner.api.registry import Registry
+from nsrunner.api.store import Store
+from nsrunner.daemon.objects import StoredObjects, is_final, pod_of
+from nsrunner.errors import NsrunnerError
+from nsrunner.lifecycle.events import ConditionSet, SpecChanged
+from nsrunner.lifecycle.value import BadValue
+from nsrunner.model.encoder import encode
+from nsrunner.sandbox import cgroups
+from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.supervisor.events import KubeEvent
+from nsrunner.supervisor.pod import PodTask
+from nsrunner.supervisor.recovery import Left, left_pods
+from nsrunner.supervisor.supervisor import Environment, Supervisor
+
+__all__ = ["Pods"]
+
+log = logging.getLogger(__name__)
+
+
+class Pods:
+    """Implements the registry's Hooks and the supervisor's StatusSink and EventSink."""
+
+    def __init__(self, environment: Environment, supervisor: Supervisor, store: Store, *, image_fallback: bool) -> None:
+        self._environment = environment
+        self._supervisor = supervisor
+        self._store = store
+        self._objects = StoredObjects(store)
+        self._fallback: Literal["", "host"] = "host" if image_fallback else ""
+        self._registry: Registry
+        self._changed: set[str] = set()
+        self._flush: asyncio.Handle | None = None
+        self._followers: dict[str, set[Callable[[], None]]] = {}
+        self._removals: set[asyncio.Task[None]] = set()
+
+    def task(self, uid: str) -> PodTask | None:
+        return self._supervisor.pods.get(uid)
+
+    def subscribe(self, uid: str, look: Callable[[], None]) -> Callable[[], None]:
+        """``look`` is called whenever anything about the pod has changed. The returned function ends that."""
+        followers = self._followers.setdefault(uid, set())
+        followers.add(look)
+
+        def end() -> None:
+            followers.discard(look)
+            if not followers:
+                self._followers.pop(uid, None)
+
+        return end
+
+    # --- the beginning ------------------------------------------------------------------------------------------------
+
+    def begin(self, registry: Registry) -> None:
+        """Takes over what an earlier daemon left, and begins what nobody runs. To be called once, while the supervisor
+        runs."""
+        self._registry = registry
+        left, lost = left_pods(self._environment.node.roots)
+        known = {each.registered.uid: each for each in left}
+        for pod in lost:
+            self._remove(pod)
+        for object in self._store.list("pods"):
+            uid = object["metadata"]["uid"]
+            self._begin_one(object, known.pop(uid, None))
+        for each in known.values():  # their objects are gone: deleted by force
+            self._adopt(each)
+            task = self.task(each.registered.uid)
+            if task is not None:
+                task.delete(0)
+
+    def _begin_one(self, object: Mapping[str, Any], left: Left | None) -> None:
+        metadata = object["metadata"]
+        if left is not None and self._adopt(left):
+            task = self.task(metadata["uid"])
+            if task is not None and metadata.get("deletionTimestamp") and not task.deleted:
+                task.delete(metadata.get("deletionGracePeriodSeconds"))
+        elif is_final(object) or metadata.get("deletionTimestamp"):
+            # Of an earlier boot: nothing of it runs, and nothing will.
+            if metadata.get("deletionTimestamp"):
+                self._remove(self._registered(object), then=lambda: self._finalize(object))
+        else:
+            self._add(object)
+
+    def _adopt(self, left: Left) -> bool:
+        try:
+            self._supervisor.add(
+                left.pod,
+                objects=self._objects,
+                status=self,
+                events=self,
+                image_fallback=self._fallback,
+                saved=left.saved,
+            )
+        except (BadValue, NsrunnerError) as error:
+            log.error("pod %s: cannot be carried on, and begins anew: %s", left.registered.uid, error)
+            return False
+        return True
+
+    def _add(self, object: Mapping[str, Any]) -> None:
+        metadata = object["metadata"]
+        try:
+            self._supervisor.add(
+                pod_of(object), objects=self._objects, status=self, events=self, image_fallback=self._fallback
+            )
+        except (NsrunnerError, ValueError) as error:
+            log.error("pod %s/%s: %s", metadata["namespace"], metadata["name"], error)
+            status = {
+                **(object.get("status") or {}),
+                "phase": "Failed",
+                "reason": "InternalError",
+                "message": str(error),
+            }
+            self._registry.set_pod_status(metadata["namespace"], metadata["name"], metadata["uid"], status)
+
+    # --- Hooks: the API's side ----------------------------------------------------------------------------------------
+
+    def pod_written(self, pod: Mapping[str, Any], how: Literal["created", "updated", "ephemeral"]) -> None:
+        if how == "created":
+            self._add(pod)
+            return
+        task = self.task(pod["metadata"]["uid"])
+        if task is not None:
+            task.post(SpecChanged(pod=pod_of(pod)))
+
+    def pod_deleted(self, pod: Mapping[str, Any], grace_seconds: int) -> None:
+        task = self.task(pod["metadata"]["uid"])
+        if task is not None:
+            task.delete(grace_seconds)
+        else:
+            self._remove(self._registered(pod), then=lambda: self._finalize(pod))
+
+    def condition_set(self, pod: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
+        task = self.task(pod["metadata"]["uid"])
+        if task is not None:
+            task.post(
+                ConditionSet(
+                    type=condition["type"],
+                    status=condition.get("status", "Unknown"),
+                    reason=condition.get("reason") or "",
+                    message=condition.get("message") or "",
+                )
+            )
+
+    # --- StatusSink, EventSink: the supervisor's side -----------------------------------------------------------------
+
+    def pod_changed(self, uid: str) -> None:
+        self._changed.add(uid)
+        if self._flush is None:  # once for all that happens in a turn of the loop
+            self._flush = asyncio.get_running_loop().call_soon(self._write_statuses)
+
+    def _write_statuses(self) -> None:
+        self._flush = None
+        changed, self._changed = self._changed, set()
+        for uid in changed:
+            task = self.task(uid)
+            if task is None:
+                continue
+            metadata = task.pod.metadata
+            namespace, name = metadata.namespace, metadata.name
+            if task.removed:
+                self._registry.finalize(namespace, name, uid)
+            else:
+                self._registry.set_pod_status(namespace, name, uid, encode(task.status))
+            for look in tuple(self._followers.get(uid, ())):
+                look()
+
+    def event(self, event: KubeEvent) -> None:
+        if event.published:
+            self._registry.put_event(event.to_dict(self._environment.node.name))
+
+    # --- pods without a task ------------------------------------------------------------------------------------------
+
+    def _registered(self, object: Mapping[str, Any]) -> RegisteredPod:
+        metadata, node = object["metadata"], self._environment.node
+        uid, namespace, name = metadata["uid"], metadata["namespace"], metadata["name"]
+        return RegisteredPod(
+            uid=uid,
+            namespace=namespace,
+            name=name,
+            owner=self._environment.owner,
+            paths=node.roots.pod_paths(namespace, name, uid),
+            cgroup=cgroups.pod_path(node.facts.cgroup, uid),
+        )
+
+    def _finalize(self, pod: Mapping[str, Any]) -> None:
+        metadata = pod["metadata"]
+        self._registry.finalize(metadata["namespace"], metadata["name"], metadata["uid"])
+
+    def _remove(self, pod: RegisteredPod, then: Callable[[], None] = lambda: None) -> None:
+        async def remove() -> None:
+            try:
+                await self._environment.shims.remove(pod)
+            except NsrunnerError as error:
+                log.error("pod %s: something of it is left: %s", pod.uid, error)
+            then()
+
+        task = asyncio.get_running_loop().create_task(remove())
+        self._removals.add(task)
+        task.add_done_callback(self._removals.discard)
