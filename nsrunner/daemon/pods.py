@@ -18,6 +18,7 @@ from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent
 from nsrunner.supervisor.pod import PodTask
+from nsrunner.supervisor.publisher import Publisher
 from nsrunner.supervisor.recovery import Left, left_pods
 from nsrunner.supervisor.supervisor import Environment, Supervisor
 
@@ -36,7 +37,8 @@ class Pods:
         self._objects = StoredObjects(store)
         self._fallback: Literal["", "host"] = "host" if image_fallback else ""
         self._registry: Registry
-        self._changed: set[str] = set()
+        self._changed: dict[str, PodTask] = {}
+        self._publishers: dict[str, Publisher] = {}
         self._flush: asyncio.Handle | None = None
         self._followers: dict[str, set[Callable[[], None]]] = {}
         self._removals: set[asyncio.Task[None]] = set()
@@ -151,25 +153,35 @@ class Pods:
     # --- StatusSink, EventSink: the supervisor's side -----------------------------------------------------------------
 
     def pod_changed(self, uid: str) -> None:
-        self._changed.add(uid)
+        task = self.task(uid)
+        if task is None:
+            return  # of a pod that could not begin
+        self._changed[uid] = task
         if self._flush is None:  # once for all that happens in a turn of the loop
             self._flush = asyncio.get_running_loop().call_soon(self._write_statuses)
 
     def _write_statuses(self) -> None:
         self._flush = None
-        changed, self._changed = self._changed, set()
-        for uid in changed:
-            task = self.task(uid)
-            if task is None:
-                continue
+        changed, self._changed = self._changed, {}
+        for uid, task in changed.items():
             metadata = task.pod.metadata
             namespace, name = metadata.namespace, metadata.name
             if task.removed:
+                self._publisher(uid, task).close()
+                del self._publishers[uid]
                 self._registry.finalize(namespace, name, uid)
             else:
+                self._publisher(uid, task).changed()
                 self._registry.set_pod_status(namespace, name, uid, encode(task.status))
             for look in tuple(self._followers.get(uid, ())):
                 look()
+
+    def _publisher(self, uid: str, task: PodTask) -> Publisher:
+        """Of the copy in the run directory, for those who look when no daemon runs."""
+        publisher = self._publishers.get(uid)
+        if publisher is None:
+            publisher = self._publishers[uid] = Publisher(task.registered.paths.run, lambda: task.object)
+        return publisher
 
     def event(self, event: KubeEvent) -> None:
         if event.published:

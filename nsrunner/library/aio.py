@@ -16,7 +16,6 @@ from nsrunner.library.execute import execute
 from nsrunner.library.follow import find_attempt, follow_lines, log_directory, read_log
 from nsrunner.library.items import ExecResult, PodEvent
 from nsrunner.library.options import Options, RunOptions, run_options
-from nsrunner.library.publisher import Publisher
 from nsrunner.library.waiting import Goal, describe, parse_goal, reached, unreachable
 from nsrunner.lifecycle.observer import Observer
 from nsrunner.model import Object
@@ -24,6 +23,7 @@ from nsrunner.model.types import Pod as PodObject
 from nsrunner.model.types import PodStatus
 from nsrunner.supervisor.events import KubeEvent
 from nsrunner.supervisor.pod import PodTask
+from nsrunner.supervisor.publisher import Publisher
 
 __all__ = ["AsyncPod"]
 

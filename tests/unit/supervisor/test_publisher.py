@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from nsrunner.library.documents import load_objects
-from nsrunner.library.publisher import Publisher
 from nsrunner.model.types import Pod, PodStatus
 from nsrunner.sandbox.published import published
+from nsrunner.supervisor.publisher import Publisher
 from nsrunner.testing import clock
 
 POD = b"""
