@@ -30,6 +30,7 @@ VERBS: Final = {
     "apply": ("apply", "make the daemon's objects as manifests say"),
     "get": ("get", "show objects of the daemon"),
     "delete": ("delete", "delete objects of the daemon"),
+    "kubeconfig": ("kubeconfig", "print what kubectl needs to reach the daemon"),
     "ps": ("ps", "list the running pods"),
     "logs": ("logs", "show what a container has written"),
     "exec": ("exec", "run a command in a running container"),

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import os
 import signal
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -16,14 +18,15 @@ from nsrunner.api.errors import unsupported_media_type
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import served
 from nsrunner.api.server.app import application
+from nsrunner.api.server.auth import authenticator
 from nsrunner.api.server.listen import listening, unix_socket
 from nsrunner.api.server.pages import pages
-from nsrunner.api.server.peers import peer_user
 from nsrunner.api.server.verbs import Verbs
 from nsrunner.api.store import Store
 from nsrunner.daemon.config import Config
 from nsrunner.daemon.node import KUBERNETES_VERSION, node_object
 from nsrunner.daemon.pods import Pods
+from nsrunner.daemon.serving import tls_socket
 from nsrunner.errors import HostError
 from nsrunner.lifecycle.pod import Settings
 from nsrunner.sandbox import host
@@ -85,13 +88,18 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
 
         verbs = Verbs(registry, streams={}, protobuf=_no_protobuf)
         problems = partial(_problems, store, journal)
+        sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
+        token = ""
+        if config.listen:
+            server, context, token = await tls_socket(config, roots)
+            sockets.append((server, context))
         app = application(
             verbs,
-            authenticate=peer_user,
+            authenticate=authenticator(token),
             pages=pages(registry, version=version, git_version=KUBERNETES_VERSION, problems=problems),
         )
-        server = unix_socket(f"{roots.run}/{API_SOCKET}")
-        await stack.enter_async_context(listening(app, [(server, None)]))
+        sockets.append((unix_socket(f"{roots.run}/{API_SOCKET}"), None))
+        await stack.enter_async_context(listening(app, sockets))
         stopped = _signals()
         ready()
         await stopped.wait()
