@@ -9,8 +9,8 @@ import signal
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from nsrunner.daemon.config import Config
 from nsrunner.daemon.node import KUBERNETES_VERSION, node_object
 from nsrunner.daemon.pods import Pods
 from nsrunner.daemon.serving import tls_socket
+from nsrunner.daemon.static_pods import StaticPods
 from nsrunner.errors import HostError
 from nsrunner.lifecycle.pod import Settings
 from nsrunner.sandbox import host
@@ -34,6 +35,8 @@ from nsrunner.sandbox.shim import Shims
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import Roots, locked
 from nsrunner.sandbox.sweep import sweep
+from nsrunner.sources.files import DirectorySource
+from nsrunner.sources.url import UrlSource
 from nsrunner.supervisor.clock import SystemClock
 from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.recovery import FileJournal
@@ -83,6 +86,7 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
         stack.push_async_callback(_end, task)
         await running.wait()
         pods.begin(registry)
+        await stack.enter_async_context(_sources(config, pods, registry, node.name))
         leftovers = asyncio.create_task(asyncio.to_thread(sweep, roots), name="leftovers")
         stack.push_async_callback(_end, leftovers)
 
@@ -104,6 +108,30 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
         ready()
         await stopped.wait()
         return len(supervisor.pods)
+
+
+@asynccontextmanager
+async def _sources(config: Config, pods: Pods, registry: Registry, node: str) -> AsyncIterator[None]:
+    """Runs the sources of static pods within the block."""
+    names = [name for name, there in (("file", config.static_pod_path), ("http", config.static_pod_url)) if there]
+    static = StaticPods(pods, registry, node, sources=names, complete=lambda: None)
+    static.begin()
+    async with AsyncExitStack() as stack:
+        if config.static_pod_path:
+            files = DirectorySource(
+                config.static_pod_path, seconds=config.file_check_frequency, changed=partial(static.report, "file")
+            )
+            stack.push_async_callback(_end, asyncio.create_task(files.run(), name="static pods: files"))
+        if config.static_pod_url:
+            url = UrlSource(
+                config.static_pod_url,
+                headers=config.static_pod_url_header,
+                seconds=config.http_check_frequency,
+                changed=partial(static.report, "http"),
+                failed=partial(static.problem, config.static_pod_url),
+            )
+            stack.push_async_callback(_end, asyncio.create_task(url.run(), name="static pods: URL"))
+        yield
 
 
 async def _end(task: asyncio.Task[Any]) -> None:

@@ -8,14 +8,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from nsrunner.api.registry import Registry
+from nsrunner.api.resources import Resource
 from nsrunner.api.store import Store
-from nsrunner.daemon.objects import StoredObjects, is_final, pod_of
+from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of
 from nsrunner.errors import NsrunnerError
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
 from nsrunner.lifecycle.value import BadValue
 from nsrunner.model.encoder import encode
+from nsrunner.model.qos import qos_class
+from nsrunner.model.types import Pod
 from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.sources.static import SOURCE
 from nsrunner.supervisor.events import KubeEvent
 from nsrunner.supervisor.pod import PodTask
 from nsrunner.supervisor.publisher import Publisher
@@ -34,17 +38,35 @@ class Pods:
         self._environment = environment
         self._supervisor = supervisor
         self._store = store
-        self._objects = StoredObjects(store)
+        self.objects = StoredObjects(store)
         self._fallback: Literal["", "host"] = "host" if image_fallback else ""
         self._registry: Registry
         self._changed: dict[str, PodTask] = {}
         self._publishers: dict[str, Publisher] = {}
+        self._mirrors: dict[str, str] = {}
+        """By the uid of a static pod: that of its mirror."""
+        self._removal_looks: list[Callable[[str], None]] = []
+        self._mirror_looks: list[Callable[[str], None]] = []
         self._flush: asyncio.Handle | None = None
         self._followers: dict[str, set[Callable[[], None]]] = {}
         self._removals: set[asyncio.Task[None]] = set()
 
+    @property
+    def tasks(self) -> Mapping[str, PodTask]:
+        """Those that are not removed yet, by the engine's uid."""
+        return self._supervisor.pods
+
     def task(self, uid: str) -> PodTask | None:
+        """By the engine's uid (:func:`nsrunner.daemon.objects.engine_uid`)."""
         return self._supervisor.pods.get(uid)
+
+    def when_removed(self, look: Callable[[str], None]) -> None:
+        """``look`` is called with the uid of each pod of which nothing is left any more."""
+        self._removal_looks.append(look)
+
+    def when_mirror_deleted(self, look: Callable[[str], None]) -> None:
+        """``look`` is called with the uid of a static pod whose mirror somebody has deleted."""
+        self._mirror_looks.append(look)
 
     def subscribe(self, uid: str, look: Callable[[], None]) -> Callable[[], None]:
         """``look`` is called whenever anything about the pod has changed. The returned function ends that."""
@@ -69,13 +91,40 @@ class Pods:
         for pod in lost:
             self._remove(pod)
         for object in self._store.list("pods"):
-            uid = object["metadata"]["uid"]
-            self._begin_one(object, known.pop(uid, None))
-        for each in known.values():  # their objects are gone: deleted by force
-            self._adopt(each)
-            task = self.task(each.registered.uid)
-            if task is not None:
-                task.delete(0)
+            uid = engine_uid(object)
+            if uid != object["metadata"]["uid"]:  # a mirror comes again with its pod
+                self._registry.drop(self._resource, object["metadata"]["namespace"], object["metadata"]["name"])
+            else:
+                self._begin_one(object, known.pop(uid, None))
+        for each in known.values():
+            static = each.pod.metadata.annotations.get(SOURCE, "api") != "api"
+            if not self._adopt(each):
+                self._remove(each.registered)
+            elif not static and (task := self.task(each.registered.uid)) is not None:
+                task.delete(0)  # its object is gone: deleted by force
+
+    def run_static(self, pod: Pod) -> None:
+        """Begins to run a static pod."""
+        self._run(pod)
+
+    def put_mirror(self, pod: Pod, object: dict[str, Any]) -> None:
+        """Shows a static pod in the API; what an earlier mirror of the name showed is replaced."""
+        metadata = pod.metadata
+        self._registry.drop(self._resource, metadata.namespace, metadata.name)
+        task = self.task(metadata.uid)
+        status = encode(task.status) if task is not None else {"phase": "Pending", "qosClass": str(qos_class(pod))}
+        shown = self._registry.put(self._resource, {**object, "status": status})
+        self._mirrors[metadata.uid] = shown["metadata"]["uid"]
+
+    def drop_mirror(self, pod: Pod) -> None:
+        self._mirrors.pop(pod.metadata.uid, None)
+        self._registry.drop(self._resource, pod.metadata.namespace, pod.metadata.name)
+
+    @property
+    def _resource(self) -> Resource:
+        pods = self._registry.find("", "v1", "pods")
+        assert pods is not None
+        return pods
 
     def _begin_one(self, object: Mapping[str, Any], left: Left | None) -> None:
         metadata = object["metadata"]
@@ -88,13 +137,13 @@ class Pods:
             if metadata.get("deletionTimestamp"):
                 self._remove(self._registered(object), then=lambda: self._finalize(object))
         else:
-            self._add(object)
+            self._run(pod_of(object))
 
     def _adopt(self, left: Left) -> bool:
         try:
             self._supervisor.add(
                 left.pod,
-                objects=self._objects,
+                objects=self.objects,
                 status=self,
                 events=self,
                 image_fallback=self._fallback,
@@ -105,41 +154,42 @@ class Pods:
             return False
         return True
 
-    def _add(self, object: Mapping[str, Any]) -> None:
-        metadata = object["metadata"]
+    def _run(self, pod: Pod) -> None:
         try:
-            self._supervisor.add(
-                pod_of(object), objects=self._objects, status=self, events=self, image_fallback=self._fallback
-            )
-        except (NsrunnerError, ValueError) as error:
-            log.error("pod %s/%s: %s", metadata["namespace"], metadata["name"], error)
-            status = {
-                **(object.get("status") or {}),
-                "phase": "Failed",
-                "reason": "InternalError",
-                "message": str(error),
-            }
-            self._registry.set_pod_status(metadata["namespace"], metadata["name"], metadata["uid"], status)
+            self._supervisor.add(pod, objects=self.objects, status=self, events=self, image_fallback=self._fallback)
+        except NsrunnerError as error:
+            metadata = pod.metadata
+            log.error("pod %s/%s: %s", metadata.namespace, metadata.name, error)
+            status = {"phase": "Failed", "reason": "InternalError", "message": str(error)}
+            self._registry.set_pod_status(metadata.namespace, metadata.name, self._shown_uid(metadata.uid), status)
+
+    def _shown_uid(self, uid: str) -> str:
+        return self._mirrors.get(uid, uid)
 
     # --- Hooks: the API's side ----------------------------------------------------------------------------------------
 
     def pod_written(self, pod: Mapping[str, Any], how: Literal["created", "updated", "ephemeral"]) -> None:
         if how == "created":
-            self._add(pod)
+            self._run(pod_of(pod))
             return
-        task = self.task(pod["metadata"]["uid"])
+        task = self.task(engine_uid(pod))
         if task is not None:
             task.post(SpecChanged(pod=pod_of(pod)))
 
     def pod_deleted(self, pod: Mapping[str, Any], grace_seconds: int) -> None:
-        task = self.task(pod["metadata"]["uid"])
+        uid = engine_uid(pod)
+        if uid != pod["metadata"]["uid"]:
+            for look in self._mirror_looks:
+                look(uid)
+            return
+        task = self.task(uid)
         if task is not None:
             task.delete(grace_seconds)
         else:
             self._remove(self._registered(pod), then=lambda: self._finalize(pod))
 
     def condition_set(self, pod: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
-        task = self.task(pod["metadata"]["uid"])
+        task = self.task(engine_uid(pod))
         if task is not None:
             task.post(
                 ConditionSet(
@@ -170,9 +220,11 @@ class Pods:
                 self._publisher(uid, task).close()
                 del self._publishers[uid]
                 self._registry.finalize(namespace, name, uid)
+                for gone in self._removal_looks:
+                    gone(uid)
             else:
                 self._publisher(uid, task).changed()
-                self._registry.set_pod_status(namespace, name, uid, encode(task.status))
+                self._registry.set_pod_status(namespace, name, self._shown_uid(uid), encode(task.status))
             for look in tuple(self._followers.get(uid, ())):
                 look()
 

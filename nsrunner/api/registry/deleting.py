@@ -11,8 +11,10 @@ from nsrunner.api.registry.reading import Json
 from nsrunner.api.registry.writing import Writing
 from nsrunner.api.resources import Context, Resource
 
-__all__ = ["BUILT_IN_NAMESPACES", "Deleting"]
+__all__ = ["BUILT_IN_NAMESPACES", "MIRROR", "Deleting"]
 
+MIRROR: Final = "kubernetes.io/config.mirror"
+"""The annotation of a static pod's image in the API."""
 BUILT_IN_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -46,7 +48,8 @@ class Deleting(Writing):
         deletion may only shorten the period."""
         metadata = pod["metadata"]
         key = self._key(resource, metadata["namespace"], metadata["name"])
-        if grace == 0 and not metadata.get("finalizers"):
+        mirror = MIRROR in (metadata.get("annotations") or {})  # only its file ends a static pod: the mirror comes back
+        if mirror or (grace == 0 and not metadata.get("finalizers")):
             gone = self._store.delete(key)
             self._hooks.pod_deleted(gone, 0)
             await self._committed()

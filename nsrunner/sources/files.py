@@ -1,0 +1,155 @@
+"""Manifests in a directory, or a single one: read when they change, and all of them again from time to time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import Callable
+
+from nsrunner.errors import HostError
+from nsrunner.sandbox.inotify import CREATE, DELETE_SELF, MODIFY, MOVED_TO, Inotify
+from nsrunner.sources.manifests import SIZE_MAX, Manifest, Manifests, read_manifest
+
+__all__ = ["DirectorySource"]
+
+log = logging.getLogger(__name__)
+
+_CLOSE_WRITE = 0x8
+_MOVED_FROM = 0x40
+_DELETE = 0x200
+_ATTRIB = 0x4
+_EVENTS = CREATE | MODIFY | MOVED_TO | DELETE_SELF | _CLOSE_WRITE | _MOVED_FROM | _DELETE | _ATTRIB
+_SETTLED = 0.002
+"""Seconds of quiet after which a directory is read: a file that is renamed into it is whole, and a storm of edits is
+one."""
+_WRITING = 0.1
+"""The same while a file is being written to in place: it is whole when its writer closes it, or pauses for so long."""
+_UNREAD = (0, 0, 0, 0, 0)
+"""Of a file that could not be read: it is tried again."""
+_LONGEST = 1.0
+"""Seconds for which a storm may put the reading off."""
+
+
+class DirectorySource:
+    """``changed`` is called with everything that there is: at the beginning, and whenever something is different.
+
+    Files whose names begin with a dot are left out, as are directories and special files. A path that does not exist
+    is an empty source until it does.
+    """
+
+    def __init__(self, path: str, *, seconds: float, changed: Callable[[Manifests], None]) -> None:
+        self._path = os.path.normpath(path)
+        self._seconds = seconds
+        self._changed = changed
+        self._wake = asyncio.Event()
+        self._writing = False
+        self._known: dict[str, tuple[tuple[int, ...], Manifest]] = {}
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        notify: Inotify | None = None
+        loop = asyncio.get_running_loop()
+        told: Manifests | None = None
+        try:
+            while True:
+                if notify is None:
+                    notify = self._watch()
+                    if notify is not None:
+                        loop.add_reader(notify.fileno(), self._heard, notify)
+                self._wake.clear()
+                manifests = await asyncio.to_thread(self._read)
+                if manifests != told:
+                    self._changed(manifests)
+                    told = manifests
+                try:
+                    async with asyncio.timeout(self._seconds):
+                        await self._wake.wait()
+                        await self._settle()
+                except TimeoutError:
+                    pass
+        finally:
+            if notify is not None:
+                loop.remove_reader(notify.fileno())
+                notify.close()
+
+    async def _settle(self) -> None:
+        """Until nothing has happened for a moment."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LONGEST
+        while (left := end - loop.time()) > 0:
+            self._wake.clear()
+            quiet = _WRITING if self._writing else _SETTLED
+            try:
+                async with asyncio.timeout(min(left, quiet)):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+
+    def _watch(self) -> Inotify | None:
+        """Of the directory, or of that in which the file is; the parent tells when a missing directory comes."""
+        try:
+            notify = Inotify()
+            for directory in {self._path, os.path.dirname(self._path)}:
+                try:
+                    notify.add(directory, _EVENTS)
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+            return notify
+        except (HostError, OSError) as error:
+            log.warning("%s: changes are seen every %g seconds only: %s", self._path, self._seconds, error)
+            return None
+
+    def _heard(self, notify: Inotify) -> None:
+        for change in notify.changes():
+            if change.name.startswith("."):
+                continue
+            if change.mask & MODIFY:
+                self._writing = True
+            elif change.mask & (_CLOSE_WRITE | MOVED_TO):
+                self._writing = False
+            if change.mask & CREATE and os.path.join(os.path.dirname(self._path), change.name) == self._path:
+                try:
+                    notify.add(self._path, _EVENTS)
+                except OSError:
+                    pass  # it is a file, which its directory's watch tells of, or gone again
+            self._wake.set()
+
+    # --- reading, in a thread -----------------------------------------------------------------------------------------
+
+    def _read(self) -> dict[str, Manifest]:
+        """All files; those that are as they were are not read again."""
+        known, self._known = self._known, {}
+        found: dict[str, Manifest] = {}
+        for path in self._files():
+            try:
+                facts = os.stat(path)
+                if not stat.S_ISREG(facts.st_mode):
+                    continue
+                mark = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+                before = known.get(path)
+                if before is not None and before[0] == mark:
+                    manifest = before[1]
+                else:
+                    with open(path, "rb") as file:
+                        manifest = read_manifest(path, file.read(SIZE_MAX + 1))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                mark, manifest = _UNREAD, Manifest(path, problem=f"{path}: {error.strerror}")
+            self._known[path] = (mark, manifest)
+            found[path] = manifest
+        return found
+
+    def _files(self) -> list[str]:
+        try:
+            names = os.listdir(self._path)
+        except NotADirectoryError:
+            return [self._path]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            log.warning("%s: %s", self._path, error.strerror)
+            return []
+        return [os.path.join(self._path, name) for name in sorted(names) if not name.startswith(".")]
