@@ -39,6 +39,7 @@ static const struct rule {
 	{NSR_KIND_ACKNOWLEDGE, 0, 0, SHAPE(acknowledge)},
 	{NSR_KIND_LIST, 0, 0, {sizeof(struct nsr_request), NULL, 0}},
 	{NSR_KIND_OPEN_VOLUME, 0, 0, SHAPE(open_volume)},
+	{NSR_KIND_PREPARE_CONTAINER, 1, 1, {sizeof(struct nsr_request), NULL, 0}},
 };
 
 int nsr_request_parse(const void *data, size_t size, size_t fds, struct nsr_request *ret)

@@ -23,8 +23,8 @@ struct nsr_pod {
 	int cgroup_fd; /* <cgroup>, -1: no cgroup2 */
 	int host_mnt_fd; /* the host's mount namespace (Bidirectional sources are cloned there) */
 	int files_fd, shm_fd; /* detached-from-the-host tmpfs in the shim's mount namespace */
-	int pause_pidfd;
-	pid_t pause_pid;
+	int pause_pidfd; /* from its clone on */
+	pid_t pause_pid; /* 0: its namespaces are not complete, or there is none */
 };
 
 /* A process on its way to execve. */
@@ -46,6 +46,12 @@ struct nsr_container {
 	int cgroup_fd; /* <pod>/<name>.<attempt>, the parent of main and exec-N */
 };
 
+/* What a container on its way may have to be told before it goes on. */
+enum nsr_word {
+	NSR_WORD_SANDBOX = 1, /* pause's namespaces are complete: of one that was spawned before that */
+	NSR_WORD_GO = 2, /* its program may run: of one that is held */
+};
+
 enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
 
 /* What pause needs: the shim's own mount namespace (slave of the host's), the run directory, the cgroup. Blocking, but short; called
@@ -60,9 +66,12 @@ int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e);
 /* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */
 int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e);
 
-/* One container instance. stdio are the shim's ends' peers (pipes or /dev/null); ignored with a tty. */
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3],
+/* One container instance. stdio are the shim's ends' peers (pipes or /dev/null); ignored with a tty. Pause may still be in the making, unless
+ * its pid namespace is the containers', too: then the rest of the world waits for NSR_WORD_SANDBOX. `held`: all is made, but nothing of the
+ * container's is run before NSR_WORD_GO. */
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], bool held,
 			struct nsr_spawned *ret, struct nsr_error *e);
+void nsr_spawned_tell(struct nsr_spawned *s, enum nsr_word word);
 
 /* One more process in a running container. number names its cgroup (exec-<number>). */
 int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,

@@ -3,7 +3,7 @@
  *   session.c    connections: who may connect, messages in, messages out
  *   commands.c   a message becomes a call of one of the files below, and its answer
  *   answers.c    first answers, for repeated commands        records.c   exits and results, until acknowledged
- *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life
+ *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life; starting.c: its beginning
  *   removal.c    what is removed from disk, in a child
  *   streams.c    its standard streams                        output.c    what it writes: log and attached
  *   attach.c     who is attached and feeds its stdin
@@ -76,6 +76,8 @@ struct nsr_spawning {
 
 int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 		       void (*done)(struct nsr_spawning *, enum nsr_progress, const struct nsr_error *), struct nsr_error *e);
+/* The time for it begins anew. */
+void nsr_spawning_renew(struct nsr_spawning *spawning);
 /* SIGKILL as far as the process is known; it then fails by itself. */
 void nsr_spawning_kill(struct nsr_spawning *spawning);
 /* Reaps every child that has ended and tells whom it belonged to. */
@@ -182,10 +184,10 @@ int nsr_output_open(struct nsr_output *output, struct nsr_instance *instance, in
 void nsr_output_finish(struct nsr_output *output);
 int nsr_set_nonblocking(int fd);
 
-/* --- instance.c --- */
+/* --- instance.c, starting.c --- */
 
 enum nsr_instance_state {
-	NSR_INSTANCE_QUEUED, /* pause is still being made */
+	NSR_INSTANCE_QUEUED, /* pause is still being made, in whose pid namespace it is to be */
 	NSR_INSTANCE_STARTING,
 	NSR_INSTANCE_RUNNING,
 	NSR_INSTANCE_ENDING, /* the first process is reaped, others of its cgroup are not gone */
@@ -199,12 +201,14 @@ struct nsr_instance {
 	struct nsr_container_spec *spec;
 	struct nsr_container container; /* as nsr_exec_spawn() wants it */
 	enum nsr_instance_state state;
+	bool held; /* prepared: to be started when somebody asks for it, or to vanish */
 	bool killed; /* must not run any more */
 	bool failed; /* to start; error says why */
 	bool strays; /* execs have left cgroups behind, with processes in them */
 	struct nsr_error error;
 	struct nsr_spawning spawning;
 	struct nsr_reply reply; /* of its start */
+	struct nsr_container_spec *anew; /* of one that is held: started when it is gone, for `reply` */
 	struct nsr_replies removers;
 	struct nsr_removal removal;
 	struct nsr_log log;
@@ -218,6 +222,14 @@ struct nsr_instance {
 };
 
 int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply reply, struct nsr_error *e);
+/* All of a start but execve. */
+int nsr_instance_prepare(struct nsr_shim *shim, int spec_fd, struct nsr_error *e);
+/* Takes the spec. A failure is answered when what was made is gone. */
+void nsr_instance_begin(struct nsr_shim *shim, struct nsr_container_spec *spec, bool held, struct nsr_reply reply);
+/* Takes back what a start has made, when no process of it is left, and then answers. It may be freed by then. */
+void nsr_instance_undo(struct nsr_instance *instance);
+/* Its first process has ended, or must not run. */
+void nsr_instance_end(struct nsr_instance *instance);
 /* Pause runs (e NULL) or has failed: what is queued starts or fails. */
 void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *e);
 struct nsr_instance *nsr_instance_find(struct nsr_shim *shim, const char *id);

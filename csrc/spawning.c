@@ -93,8 +93,13 @@ int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 	spawning->active = true;
 	spawning->next = shim->spawnings;
 	shim->spawnings = spawning;
-	nsr_timer_arm(&shim->loop, &spawning->timeout, NSR_SPAWN_TIMEOUT_MS, on_timeout);
+	nsr_spawning_renew(spawning);
 	return 0;
+}
+
+void nsr_spawning_renew(struct nsr_spawning *spawning)
+{
+	nsr_timer_arm(&spawning->shim->loop, &spawning->timeout, NSR_SPAWN_TIMEOUT_MS, on_timeout);
 }
 
 void nsr_spawning_kill(struct nsr_spawning *spawning)

@@ -58,6 +58,8 @@ struct nsr_envelope {
 	X(ACKNOWLEDGE, 27) /* {RECORD}: no answer */ \
 	X(LIST, 28) /* -> CONTAINER_INFO each, then WELCOME */ \
 	X(OPEN_VOLUME, 29) /* {NAME} -> OK, fd: its directory (O_PATH|O_DIRECTORY) */ \
+	X(PREPARE_CONTAINER, 30) /* fd: spec, of a start that will be asked for: all of it but execve is done; no answer. A failure leaves no trace: the start is \
+				 * made anew then, or when its spec is another. Given up after the time that a start may take. */ \
 	/* shim to caller: answers */ \
 	X(OK, 64) X(ERROR, 65) \
 	X(WELCOME, 66) /* {UID, ATTEMPT and PID of pause when there is a sandbox} */ \

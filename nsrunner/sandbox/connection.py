@@ -156,6 +156,20 @@ class Connection:
         self._pending[command_id] = pending  # type: ignore[assignment] # heterogeneous: each entry's own T matches
         return future
 
+    def _send_hint(self, kind: Kind, spec: bytes) -> bool:
+        """A command without an answer. False: it could not be sent, which is as good."""
+        try:
+            memfd = transport.sealed_memfd("nsrunner-spec", spec)
+        except SandboxError:
+            return False
+        try:
+            self._put(wire.encode(kind, 0), (memfd,))
+        except OSError:
+            return False
+        finally:
+            os.close(memfd)
+        return True
+
     def _quietly(self, kind: Kind, fields: wire.Fields, command_id: int) -> None:
         """Sends what nobody waits for; a lost connection is noticed by the reader."""
         try:

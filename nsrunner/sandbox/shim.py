@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import socket
 from collections.abc import AsyncIterator
 
 from nsrunner.errors import SandboxError
@@ -47,6 +48,11 @@ class Shim(Connection):
     """What the shim held when the connection was made."""
     _process: Owner | None = None
     """Of a shim that was launched from here."""
+
+    def __init__(self, run_dir: str, sock: socket.socket) -> None:
+        super().__init__(run_dir, sock)
+        self._prepared: dict[str, tuple[ContainerSpec, bytes]] = {}
+        """What was prepared, by the container's id, and how it was written."""
 
     # --- making a connection ------------------------------------------------------------------------------------------
 
@@ -115,12 +121,24 @@ class Shim(Connection):
         """Kills all that is left, then pause; the volumes stay."""
         return self._send(Kind.STOP_SANDBOX, {Tag.ATTEMPT: attempt}, _nothing, command_id, within)
 
+    def prepare_container(self, spec: ContainerSpec) -> None:
+        """Has everything of a start done that can be done before it is asked for, beside the making of the sandbox. A
+        hint: when it fails, or the start has another spec, the start does it anew. What is not started within half a
+        minute, or before the sandbox ends, vanishes."""
+        try:
+            encoded = encode_container(spec)
+        except wire.WireError:
+            return
+        if self._send_hint(Kind.PREPARE_CONTAINER, encoded):
+            self._prepared[spec.id] = (spec, encoded)
+
     def start_container(
         self, command_id: int, spec: ContainerSpec, *, within: float = 120.0
     ) -> asyncio.Future[ContainerRunning]:
+        prepared, encoded = self._prepared.pop(spec.id, (None, b""))
         return self._with_spec(
             Kind.START_CONTAINER,
-            lambda: encode_container(spec),
+            lambda: encoded if prepared is spec else encode_container(spec),
             lambda message, fds: wire.container_running(message),
             command_id,
             within,

@@ -82,6 +82,7 @@ class Kind(enum.IntEnum):
     ACKNOWLEDGE = 27
     LIST = 28
     OPEN_VOLUME = 29
+    PREPARE_CONTAINER = 30
     OK = 64
     ERROR = 65
     WELCOME = 66
@@ -164,6 +165,7 @@ _MESSAGES: dict[int, frozenset[Tag]] = {
         Kind.ACKNOWLEDGE: {Tag.RECORD},
         Kind.LIST: set[Tag](),
         Kind.OPEN_VOLUME: {Tag.NAME},
+        Kind.PREPARE_CONTAINER: set[Tag](),
         Kind.OK: {Tag.PID, Tag.ATTEMPT, Tag.CONTAINER_ID, Tag.STARTED},
         Kind.ERROR: {Tag.STEP, Tag.ERRNO, Tag.PATH},
         Kind.WELCOME: {Tag.UID, Tag.ATTEMPT, Tag.PID},

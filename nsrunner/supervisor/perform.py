@@ -61,6 +61,7 @@ from nsrunner.supervisor.plan import (
 )
 from nsrunner.supervisor.plan_sandbox import all_containers
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
+from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
 from nsrunner.supervisor.signals import signal_number
@@ -108,6 +109,7 @@ class Performer:
         self._lost_a_shim = False
         self._plan: SandboxPlan | None = None
         self._images: dict[str, ImageRoot] = {}
+        self._preparations = Preparations(node, fallback_host=fallback_host)
         self._ledger = Ledger(post)
         self._warned: set[PlanWarning] = set()
         self._prober = Prober(pod, exec=self._exec_quietly, record=record)
@@ -210,7 +212,10 @@ class Performer:
             if sandbox is None:
                 sandbox = self._sandbox = await self._shims.launch(self._registered)
                 self._spawn(self._take_records(sandbox))
-            created = await sandbox.create_sandbox(command.id, plan.spec)
+            creation = sandbox.create_sandbox(command.id, plan.spec)
+            if command.attempt == 0:
+                self._preparations.begin(self._pod, sandbox, plan)
+            created = await creation
         except SandboxError as error:
             if sandbox is not None and error.errno == errno.ETIMEDOUT:
                 await self._give_up(sandbox)
@@ -253,17 +258,20 @@ class Performer:
             raise SandboxError("start container", errno.ESRCH, detail="there is no sandbox")
         container = self._specs[command.container]
         sandbox = self._sandbox
-        references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
-        plan = plan_container(
-            self._pod,
-            command.container,
-            self._node,
-            attempt=command.attempt,
-            sandbox=self._plan,
-            image=self._images[command.container],
-            config_maps=references.config_maps,
-            secrets=references.secrets,
-        )
+        image = self._images[command.container]
+        plan = self._preparations.take(self._pod, command.container, command.attempt, image)
+        if plan is None:
+            references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
+            plan = plan_container(
+                self._pod,
+                command.container,
+                self._node,
+                attempt=command.attempt,
+                sandbox=self._plan,
+                image=image,
+                config_maps=references.config_maps,
+                secrets=references.secrets,
+            )
         self._warn(plan.warnings)
         self._ledger.starting(command.container, command.attempt, plan.spec.id)
         try:

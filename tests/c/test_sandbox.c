@@ -388,7 +388,7 @@ static void test_exec(struct test_pod *t)
 	pid_t passing;
 	ssize_t n;
 
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, stdio, &s, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, stdio, false, &s, &e), 0);
 	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 	target = (struct nsr_container){.spec = spec, .pid = s.pid, .pidfd = s.pidfd, .cgroup_fd = s.cgroup_fd};
 	nsr_writer_begin(&w, exec_bytes, sizeof(exec_bytes), NSR_KIND_EXEC_SPEC, 0);
@@ -526,7 +526,7 @@ static void test_propagation(struct test_pod *t)
 		propagation = cases[i].propagation;
 		spec = shell("p", i, script, with_share);
 		CHECK_EQUAL(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
-		CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){in[0], out[1], out[1]}, &s, &e), 0);
+		CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){in[0], out[1], out[1]}, false, &s, &e), 0);
 		CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 		CHECK_EQUAL(close(out[1]), 0);
 		n = read(out[0], output, sizeof(output) - 1);
@@ -618,7 +618,7 @@ static void test_terminal(struct test_pod *t)
 	size_t length = 0;
 
 	spec->tty = 1;
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){-1, -1, -1}, &s, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){-1, -1, -1}, false, &s, &e), 0);
 	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 	CHECK(s.console >= 0);
 	for (ssize_t n; (n = read(s.console, output + length, sizeof(output) - 1 - length)) > 0;)

@@ -104,8 +104,12 @@ static void end_some_process(struct nsr_shim *shim, uint32_t which)
 {
 	uint32_t count = (uint32_t)(fake_runtime_last_pid - FAKE_RUNTIME_FIRST_PID);
 
-	if (count > 0)
-		nsr_process_ended(shim, (pid_t)(FAKE_RUNTIME_FIRST_PID + 1 + which % count), which % 256);
+	pid_t pid = (pid_t)(FAKE_RUNTIME_FIRST_PID + 1 + (count > 0 ? which % count : 0));
+
+	if (count == 0)
+		return;
+	fake_runtime_end(pid);
+	nsr_process_ended(shim, pid, which % 256);
 }
 
 /* Whatever has happened: the pod can be removed, and then nothing of it is left. */
@@ -116,8 +120,10 @@ static void remove_all(struct nsr_shim *shim, int *ours)
 	(void)nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody, NULL);
 	for (int round = 0; round < 3 && !shim->gone; round++) {
 		turn_while_ready(shim, ours);
-		for (pid_t pid = FAKE_RUNTIME_FIRST_PID; pid <= fake_runtime_last_pid && !shim->gone; pid++)
+		for (pid_t pid = FAKE_RUNTIME_FIRST_PID; pid <= fake_runtime_last_pid && !shim->gone; pid++) {
+			fake_runtime_end(pid);
 			nsr_process_ended(shim, pid, 137);
+		}
 	}
 	demand(shim->gone, "a pod can always be removed");
 	demand(!shim->instances && !shim->execs && !shim->spawnings && !shim->removals, "nothing runs in a removed pod");
@@ -267,12 +273,12 @@ static void add_sandbox(uint64_t id)
 	add(&w, 0, 0);
 }
 
-static void add_container(uint64_t id, const char *container, bool stdin_open)
+static void add_container(enum nsr_kind kind, uint64_t id, const char *container, bool stdin_open)
 {
 	struct nsr_writer w;
 	size_t mark;
 
-	add_plain(NSR_KIND_START_CONTAINER, id, 1, 0);
+	add_plain(kind, id, 1, 0);
 	w = begin(NSR_KIND_CONTAINER_SPEC, 0);
 	nsr_write_string(&w, NSR_TAG_NAME, "web");
 	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, container);
@@ -317,8 +323,9 @@ static void make_seed(void)
 
 	add_hello(NSR_ROLE_CONTROLLER, 0);
 	add_sandbox(2);
-	add_container(3, a, true);
-	add_container(4, b, false);
+	add_container(NSR_KIND_START_CONTAINER, 3, a, true);
+	add_container(NSR_KIND_PREPARE_CONTAINER, 0, b, false);
+	add_container(NSR_KIND_START_CONTAINER, 4, b, false);
 	add_hello(NSR_ROLE_CLIENT, 1);
 	add_exec(5, a, 0, true);
 	add_exec(6, a, 1, false);

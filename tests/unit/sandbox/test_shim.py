@@ -57,6 +57,31 @@ def test_commands_are_sent_before_the_first_answer(tmp_path: Path) -> None:
     play(tmp_path, script, test)
 
 
+def test_what_is_prepared_has_no_answer_and_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(peer: Peer) -> None:
+        peer.greet()
+        prepare = peer.take(Kind.PREPARE_CONTAINER)
+        assert prepare.command == 0
+        prepared = peer.spec()
+        peer.close_fds()
+        for same in (True, False):
+            start = peer.take(Kind.START_CONTAINER)
+            assert (peer.spec() == prepared) == same
+            peer.close_fds()
+            peer.send(Kind.OK, start.command, {Tag.CONTAINER_ID: "c1", Tag.PID: 43, Tag.STARTED: STAMP})
+        assert peer.ended()
+
+    async def test(shim: Shim) -> None:
+        shim.prepare_container(replace(CONTAINER, argv=("a\0b",)))  # its start says why not
+        shim.prepare_container(CONTAINER)
+        with monkeypatch.context() as patch:
+            patch.setattr("nsrunner.sandbox.shim.encode_container", None)
+            assert (await shim.start_container(5, CONTAINER)).pid == 43
+        await shim.start_container(6, replace(CONTAINER, argv=("other",)))
+
+    play(tmp_path, script, test)
+
+
 def test_specs_travel_sealed(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet()
