@@ -144,9 +144,27 @@ def socket_at(pidfd: int, domain: int, kind: int, protocol: int = 0) -> int:
     return _checked(lib.nsr_socket_at(pidfd, domain, kind, protocol))
 
 
-def _checked(result: int) -> int:
+def inotify() -> int:
+    """A descriptor of inotify(7), which never blocks. Raises OSError, HostError."""
+    _, lib = load()
+    return _checked(lib.nsr_inotify_open())
+
+
+def inotify_add(fd: int, directory: str, mask: int) -> int:
+    """The number of the watch. Raises OSError, which names the directory."""
+    _, lib = load()
+    return _checked(lib.nsr_inotify_add(fd, os.fsencode(directory), mask), directory)
+
+
+def inotify_remove(fd: int, watch: int) -> None:
+    """Raises OSError when there is no such watch."""
+    _, lib = load()
+    _checked(lib.nsr_inotify_remove(fd, watch))
+
+
+def _checked(result: int, path: str | None = None) -> int:
     if result < 0:
-        raise OSError(-result, os.strerror(-result))
+        raise OSError(-result, os.strerror(-result), path)
     return result
 
 

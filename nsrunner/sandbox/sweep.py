@@ -10,7 +10,6 @@ import os
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import cgroups, state
-from nsrunner.sandbox.client import Client
 from nsrunner.sandbox.spec import PodPaths
 from nsrunner.sandbox.state import RegisteredPod, Roots
 from nsrunner.sandbox.trees import remove_tree
@@ -85,6 +84,8 @@ def _remove_links(paths: PodPaths, target: str) -> None:
 
 def _remove_by_shim(pod: RegisteredPod) -> bool:
     """Asks the pod's shim, if it lives. It is most likely at it already."""
+    from nsrunner.sandbox.client import Client  # most sweeps find nothing
+
     try:
         with Client(pod.paths.run, controller=True, within=_PATIENCE) as client:
             client.remove_pod(within=_PATIENCE)
