@@ -21,7 +21,7 @@ from nsrunner.lifecycle.pod import Settings
 from nsrunner.sandbox import host
 from nsrunner.sandbox.shim import Shims
 from nsrunner.sandbox.state import Roots, this_process
-from nsrunner.sandbox.sweep import sweep
+from nsrunner.sandbox.sweep import is_needed, sweep
 from nsrunner.supervisor.clock import SystemClock
 from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.supervisor import Environment, Supervisor
@@ -122,6 +122,7 @@ class Engine:
     async def _remove_leftovers(self) -> None:
         """What dead owners left, beside everything else: it may take long, and nobody waits for it."""
         try:
-            await asyncio.to_thread(sweep, self.node.roots)
+            if is_needed(self.node.roots):  # a thread costs the start of the pod more than this look
+                await asyncio.to_thread(sweep, self.node.roots)
         except (NsrunnerError, OSError) as error:
             log.warning("removing what earlier processes left: %s", error)
