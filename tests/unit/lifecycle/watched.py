@@ -27,7 +27,7 @@ from nsrunner.lifecycle.commands import (
     StopSandbox,
 )
 from nsrunner.lifecycle.container import RUNS
-from nsrunner.lifecycle.events import Event
+from nsrunner.lifecycle.events import Event, SandboxDied
 from nsrunner.lifecycle.policy import ContainerPlan, Kind, plan_of
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Then
@@ -45,6 +45,8 @@ class Allowed:
     image: str
     delay: float = 0.0
     updated: float | None = None
+    before: tuple[float, float | None] = (0.0, None)
+    """``delay`` and ``updated`` before the last start was allowed."""
 
     def ready_at(self, finished: float) -> float:
         if self.updated is None or finished > self.updated + 600:
@@ -52,11 +54,16 @@ class Allowed:
         return min(finished + self.delay, max(self.updated + 600, finished))
 
     def allow(self, now: float) -> None:
+        self.before = (self.delay, self.updated)
         if self.updated is None or now >= self.updated + 600:
             self.delay = 10.0
         else:
             self.delay = min(self.delay * 2, 300.0)
         self.updated = now
+
+    def give_back(self) -> None:
+        """The start that was allowed last did not come about."""
+        self.delay, self.updated = self.before
 
 
 class Watched(RuleBasedStateMachine):
@@ -100,7 +107,10 @@ class Watched(RuleBasedStateMachine):
             self.take(command)
         for name, value in self.values.items():
             if value.backoff != before.get(name):
-                self.check_restart(name, ends.get(name, []) + self.last_ends(name))
+                if isinstance(event, SandboxDied):
+                    self.check_given_back(name)
+                else:
+                    self.check_restart(name, ends.get(name, []) + self.last_ends(name))
             if value.current is not None:
                 self.recorded.setdefault(name, set()).add(value.current.attempt)
                 self.finished[name] = (
@@ -129,6 +139,15 @@ class Watched(RuleBasedStateMachine):
         entry = self.values[name].backoff
         assert entry is not None
         assert (entry.delay, entry.updated) == (model.delay, model.updated)
+
+    def check_given_back(self, name: str) -> None:
+        """The sandbox died while a start was under way that it had allowed."""
+        model = self.backoff[name]
+        model.give_back()
+        entry = self.values[name].backoff
+        assert self.values[name].spared
+        assert model.updated == (None if entry is None else entry.updated)
+        assert entry is None or entry.delay == model.delay
 
     def take(self, command: Command) -> None:
         match command:
@@ -162,7 +181,7 @@ class Watched(RuleBasedStateMachine):
                 begun = [other for other in self.live_todo() if isinstance(other, (StartContainer, EnsureImage))]
                 assert not begun, "starts are serial"
                 assert all(run.container != command.container for run in self.world.alive)
-                self.check_order(self.plans[command.container])
+                self.check_order(self.plans[command.container], begins=isinstance(command, EnsureImage))
             case RunHook(container=name, attempt=attempt, hook=hook):
                 self.check_live(name, attempt)
                 assert not [
@@ -199,8 +218,8 @@ class Watched(RuleBasedStateMachine):
         assert current is not None
         assert (current.attempt, current.finished) == (attempt, None)
 
-    def check_order(self, plan: ContainerPlan) -> None:
-        """A start is asked for: have its predecessors passed?"""
+    def check_order(self, plan: ContainerPlan, *, begins: bool) -> None:
+        """A start begins, or goes on: have its predecessors passed? A sidecar may die between the two."""
         if plan.ephemeral:
             assert self.values[plan.name].current is None, "it runs once"
             return
@@ -211,7 +230,7 @@ class Watched(RuleBasedStateMachine):
             return
         init = [other for other in before if other.init]
         current = self.values[plan.name].current
-        if init and (not plan.init or current is None or current.removed or current.reset):
+        if begins and init and (not plan.init or current is None or current.removed or current.reset):
             last = self.status_of(init[-1].name)
             assert last.started if init[-1].sidecar else last.ready
 
@@ -292,6 +311,8 @@ class Watched(RuleBasedStateMachine):
             assert value.then is Then.END or state in (S.ABORTING, *stopped)
             assert (value.retry_at is None) is (state is not S.PULL_WAIT)
             assert value.early is None or state in (S.STARTING, S.ABORTING)
+            assert value.backoff_before is None or state in (S.PULLING, S.STARTING, S.ABORTING)
+            assert not value.spared or state in (S.IDLE, S.QUEUED, S.ENDED)
             assert (value.due is None) or state in (S.PULL_WAIT, S.CREATE_WAIT, S.BACK_OFF, *stopped)
 
     @invariant()
