@@ -12,7 +12,7 @@ The invariants that hold after every step:
 - a Tick at the next deadline moves the deadline on: no loop stands still;
 - a machine restored from its saved value is identical and goes on;
 - every event that was offered is legal: IllegalEvent is never raised;
-- nothing starts before its predecessors in the spec have passed, unless regular containers run (7), nor while the
+- no start begins before its predecessors in the spec have passed, unless regular containers run (7), nor while the
   postStart hook of one of them runs (8, 15);
 - hooks and probes are run of live instances only, one hook a container and one attempt a probe at a time, a probe never
   during the postStart hook (15); when their container is dead they have been answered or cancelled;
