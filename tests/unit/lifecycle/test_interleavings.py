@@ -1,5 +1,7 @@
 """The pod's machine in a world that answers late, in any order, with failures, or (after a sandbox died) not at all.
 
+A hundred pods' lives at each run of the tests, ten thousand with ``make nightly``.
+
 The invariants that hold after every step:
 
 - no container has two instances alive in the world, and starts are asked for one at a time;
@@ -31,7 +33,6 @@ The invariants that hold after every step:
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import msgspec
@@ -286,7 +287,6 @@ class Interleavings(Watched):
 
 TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(
-    max_examples=10_000 if os.environ.get("NSRUNNER_TEST_NIGHTLY") else 100,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

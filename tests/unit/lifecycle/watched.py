@@ -5,6 +5,7 @@ The invariants are listed in :mod:`unit.lifecycle.test_interleavings`.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
@@ -45,8 +46,6 @@ class Allowed:
     image: str
     delay: float = 0.0
     updated: float | None = None
-    before: tuple[float, float | None] = (0.0, None)
-    """``delay`` and ``updated`` before the last start was allowed."""
 
     def ready_at(self, finished: float) -> float:
         if self.updated is None or finished > self.updated + 600:
@@ -54,16 +53,11 @@ class Allowed:
         return min(finished + self.delay, max(self.updated + 600, finished))
 
     def allow(self, now: float) -> None:
-        self.before = (self.delay, self.updated)
         if self.updated is None or now >= self.updated + 600:
             self.delay = 10.0
         else:
             self.delay = min(self.delay * 2, 300.0)
         self.updated = now
-
-    def give_back(self) -> None:
-        """The start that was allowed last did not come about."""
-        self.delay, self.updated = self.before
 
 
 class Watched(RuleBasedStateMachine):
@@ -80,6 +74,7 @@ class Watched(RuleBasedStateMachine):
         self.at_once = False
         self.grace_end: float | None = None
         self.backoff: dict[str, Allowed] = {}
+        self.backoff_before: dict[str, Allowed | None] = {}
         self.finished: dict[str, float | None] = {}
         self.hooked: set[tuple[str, int]] = set()
         self.termed: dict[tuple[str, int], float] = {}
@@ -131,6 +126,7 @@ class Watched(RuleBasedStateMachine):
         """The machine allowed a restart: was it allowed?"""
         image = self.plans[name].image
         model = self.backoff.get(name)
+        self.backoff_before[name] = copy(model)
         if model is None or model.image != image:
             model = self.backoff[name] = Allowed(image)
         assert ends
@@ -142,12 +138,15 @@ class Watched(RuleBasedStateMachine):
 
     def check_given_back(self, name: str) -> None:
         """The sandbox died while a start was under way that it had allowed."""
-        model = self.backoff[name]
-        model.give_back()
-        entry = self.values[name].backoff
+        model, entry = self.backoff_before[name], self.values[name].backoff
         assert self.values[name].spared
-        assert model.updated == (None if entry is None else entry.updated)
-        assert entry is None or entry.delay == model.delay
+        if model is None:
+            del self.backoff[name]
+            assert entry is None
+        else:
+            self.backoff[name] = model
+            assert entry is not None
+            assert (entry.delay, entry.updated) == (model.delay, model.updated)
 
     def take(self, command: Command) -> None:
         match command:
