@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from nsrunner.lifecycle import IllegalEvent
 from nsrunner.lifecycle.commands import AnsweredCommand
@@ -666,6 +667,20 @@ def test_16_the_deadline_ends_a_running_pod() -> None:
     assert play.says("Ready") == "False PodFailed"
     assert play.machine.unanswered == []
     assert play.delete() == ["remove pod"]
+
+
+def test_16_what_is_overdue_with_the_deadline_is_done_with_it() -> None:
+    """Nobody looked for a while: the kill of one container and the end of the pod are due at once."""
+    play = Play(make_pod("c", "d", deadline=100, grace=5)).begin()
+    play.run("c")
+    play.run("d")
+    spec = play.machine.pod.spec
+    assert play.spec(containers=(structs.replace(spec.containers[0], image="other"), spec.containers[1])) == [
+        "TERM c/0"
+    ]
+    play.time = 100
+    assert play.tell(Tick()) == ["TERM d/0", "KILL c/0"]
+    assert play.machine.next_deadline() == 105
 
 
 def test_16_clean_exits_do_not_save_a_pod_from_its_deadline() -> None:
