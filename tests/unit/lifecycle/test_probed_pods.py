@@ -166,6 +166,43 @@ def test_10_1_the_probes_own_grace_period() -> None:
     assert play.machine.next_deadline() == pytest.approx(play.time + 3), "a deletion can only make it shorter"
 
 
+@pytest.mark.parametrize("probe", ["Liveness", "Startup"])
+@pytest.mark.parametrize(
+    ("policy", "code", "restarted", "phase"),
+    [
+        ("Always", 0, True, "Running"),
+        ("Always", 143, True, "Running"),
+        ("OnFailure", 0, True, "Running"),
+        ("OnFailure", 143, True, "Running"),
+        ("Never", 0, False, "Succeeded"),
+        ("Never", 143, False, "Failed"),
+    ],
+)
+def test_30_1_6_3_33_13_killed_by_a_probe(
+    probe: ProbeName, policy: str, code: int, restarted: bool, phase: str
+) -> None:
+    quick = structs.replace(PROBE, failure_threshold=1)
+    play = Play(make_pod(container(**{probe.lower(): quick}), policy=policy)).begin()
+    play.run("c")
+    assert answer(play, probe, "Failure") == ["TERM c/0"]
+    message = f"Killing: Container c failed {probe.lower()} probe{', will be restarted' if restarted else ''}"
+    assert play.events[-1] == message
+    assert play.exit("c", code) == (["image c"] if restarted else ["stop sandbox 0"])
+    if restarted:
+        play.run("c")
+    else:
+        play.sandbox_stopped()
+    assert (play.phase, play.status_of("c").restart_count) == (phase, int(restarted))
+
+
+def test_14_2_2_nothing_is_probed_once_the_pod_has_ended() -> None:
+    play = Play(make_pod(container(readiness=PROBE, liveness=PROBE), policy="Never")).begin()
+    play.run("c")
+    play.exit("c", 0)
+    play.sandbox_stopped()
+    assert (play.phase, play.machine.unanswered, play.machine.next_deadline()) == ("Succeeded", [], None)
+
+
 def test_6_3_with_policy_never_a_probe_kill_is_the_end() -> None:
     quick = structs.replace(PROBE, failure_threshold=1)
     play = Play(make_pod(container(liveness=quick), policy="Never")).begin()

@@ -201,6 +201,7 @@ def moved(location: str, status: str = "302 Found") -> str:
 
 @pytest.mark.parametrize("status", ["301 A", "302 B", "303 C", "307 D", "308 E"])
 def test_within_the_host_they_are_followed(status: str) -> None:
+    """kubelet-semantics 33.24."""
     talk, requests = answering(moved("next?x=y", status), "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
     outcome, port = outcome_of(talk, path="/a/b", http_headers=(HTTPHeader(name="Host", value="example.com"),))
     assert outcome == failure("HTTP probe failed with statuscode: 503")
@@ -211,6 +212,8 @@ def test_within_the_host_they_are_followed(status: str) -> None:
 
 
 def test_an_absolute_one_has_its_own_host_header() -> None:
+    """kubelet-semantics 33.24: another port of the same host is followed."""
+
     async def script() -> list[str]:
         there, requests = answering(OK)
         async with serving(there) as other:
@@ -225,12 +228,14 @@ def test_an_absolute_one_has_its_own_host_header() -> None:
 
 
 def test_to_another_host_is_success_with_a_warning() -> None:
+    """kubelet-semantics 33.24."""
     talk, requests = answering(moved("http://localhost:1/"))
     assert outcome_of(talk)[0] == success("Probe terminated redirects, Response body: moved")
     assert len(requests) == 1
 
 
 def test_without_location_it_is_final() -> None:
+    """kubelet-semantics 33.24."""
     talk, _ = answering("HTTP/1.1 302 Found\r\nContent-Length: 1\r\n\r\n!")
     assert outcome_of(talk)[0] == success("Probe terminated redirects, Response body: !")
 
