@@ -176,9 +176,13 @@ struct nsr_output {
 	uint64_t read_ns; /* of the last read */
 	uint32_t stream; /* NSR_STREAM_* */
 	int fd;
+	bool watched; /* by epoll, as a pty is; a pipe tells by SIGIO */
+	bool told; /* when there is something to read, by SIGIO */
 	bool grown;
 };
 
+/* After SIGIO: reads from every pipe that may have sent it. */
+void nsr_outputs_ready(struct nsr_shim *shim);
 int nsr_output_open(struct nsr_output *output, struct nsr_instance *instance, int fd, uint32_t stream);
 /* Takes what is in the pipe now, and no more, then closes it. */
 void nsr_output_finish(struct nsr_output *output);
