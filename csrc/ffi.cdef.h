@@ -62,7 +62,7 @@ int nsr_setns(int fd, int flags);
 
 /* A socket that lives in the network namespace of the process behind pidfd. The calling thread goes there and comes back; should
  * coming back fail the process is aborted, as the thread would be lost in the pod. */
-int nsr_socket_at(int pidfd, int domain, int type, int protocol);
+int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int *ret_fds);
 
 /* The pid that a pidfd stands for, -ESRCH when it is gone. */
 int nsr_pidfd_pid(int pidfd);

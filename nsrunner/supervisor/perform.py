@@ -78,8 +78,8 @@ _LAST_COMMAND = 1 << 62
 class Performer:
     """The effects of one pod.
 
-    ``post`` takes the events, ``record`` the Kubernetes Events that come from plans; ``spawn`` runs a coroutine beside
-    the caller, within the pod's task group.
+    ``post`` takes the events (``post_now`` those of callbacks of the loop, at once), ``record`` the Kubernetes Events
+    that come from plans; ``spawn`` runs a coroutine beside the caller, within the pod's task group.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Performer:
         post: Callable[[Event], None],
         record: Callable[[RecordEvent], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        post_now: Callable[[Event], None] | None = None,
     ) -> None:
         self._pod = pod
         self._registered = registered
@@ -112,7 +113,7 @@ class Performer:
         self._preparations = Preparations(node, fallback_host=fallback_host)
         self._ledger = Ledger(post)
         self._warned: set[PlanWarning] = set()
-        self._prober = Prober(pod, exec=self._exec_quietly, record=record)
+        self._prober = Prober(pod, exec=self._exec_quietly, record=record, post=post_now or post, spawn=spawn)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
 
@@ -164,6 +165,8 @@ class Performer:
 
     def begin(self, command: AnsweredCommand) -> None:
         """:meth:`perform` beside the caller."""
+        if isinstance(command, RunProbe) and self._prober.quick(command, self._specs[command.container]):
+            return
         task = self._spawn(self.perform(command))
         if isinstance(command, RunHook | RunProbe):
             self._prober.begun(command.id, task)

@@ -1,4 +1,4 @@
-"""httpGet probes against real servers (kubelet-semantics 14.7)."""
+"""httpGet probes against real servers (kubelet-semantics 14.7), each in a task and, where that is possible, without."""
 
 from __future__ import annotations
 
@@ -6,21 +6,54 @@ import asyncio
 import os
 import socket
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from nsrunner.model.types import Container, ContainerPort, HTTPGetAction, HTTPHeader
+from nsrunner.model.types import Container, ContainerPort, HTTPGetAction, HTTPHeader, Probe
 from nsrunner.supervisor.probes import http_get
+from nsrunner.supervisor.probes.dial import Network
 from nsrunner.supervisor.probes.http import probe_http
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, success
+from nsrunner.supervisor.probes.poller import Poller
+from nsrunner.supervisor.probes.quick import Attempt, Redirect, follow_redirect, quick_probe
 from unit.supervisor.probes.servers import HOST, IP, Talk, answering, request_of, run, self_signed, serving, silent
 
+in_task = probe_http
 CONTAINER = Container(name="web")
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BROKEN = "net/http: HTTP/1.x transport connection broken: "
 SHORT = 0.05
 """Seconds, for servers that never answer."""
+
+
+@pytest.fixture(params=["task", "quick"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the probes are made."""
+    if request.param == "quick":
+        monkeypatch.setattr(sys.modules[__name__], "probe_http", probe_quickly)
+
+
+async def probe_quickly(network: Network, action: HTTPGetAction, container: Container, timeout: float) -> Outcome:
+    quick = quick_probe(Probe(http_get=action), container, network)
+    if quick is None:
+        return await in_task(network, action, container, timeout)
+    ended: asyncio.Future[Outcome | Redirect | Exception] = asyncio.get_running_loop().create_future()
+    poller = Poller.acquire()
+    attempt = Attempt(replace(quick, timeout=timeout), network, poller, ended.set_result)
+    attempt.begin()
+    try:
+        result = await ended
+    finally:
+        attempt.cancel()
+        poller.release()
+    if isinstance(result, Redirect):
+        return await follow_redirect(quick, network, result)
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 async def probe(port: int, path: str = "/healthz", *, timeout: float = 10.0, **fields: object) -> Outcome:
