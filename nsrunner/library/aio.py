@@ -12,6 +12,7 @@ from nsrunner.errors import PodFailed, UsageError, WaitTimeout
 from nsrunner.library.changing import Changing
 from nsrunner.library.documents import Documents, from_mappings, load_objects
 from nsrunner.library.engine import Engine
+from nsrunner.library.execute import execute
 from nsrunner.library.follow import find_attempt, follow_lines, log_directory, read_log
 from nsrunner.library.items import ExecResult, PodEvent
 from nsrunner.library.options import Options, RunOptions, run_options
@@ -305,8 +306,6 @@ class AsyncPod(Changing):
         """
         if isinstance(argv, str) or not argv:
             raise UsageError("argv: a list of at least one string, the program first")
-        from nsrunner.library.execute import execute  # for those who run commands: `nsrunner run` does not
-
         return await execute(
             self._running_task(),
             self._container(container),

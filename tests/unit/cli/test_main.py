@@ -257,7 +257,7 @@ def test_run_imports_only_what_it_uses(tmp_path: Path, name: str, reader: str) -
     assert ("yaml" in new) == (reader == "yaml")
     heavy = {"ctypes", "dataclasses", "difflib", "email", "importlib.metadata", "inspect", "ipaddress", "pathlib"}
     heavy |= {"random", "shutil", "subprocess", "tempfile", "textwrap", "uuid"}
-    rare = {"cli.recorded", "library.execute", "library.pod", "model.change", "model.debug", "sandbox.client"}
+    rare = {"cli.recorded", "library.pod", "model.change", "model.debug", "sandbox.client"}
     rare |= {"sandbox.probe", "sandbox.seccomp", "sandbox.seccomp_compile", "supervisor.hooks", "supervisor.probes"}
     assert not (heavy | {f"nsrunner.{name}" for name in rare}) & new
     assert ("nsrunner.model.yamlstream" in new, "nsrunner.model.jsonstream" in new) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from nsrunner.library.options import RunOptions
 from nsrunner.sandbox.state import Roots
 from nsrunner.testing import clock
 from unit.library.stage import stage
-
 
 REMOVE_LEFTOVERS = Engine._remove_leftovers
 
@@ -53,7 +53,7 @@ def test_leftovers_are_swept_when_there_are_any(monkeypatch: pytest.MonkeyPatch,
         engine = await Engine.acquire(options)
         roots = engine.node.roots
         await engine.release()
-        Path(roots.run, "pods", "u1").mkdir(parents=True)
+        os.makedirs(f"{roots.run}/pods/u1")
         await (await Engine.acquire(options)).release()
         assert swept == [roots]
 
