@@ -19,6 +19,7 @@
 #include "path.h"
 #include "pivot.h"
 #include "pod.h"
+#include "target.h"
 #include "util.h"
 #include "world.h"
 
@@ -28,6 +29,7 @@ struct container_job {
 	struct nsr_finish finish;
 	int shims_end;
 	bool early; /* pause is not complete */
+	const struct nsr_container *target; /* whose pid namespace is joined; NULL: nobody's */
 };
 
 static int join_pod(const struct nsr_pod *pod, struct nsr_error *e)
@@ -99,6 +101,8 @@ static int set_up(struct container_job *job, struct nsr_error *e)
 		r = nsr_fail(e, NSR_STEP_CGROUP_NS, errno, "");
 	if (r == 0)
 		r = nsr_join_keyring(e); /* 8 */
+	if (r == 0 && job->target)
+		r = nsr_target_join(job->target->pidfd, spec->oom_score_adj, &job->world.proc_context, e);
 	if (r == 0)
 		r = begin_world(&job->world, e); /* 9, 10a */
 	if (r == 0 && job->early && nsr_channel_wait(job->finish.channel, NSR_WORD_SANDBOX, &job->finish.heard) < 0)
@@ -162,7 +166,7 @@ static int make_cgroup(struct container_job *job, int *ret_container, int *ret_m
 static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	const struct nsr_container_spec *spec = job->world.spec;
-	bool shared = pod->spec->pid_mode == NSR_NS_POD;
+	bool shared = pod->spec->pid_mode == NSR_NS_POD || job->target;
 	cleanup_fd int container = -1, main_fd = -1, ours = -1, theirs = -1;
 	int pair[2];
 	int r = make_cgroup(job, &container, &main_fd, e);
@@ -177,9 +181,9 @@ static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spaw
 	theirs = pair[1];
 	job->finish.channel = theirs;
 	job->shims_end = ours;
-	/* Its own pid namespace below pause's; or the host's, where the one that passes into pause's begins, too. */
+	/* Its own pid namespace below pause's; or the host's, where the one that passes into pause's or another container's begins, too. */
 	job->clone = (struct nsr_clone){.cgroup_fd = main_fd, .pid_ns_of = -1};
-	if (pod->spec->pid_mode == NSR_NS_OWN) {
+	if (pod->spec->pid_mode == NSR_NS_OWN && !job->target) {
 		job->clone.flags = CLONE_NEWPID;
 		job->clone.pid_ns_of = pod->pause_pidfd;
 	}
@@ -192,8 +196,8 @@ static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spaw
 	return 0;
 }
 
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], bool held,
-			struct nsr_spawned *ret, struct nsr_error *e)
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const struct nsr_container *target, const int stdio[3],
+			bool held, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	static const char *const no_env[] = {NULL};
 	size_t count = (size_t)spec->mounts_count + spec->root.submounts_count;
@@ -207,10 +211,11 @@ int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *sp
 	struct container_job job = {
 		.world = {
 			.pod = pod, .spec = spec, .sources = table, .submounts = table + spec->mounts_count,
-			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1,
+			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1, .proc_context = -1,
 		},
 		.finish = {.spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0, .held = held},
 		.early = pod->pause_pid == 0,
+		.target = target,
 	};
 
 	for (int i = 0; i < 3; i++)

@@ -66,11 +66,11 @@ int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e);
 /* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */
 int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e);
 
-/* One container instance. stdio are the shim's ends' peers (pipes or /dev/null); ignored with a tty. Pause may still be in the making, unless
- * its pid namespace is the containers', too: then the rest of the world waits for NSR_WORD_SANDBOX. `held`: all is made, but nothing of the
- * container's is run before NSR_WORD_GO. */
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], bool held,
-			struct nsr_spawned *ret, struct nsr_error *e);
+/* One container instance. target: a running one whose pid namespace it joins; NULL: none. stdio are the shim's ends' peers (pipes or
+ * /dev/null); ignored with a tty. Pause may still be in the making, unless its pid namespace is the containers', too: then the rest of the
+ * world waits for NSR_WORD_SANDBOX. `held`: all is made, but nothing of the container's is run before NSR_WORD_GO. */
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const struct nsr_container *target, const int stdio[3],
+			bool held, struct nsr_spawned *ret, struct nsr_error *e);
 void nsr_spawned_tell(struct nsr_spawned *s, enum nsr_word word);
 
 /* One more process in a running container. number names its cgroup (exec-<number>). */

@@ -70,7 +70,7 @@ MEMBERS(nsr_container_spec, ONE(NAME, name, STRING), ONE(ATTEMPT, attempt, U32),
 	ONE_BLOCK(CREDENTIALS, credentials, nsr_credentials), ONE(PRIVILEGED, privileged, U32),
 	LIST_BLOCK(RLIMIT, rlimits, nsr_rlimit), ONE(OOM_SCORE_ADJ, oom_score_adj, I64), ONE(TTY, tty, U32),
 	ONE(STDIN, stdin_open, U32), ONE(STDIN_ONCE, stdin_once, U32), ONE_BLOCK(LOG, log, nsr_log_spec),
-	ONE(TERMINATION_PATH, termination_path, STRING));
+	ONE(TERMINATION_PATH, termination_path, STRING), ONE(TARGET_ID, target, STRING));
 #undef THIS
 #define THIS nsr_exec_spec
 MEMBERS(nsr_exec_spec, ONE(CONTAINER_ID, container_id, STRING), LIST(ARG, args, STRING), LIST(ENV, env, STRING),
@@ -176,6 +176,8 @@ static const char *check_container(const void *value)
 		return "name";
 	if (!nsr_is_component(spec->id))
 		return "id";
+	if (*spec->target && (!nsr_is_component(spec->target) || strcmp(spec->target, spec->id) == 0))
+		return "target";
 	if (spec->args_count == 0 || !*spec->args[0])
 		return "argv";
 	if (!is_absolute(spec->root.lower))

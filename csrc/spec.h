@@ -128,6 +128,7 @@ struct nsr_container_spec {
 	uint32_t tty, stdin_open, stdin_once;
 	struct nsr_log_spec log;
 	const char *termination_path; /* "": none */
+	const char *target; /* id of the container whose pid namespace it joins; "": none */
 	struct nsr_spec_memory memory;
 };
 

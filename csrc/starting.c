@@ -56,10 +56,26 @@ static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress
 		running(instance);
 }
 
+/* The container whose processes it is to see, if it names one. */
+static int find_target(const struct nsr_instance *instance, const struct nsr_container **ret, struct nsr_error *e)
+{
+	const char *id = instance->spec->target;
+	const struct nsr_instance *target = *id ? nsr_instance_find(instance->shim, id) : NULL;
+
+	if (*id && (!target || target->state != NSR_INSTANCE_RUNNING || target->killed))
+		return nsr_fail(e, NSR_STEP_TARGET, ESRCH, id);
+	*ret = target ? &target->container : NULL;
+	return 0;
+}
+
 static int spawn(struct nsr_instance *instance, struct nsr_error *e)
 {
 	struct nsr_spawned *process = &instance->spawning.process;
-	int r = nsr_container_spawn(&instance->shim->pod, instance->spec, instance->stdio, instance->held, process, e);
+	const struct nsr_container *target;
+	int r = find_target(instance, &target, e);
+
+	if (r == 0)
+		r = nsr_container_spawn(&instance->shim->pod, instance->spec, target, instance->stdio, instance->held, process, e);
 
 	for (int i = 0; i < 3; i++)
 		nsr_close(&instance->stdio[i]); /* the container's alone now: their end is its end */

@@ -17,6 +17,7 @@ struct nsr_world {
 	int *submounts; /* mounts, one for each spec->root.submounts[i], -1 where there was none */
 	int root; /* mounts: the container's root, its /proc, /sys and /dev; -1: not ours, or not yet */
 	int proc, sys, dev;
+	int proc_context; /* of fsopen(), where another container's pid namespace is joined; -1: not */
 	bool filtered; /* its cgroup has a device filter */
 	int null, empty; /* what masks are made of: O_PATH in the pod's files */
 };

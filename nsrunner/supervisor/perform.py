@@ -65,6 +65,7 @@ from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
 from nsrunner.supervisor.signals import signal_number
+from nsrunner.supervisor.targets import target_id
 from nsrunner.supervisor.termination import as_now, container_exited
 
 __all__ = ["Performer"]
@@ -274,6 +275,7 @@ class Performer:
                 image=image,
                 config_maps=references.config_maps,
                 secrets=references.secrets,
+                target=target_id(self._pod, container, self._ledger),
             )
         self._warn(plan.warnings)
         self._ledger.starting(command.container, command.attempt, plan.spec.id)

@@ -134,10 +134,11 @@ int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_err
 	return spawn(args, NULL, false, ret, e);
 }
 
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], bool held,
-			struct nsr_spawned *ret, struct nsr_error *e)
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const struct nsr_container *target, const int stdio[3],
+			bool held, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	(void)pod;
+	(void)target;
 	return spawn(spec->args, stdio, held, ret, e);
 }
 

@@ -46,6 +46,7 @@ static size_t write_container(void)
 	nsr_write_bytes(&w, NSR_TAG_SECCOMP, "12345678", 8);
 	nsr_write_block_end(&w, mark);
 	nsr_write_i64(&w, NSR_TAG_OOM_SCORE_ADJ, -5);
+	nsr_write_string(&w, NSR_TAG_TARGET_ID, "def");
 	n = nsr_writer_end(&w);
 	CHECK(n > 0);
 	return (size_t)n;
@@ -72,6 +73,7 @@ static void test_round_trip(void)
 	CHECK_EQUAL(spec->credentials.bounding, UINT64_C(1) << 40);
 	CHECK_EQUAL(spec->credentials.seccomp.length, 8);
 	CHECK_EQUAL(spec->oom_score_adj, -5);
+	CHECK(strcmp(spec->target, "def") == 0);
 	CHECK(*spec->termination_path == '\0' && *spec->log.directory == '\0');
 	nsr_container_spec_free(spec);
 }
@@ -227,6 +229,21 @@ static void log_name_with_slash(struct nsr_writer *w)
 	nsr_write_block_end(w, mark);
 }
 
+static void target_above(struct nsr_writer *w)
+{
+	nsr_write_string(w, NSR_TAG_TARGET_ID, "..");
+}
+
+static void target_itself(struct nsr_writer *w)
+{
+	nsr_write_string(w, NSR_TAG_TARGET_ID, "abc");
+}
+
+static void target_of_another(struct nsr_writer *w)
+{
+	nsr_write_string(w, NSR_TAG_TARGET_ID, "abcd");
+}
+
 static void test_values(void)
 {
 	static const struct {
@@ -234,8 +251,9 @@ static void test_values(void)
 		int result;
 		const char *path;
 	} cases[] = {
-		{nothing, 0, ""}, {user_minus_one, -EINVAL, "credentials"}, {odd_filter, -EINVAL, "credentials.seccomp"},
+		{nothing, 0, ""}, {target_of_another, 0, ""}, {user_minus_one, -EINVAL, "credentials"}, {odd_filter, -EINVAL, "credentials.seccomp"},
 		{relative_mask, -EINVAL, "masked_paths"}, {absolute_sub_path, -EINVAL, "mounts.sub_path"}, {log_name_with_slash, -EINVAL, "log"},
+		{target_above, -EINVAL, "target"}, {target_itself, -EINVAL, "target"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

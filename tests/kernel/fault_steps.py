@@ -6,7 +6,7 @@ import errno
 import os
 from typing import Literal, NamedTuple
 
-__all__ = ["ELSEWHERE", "EVERY_STEP", "EXEC", "HOST_PID", "PAUSE", "SANDBOX", "SHIM", "START", "TERMINAL", "Step"]
+__all__ = ["ELSEWHERE", "EVERY_STEP", "EXEC", "HOST_PID", "PAUSE", "SANDBOX", "SHIM", "START", "TARGET", "TERMINAL", "Step"]
 
 
 class Step(NamedTuple):
@@ -254,7 +254,28 @@ EXEC = [
     an_exec("exec", "", "execve", "", "ENOMEM", 'exec: "/usr/local/sbin/true": cannot allocate memory'),
 ]
 
-EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC]
+GONE = "invalid target container: it is not running"
+TARGET = [  # of a container that joins another one's pid namespace
+    run("make pipes", "", "socketpair", "SOCK_SEQPACKET", "EMFILE", nth=2),
+    run("clone", "", "clone", "^child_stack=NULL, flags=SIGCHLD", "EAGAIN"),
+    # the one outside
+    run("set parent death signal", "", "prctl", "PR_SET_PDEATHSIG, SIGKILL", "EINVAL"),
+    create("join the target container", "", "setns", "CLONE_NEWNS.*CLONE_NEWPID", "ESRCH", GONE),
+    run("join namespaces", "", "setns", "CLONE_NEWNS.*CLONE_NEWPID", "EPERM"),
+    run("close descriptors", "", "close_range", "", "EPERM"),
+    run("set capabilities", "", "capset", "", "EPERM"),
+    run("install seccomp filter", "", "seccomp", "", "ENOMEM"),
+    run("clone", "", "clone", "CLONE_FILES", "EAGAIN"),
+    create("join the target container", "", "clone", "CLONE_FILES", "ENOMEM", GONE),
+    # the one inside
+    run("mount /proc", "/proc", "fsopen", '"proc"', "EPERM"),
+    create("join the target container", "", "fsopen", '"proc"', "SIGKILL", GONE),
+    # the first again
+    run("join namespaces", "", "setns", ", CLONE_NEWPID", "EPERM"),
+    create("join the target container", "", "setns", ", CLONE_NEWPID", "ESRCH", GONE),
+]
+
+EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC, *TARGET]
 
 ELSEWHERE = {
     "none": "no step",

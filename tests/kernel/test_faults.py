@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from kernel.fault_steps import ELSEWHERE, EVERY_STEP, EXEC, HOST_PID, PAUSE, SANDBOX, SHIM, START, TERMINAL, Step
-from nsrunner import AsyncPod, PodEvent
+from kernel.fault_steps import ELSEWHERE, EVERY_STEP, EXEC, HOST_PID, PAUSE, SANDBOX, SHIM, START, TARGET, TERMINAL, Step
+from nsrunner import AsyncPod, PodEvent, PodFailed
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import Now, Tick
 from nsrunner.sandbox import native
@@ -371,6 +371,52 @@ def test_a_step_of_an_exec() -> None:
     calls = asyncio.run(recorded_exec())
     steps = [(step, Fault(*find(calls, step.call, step.text), step.error)) for step in EXEC]
     asyncio.run(failing_execs(steps))
+
+
+@cache
+def recorded_target() -> list[Call]:
+    async def script() -> list[Call]:
+        stage = Stage()
+        async with stage.running() as events:
+            await anext_of(events, "Started")
+            stage.trace(stage.shim)
+            await stage.pod.debug(["sleep", "1000"], target="main")
+            return stage.untrace()
+
+    return asyncio.run(script())
+
+
+@pytest.mark.parametrize("step", TARGET, ids=str)
+def test_a_step_of_joining_another_container(step: Step) -> None:
+    """That one does not notice. What has been created fails for good, anything before is tried again."""
+
+    async def script() -> None:
+        fault = Fault(*find(recorded_target(), step.call, step.text, step.nth), step.error)
+        stage = Stage()
+        async with stage.running() as events:
+            await anext_of(events, "Started")
+            before, pid = await settled(stage), stage.pod.pid("main")
+            stage.trace(stage.shim, fault)
+            said = rf"cannot be started: (CreateContainerError: )?{re.escape(step.message)}$"
+            with pytest.raises(PodFailed, match=said) as failed:
+                await stage.pod.debug(["sleep", "1000"], name="debugger", target="main")
+            assert ("CreateContainerError" in str(failed.value)) is (step.kind == "create")
+            hit = hits(stage.untrace(), fault)
+            assert any(re.search(step.text, call.text) for call in hit), hit
+            if step.kind == "create":
+                stage.leap()
+                while "debugger" not in stage.pod.task.running:
+                    await anext_of(events, "Started")
+                os.kill(stage.pod.pid("debugger"), signal.SIGKILL)
+                async for _ in stage.pod.follow("debugger"):
+                    pass
+            after = await settled(stage)
+            assert {kind: after[kind] for kind in ("process", "descriptor", "mount")} == {
+                kind: before[kind] for kind in ("process", "descriptor", "mount")
+            }
+            assert (stage.pod.pid("main"), stage.pod.status.phase) == (pid, "Running")
+
+    asyncio.run(script())
 
 
 def test_every_step_is_here() -> None:
