@@ -388,13 +388,13 @@ static void test_target(struct test_pod *t)
 	pid_t passing;
 	ssize_t n;
 
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, NULL, stdio, &s, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, NULL, stdio, false, &s, &e), 0);
 	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 	target = (struct nsr_container){.spec = spec, .pid = s.pid, .pidfd = s.pidfd, .cgroup_fd = s.cgroup_fd};
 	looking = shell("d", 0, "tr '\\0' ' ' </proc/1/cmdline; echo; readlink /proc/1/cwd; [ $$ = 1 ] || echo other; exit 4", NULL);
 	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
 	stdio[1] = out[1];
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, looking, &target, stdio, &d, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, looking, &target, stdio, false, &d, &e), 0);
 	passing = d.pid;
 	CHECK_EQUAL(test_wait_started(&d, &e), NSR_RUNNING);
 	CHECK(d.pid != passing);
@@ -410,7 +410,7 @@ static void test_target(struct test_pod *t)
 	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
 	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 	late = shell("l", 0, "exec sleep 1000", NULL);
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, late, &target, stdio, &d, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, late, &target, stdio, false, &d, &e), 0);
 	CHECK_EQUAL(test_wait_started(&d, &e), NSR_FAILED);
 	CHECK_EQUAL(e.step, NSR_STEP_TARGET);
 	CHECK_EQUAL(e.err, ESRCH);

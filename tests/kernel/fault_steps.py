@@ -6,7 +6,19 @@ import errno
 import os
 from typing import Literal, NamedTuple
 
-__all__ = ["ELSEWHERE", "EVERY_STEP", "EXEC", "HOST_PID", "PAUSE", "SANDBOX", "SHIM", "START", "TARGET", "TERMINAL", "Step"]
+__all__ = [
+    "ELSEWHERE",
+    "EVERY_STEP",
+    "EXEC",
+    "HOST_PID",
+    "PAUSE",
+    "SANDBOX",
+    "SHIM",
+    "START",
+    "TARGET",
+    "TERMINAL",
+    "Step",
+]
 
 
 class Step(NamedTuple):

@@ -16,7 +16,19 @@ from typing import Any
 
 import pytest
 
-from kernel.fault_steps import ELSEWHERE, EVERY_STEP, EXEC, HOST_PID, PAUSE, SANDBOX, SHIM, START, TARGET, TERMINAL, Step
+from kernel.fault_steps import (
+    ELSEWHERE,
+    EVERY_STEP,
+    EXEC,
+    HOST_PID,
+    PAUSE,
+    SANDBOX,
+    SHIM,
+    START,
+    TARGET,
+    TERMINAL,
+    Step,
+)
 from nsrunner import AsyncPod, PodEvent, PodFailed
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import Now, Tick

@@ -92,7 +92,7 @@ def test_24_a_target_that_does_not_run() -> None:
         for event in running.events():
             if event.reason == "BackOff":
                 break
-        with pytest.raises(PodFailed, match='CreateContainerError: .*container "main" is not running'):
+        with pytest.raises(PodFailed, match=r'CreateContainerError: .*container "main" is not running'):
             running.debug(["sleep", "999"], target="main", name="debugger")
         running.exec("side", ["touch", "/dev/shm/go"])
         running.wait("Ready", timeout=60)
@@ -103,7 +103,9 @@ def test_24_a_target_that_does_not_run() -> None:
 
 
 def test_24_a_terminal() -> None:
-    script = "tty; ps -o tty=,sid= -p 1; [ $(ps -o sid= -p $(readlink /proc/self)) = 1 ] || echo other; echo mine > /dev/tty"
+    script = (
+        "tty; ps -o tty=,sid= -p 1; [ $(ps -o sid= -p $(readlink /proc/self)) = 1 ] || echo other; echo mine > /dev/tty"
+    )
     with start(pod(container("main", "sleep", "1000"))) as running:
         running.wait("Ready", timeout=20)
         running.add_ephemeral_container(
@@ -121,7 +123,9 @@ def test_24_a_terminal() -> None:
 
 def test_24_the_pod_ends_with_both() -> None:
     """In no time: neither waits for the other."""
-    with start(pod(shell("main", "trap 'exit 0' TERM; sleep 1000 & wait"), terminationGracePeriodSeconds=30)) as running:
+    with start(
+        pod(shell("main", "trap 'exit 0' TERM; sleep 1000 & wait"), terminationGracePeriodSeconds=30)
+    ) as running:
         running.wait("Ready", timeout=20)
         name = running.debug(["sh", "-c", "trap 'exit 5' TERM; echo up; sleep 999 & wait"], target="main")
         next(running.follow(name))

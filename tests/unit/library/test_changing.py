@@ -140,7 +140,9 @@ def test_a_target_that_does_not_run_is_waited_for(shims: FakeShims) -> None:
         async with AsyncPod.from_yaml(POD) as pod:
             await pod.wait("Running")
             await asyncio.sleep(5)
-            with pytest.raises(PodFailed, match=r'CreateContainerError: .*"web" is not running - in state CONTAINER_EX'):
+            with pytest.raises(
+                PodFailed, match=r'CreateContainerError: .*"web" is not running - in state CONTAINER_EX'
+            ):
                 await pod.debug(["sh"], target="web", name="d")
             await asyncio.sleep(60)
             (status,) = pod.status.ephemeral_container_statuses

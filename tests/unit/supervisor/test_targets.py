@@ -44,5 +44,5 @@ def test_one_that_has_ended() -> None:
 
 
 def test_one_that_was_never_started() -> None:
-    with pytest.raises(ConfigError, match="^unable to find target container web$"):
+    with pytest.raises(ConfigError, match=r"^unable to find target container web$"):
         of(instances={})
