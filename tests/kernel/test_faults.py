@@ -402,8 +402,9 @@ def recorded_target() -> list[Call]:
 def test_a_step_of_joining_another_container(step: Step) -> None:
     """That one does not notice. What has been created fails for good, anything before is tried again."""
 
+    fault = Fault(*find(recorded_target(), step.call, step.text, step.nth), step.error)
+
     async def script() -> None:
-        fault = Fault(*find(recorded_target(), step.call, step.text, step.nth), step.error)
         stage = Stage()
         async with stage.running() as events:
             await anext_of(events, "Started")
