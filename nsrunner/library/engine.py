@@ -40,6 +40,8 @@ def require_root() -> None:
 def _check(roots: Roots) -> None:
     """Raises HostError when nothing can be kept where a pod's state goes: a pod would try again and again."""
     for path in (roots.run, roots.state, roots.logs):
+        if os.access(f"{path}/.", os.W_OK):  # as it is for each pod but the first
+            continue
         try:
             os.makedirs(path, 0o755 if path == roots.logs else 0o700, exist_ok=True)
             problem = "" if os.access(path, os.W_OK) else os.strerror(errno.EROFS)

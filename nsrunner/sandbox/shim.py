@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 from collections.abc import AsyncIterator
 
@@ -61,7 +60,7 @@ class Shim(Connection):
         """Makes ``run_dir`` (0700) if need be, starts a shim that serves ``<run_dir>/shim.sock``, connects as its
         controller. Raises SandboxError, HostError."""
         try:
-            os.makedirs(run_dir, 0o700, exist_ok=True)
+            state.make_directory(run_dir)
         except OSError as error:
             raise SandboxError("make directory", error.errno or 0, run_dir) from None
         with transport.listen(run_dir) as listener:

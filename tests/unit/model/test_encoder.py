@@ -107,9 +107,4 @@ def test_as_json() -> None:
     assert written.startswith('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"wéb"},"spec":'.encode())
     assert json.loads(written) == encode(pod)
     assert encode_json(ObjectMeta(name="x")) == b'{"name":"x"}'
-    assert (
-        json.loads(encode_json(Secret()))
-        == encode(Secret())
-        == {"apiVersion": "v1", "kind": "Secret"}
-        | ({"metadata": encode(ObjectMeta())} if "metadata" in encode(Secret()) else {})
-    )
+    assert encode_json(Secret()) == b'{"apiVersion":"v1","kind":"Secret"}'
