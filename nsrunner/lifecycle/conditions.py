@@ -68,14 +68,16 @@ def conditions_of(
     }
     if restarting is not None:
         verdicts[ALL_RESTARTING] = _all_restarting(restarting, phase)
-    conditions = []
-    for name, verdict in verdicts.items():
-        status = str(verdict.status)
-        since = old[name].since if name in old and old[name].status == status else wall
-        conditions.append(
-            Condition(type=name, status=status, since=since, reason=verdict.reason, message=verdict.message)
-        )
-    return tuple(conditions)
+    return tuple(_condition(name, verdict, old.get(name), wall) for name, verdict in verdicts.items())
+
+
+def _condition(name: str, verdict: _Verdict, old: Condition | None, wall: float) -> Condition:
+    status = "True" if verdict.status else "False"
+    if old is not None and old.status == status:
+        if old.reason == verdict.reason and old.message == verdict.message:
+            return old
+        wall = old.since
+    return Condition(type=name, status=status, since=wall, reason=verdict.reason, message=verdict.message)
 
 
 def set_foreign(foreign: Sequence[Condition], event: ConditionSet, wall: float) -> tuple[Condition, ...]:

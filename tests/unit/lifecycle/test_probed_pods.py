@@ -19,7 +19,7 @@ from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.pod_actions import advance
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.probe import Outcome
-from nsrunner.lifecycle.status import looks_alike, settle
+from nsrunner.lifecycle.status import Statuses, looks_alike, settle
 from nsrunner.lifecycle.value import ContainerValue
 from nsrunner.model.types import Container, ExecAction, Lifecycle, LifecycleHandler, PodReadinessGate, Probe
 from unit.lifecycle.play import Play, make_pod
@@ -445,7 +445,7 @@ def test_what_is_left_out_after_a_quiet_answer_would_have_changed_nothing(script
         draft = Draft(machine.value, plan, out, play.now)
         advance(draft)
         assert (draft.value, out.commands) == (machine.value, [])
-        assert settle(machine.pod, plan, machine.value, play.now.wall + 99) == machine.value
+        assert settle(Statuses(machine.pod, plan), machine.value, play.now.wall + 99) == machine.value
 
 
 def test_looks_alike_sees_what_others_see() -> None:

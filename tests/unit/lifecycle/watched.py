@@ -30,6 +30,7 @@ from nsrunner.lifecycle.commands import (
 from nsrunner.lifecycle.container import RUNS
 from nsrunner.lifecycle.events import Event, SandboxDied
 from nsrunner.lifecycle.policy import ContainerPlan, Kind, plan_of
+from nsrunner.lifecycle.status import Statuses, pod_status, settle
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Then
 from nsrunner.model.types import ContainerStatus, Pod
@@ -261,6 +262,15 @@ class Watched(RuleBasedStateMachine):
         return [command for number, command in self.world.todo.items() if number in waited]
 
     # What always holds.
+
+    @invariant()
+    def nothing_old_is_shown(self) -> None:
+        """Statuses, phase and conditions that were kept are those that would be made now."""
+        machine = self.machine
+        made = Statuses(machine.pod, plan_of(machine.pod))
+        if machine.value.conditions:
+            assert settle(made, machine.value, 0.0) == machine.value
+        assert pod_status(made, machine.value, ()) == machine.status()
 
     @invariant()
     def counts_and_phases(self) -> None:
