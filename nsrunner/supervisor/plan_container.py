@@ -118,6 +118,8 @@ def _own_environment(
     secrets: Mapping[str, Secret],
 ) -> dict[str, str]:
     """What the manifest makes of env and envFrom: the variables that ``$(VAR)`` refers to."""
+    if not (container.env or container.env_from):
+        return {}
     facts = node.facts
     context = EnvironmentContext(
         config_maps=config_maps,
