@@ -41,7 +41,14 @@ class BadValue(ValueError):
     """A saved value that cannot be read: damaged, of another version, or of another pod."""
 
 
-class ContainerState(Enum):
+class _State(Enum):
+    """A state is equal to itself alone, so it may be hashed as any object is: Enum's own way is a function in Python,
+    called for each look into a table."""
+
+    __hash__ = object.__hash__
+
+
+class ContainerState(_State):
     """States of :mod:`nsrunner.lifecycle.container`."""
 
     IDLE = "Idle"
@@ -88,7 +95,7 @@ class Then(Enum):
     """All containers of the pod start anew (RestartAllContainers)."""
 
 
-class PodState(Enum):
+class PodState(_State):
     """States of :mod:`nsrunner.lifecycle.pod`."""
 
     NEW = "New"
