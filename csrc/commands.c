@@ -214,7 +214,12 @@ static int remove_pod(struct call *call, struct nsr_error *e)
 
 static int exec(struct call *call, struct nsr_error *e)
 {
-	return nsr_exec_start(call->session, call->fds, call->fds_count, call->reply, e);
+	struct nsr_bytes bytes = call->request.spec;
+	size_t first = bytes.length == 0; /* of the descriptors that are not the spec's */
+	struct nsr_exec_spec *spec;
+	int r = bytes.length > 0 ? nsr_exec_spec_copy(bytes, &spec, e) : nsr_exec_spec_open(call->fds[0], &spec, e);
+
+	return r < 0 ? r : nsr_exec_start(call->session, spec, call->fds + first, call->fds_count - first, call->reply, e);
 }
 
 static int resize(struct call *call, struct nsr_error *e)

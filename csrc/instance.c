@@ -136,6 +136,7 @@ static void ended(struct nsr_instance *instance)
 	} else {
 		nsr_streams_close(instance);
 		nsr_attached_instance_ended(instance);
+		nsr_place_forget(instance);
 		record_exit(instance);
 		nsr_log_close(&instance->log);
 		nsr_close(&instance->container.pidfd);

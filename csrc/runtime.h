@@ -34,7 +34,7 @@ struct nsr_spawned {
 		    * one has ended, and the other has not said who it is */
 	int pidfd; /* of pid */
 	int console; /* pty master when the spec says tty, -1 until known */
-	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of an exec: exec-N in it, of pause: <pod>/pause; -1: none */
+	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of pause: <pod>/pause; -1: none, or an exec's, which its caller has */
 	bool ready; /* the child has said that nothing but execve is left: EOF now means that it succeeded */
 };
 
@@ -73,9 +73,12 @@ int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *sp
 			bool held, struct nsr_spawned *ret, struct nsr_error *e);
 void nsr_spawned_tell(struct nsr_spawned *s, enum nsr_word word);
 
-/* One more process in a running container. number names its cgroup (exec-<number>). */
-int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
-		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e);
+/* Makes a cgroup for one, exec-<number>. *ret is -1 where there are no cgroups. */
+int nsr_exec_cgroup(const struct nsr_container *target, uint64_t number, int *ret, struct nsr_error *e);
+
+/* One more process in a running container. The cgroup is the caller's, as is what happens to it. */
+int nsr_exec_spawn(const struct nsr_container *target, const struct nsr_exec_spec *spec, int cgroup_fd, const int stdio[3],
+		   struct nsr_spawned *ret, struct nsr_error *e);
 
 /* Takes what the channel holds. NSR_RUNNING: execve succeeded and pid, pidfd (and console) are known; NSR_FAILED: *e says why (the
  * process has exited or will; it must still be reaped when pid is known); NSR_PENDING: poll again. Never blocks. */
@@ -119,6 +122,7 @@ void nsr_aside_close(struct nsr_aside *aside); /* after it is reaped */
 int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e);
 /* 1: no process left below it, 0: some, negative: errno. */
 int nsr_cgroup_empty(int cgroup_fd);
+int nsr_cgroup_events_empty(int events_fd); /* the same by its cgroup.events, opened; -ENODEV: it is removed */
 
 /* Recursive, by descriptors only, no links followed, same device; ENOENT is success (security.md: CVE-2017-1002102). */
 int nsr_remove_tree(int dir_fd, const char *name, struct nsr_error *e);

@@ -7,7 +7,7 @@
  *   removal.c    what is removed from disk, in a child
  *   streams.c    its standard streams                        output.c    what it writes: log and attached
  *   attach.c     who is attached and feeds its stdin
- *   exec_session.c execs                                      spawning.c  a process on its way to execve; reaping
+ *   exec_session.c execs        exec_place.c their cgroups    spawning.c  a process on its way to execve; reaping
  *   owner.c      whose pod it is
  *
  * The rule of ownership: a session that goes away while its message is handled is only marked and freed by nsr_sessions_sweep()
@@ -199,6 +199,13 @@ enum nsr_instance_state {
 	NSR_INSTANCE_REMOVING, /* its logs and layers are on their way out */
 };
 
+/* An exec's cgroup, exec-<number>. */
+struct nsr_exec_place {
+	uint64_t number; /* 0: none */
+	bool killed;
+	int cgroup_fd, events_fd; /* cgroup.events; -1: not open. Without cgroups both are. */
+};
+
 struct nsr_instance {
 	struct nsr_instance *next;
 	struct nsr_shim *shim;
@@ -209,6 +216,7 @@ struct nsr_instance {
 	bool killed; /* must not run any more */
 	bool failed; /* to start; error says why */
 	bool strays; /* execs have left cgroups behind, with processes in them */
+	struct nsr_exec_place spare;
 	struct nsr_error error;
 	struct nsr_spawning spawning;
 	struct nsr_reply reply; /* of its start */
@@ -281,7 +289,9 @@ struct nsr_sink {
 	int fd;
 };
 
-int nsr_exec_start(struct nsr_session *session, int *fds, size_t fds_count, struct nsr_reply reply, struct nsr_error *e);
+/* Takes the spec. fds: stdin, stdout, stderr, or none, as the spec wants it. */
+int nsr_exec_start(struct nsr_session *session, struct nsr_exec_spec *spec, int *fds, size_t fds_count, struct nsr_reply reply,
+		   struct nsr_error *e);
 bool nsr_exec_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code);
 /* Of the controller's or of this client's. */
 struct nsr_exec *nsr_exec_find(struct nsr_session *session, uint64_t id);
@@ -290,6 +300,19 @@ void nsr_exec_kill(struct nsr_exec *exec);
 void nsr_execs_kill(struct nsr_shim *shim, const struct nsr_instance *target); /* NULL: all */
 void nsr_execs_forget(struct nsr_shim *shim, const struct nsr_instance *target);
 void nsr_execs_session_ended(struct nsr_shim *shim, uint32_t session);
+
+bool nsr_exec_runs(uint64_t number, void *shim); /* one in the cgroup of that number */
+
+/* --- exec_place.c --- */
+
+/* The spare one or a new one. On failure, too, it is to be left. */
+int nsr_place_take(struct nsr_instance *target, struct nsr_exec_place *ret, struct nsr_error *e);
+/* Nobody who was started in it is known any more: it becomes the spare one, or is removed when nobody was left behind in it, as are those
+ * of earlier execs that are empty by now. The rest goes with the container's. target NULL: it has gone. */
+void nsr_place_leave(struct nsr_instance *target, struct nsr_exec_place *place);
+int nsr_place_empty(struct nsr_exec_place *place); /* 1, 0; negative: it cannot be known, or there is none (any more) */
+void nsr_place_close(struct nsr_exec_place *place);
+void nsr_place_forget(struct nsr_instance *instance); /* the spare one */
 
 /* --- sandbox.c --- */
 

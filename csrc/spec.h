@@ -156,6 +156,9 @@ int nsr_sandbox_spec_decode(const void *data, size_t size, struct nsr_sandbox_sp
 int nsr_container_spec_decode(const void *data, size_t size, struct nsr_container_spec **ret, struct nsr_error *e);
 int nsr_exec_spec_decode(const void *data, size_t size, struct nsr_exec_spec **ret, struct nsr_error *e);
 
+/* The same of a copy, which goes with the spec. */
+int nsr_exec_spec_copy(struct nsr_bytes bytes, struct nsr_exec_spec **ret, struct nsr_error *e);
+
 void nsr_sandbox_spec_free(struct nsr_sandbox_spec *spec);
 void nsr_container_spec_free(struct nsr_container_spec *spec);
 void nsr_exec_spec_free(struct nsr_exec_spec *spec);

@@ -25,7 +25,7 @@ from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Owner, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod, Roots, register
 from nsrunner.sandbox.sweep import end_processes, remove_log, remove_pod
 from nsrunner.sandbox.wire import Kind, Message, Role, Tag
-from nsrunner.sandbox.wire_specs import encode_container, encode_exec, encode_sandbox
+from nsrunner.sandbox.wire_specs import encode_container, encode_sandbox
 
 __all__ = ["Attachment", "Exec", "Shim", "Shims"]
 
@@ -168,12 +168,12 @@ class Shim(Connection):
         command = self.new_id()
         session = Exec(self, command)
         fds = [fd for fd in (stdin, stdout, stderr) if fd >= 0]
-        if spec.attached:
-            self._send_session(Kind.EXEC, encode_exec, spec, command, fds)
-            self._sessions[command] = session
-            return session
+        self._send_exec(spec, command, fds)
         self._sessions[command] = session
-        future = self._with_spec(Kind.EXEC, lambda: encode_exec(spec), session.started, command, within, fds)
+        if spec.attached:
+            return session
+        future: asyncio.Future[Exec] = self._loop.create_future()
+        self._expect(Kind.EXEC, future, session.started, command, within)
         try:
             return await future
         except BaseException as error:

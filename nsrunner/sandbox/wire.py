@@ -135,6 +135,7 @@ class Tag(enum.IntEnum):
     MESSAGE = 23
     TIMED_OUT = 24
     REASON = 25
+    SPEC = 26
 
 
 _PAYLOADS: dict[int, Payload] = {
@@ -142,7 +143,7 @@ _PAYLOADS: dict[int, Payload] = {
     **dict.fromkeys((Tag.EXEC_ID, Tag.RECORD, Tag.BOOTTIME_NS, Tag.REALTIME_NS), Payload.U64),
     **dict.fromkeys((Tag.CONTAINER_ID, Tag.NAME, Tag.UID, Tag.PATH, Tag.REASON), Payload.STRING),
     **dict.fromkeys((Tag.STARTED, Tag.FINISHED), Payload.BLOCK),
-    Tag.MESSAGE: Payload.BYTES,
+    **dict.fromkeys((Tag.MESSAGE, Tag.SPEC), Payload.BYTES),
 }
 
 _STAMP = frozenset({Tag.BOOTTIME_NS, Tag.REALTIME_NS})
@@ -158,7 +159,7 @@ _MESSAGES: dict[int, frozenset[Tag]] = {
         Kind.SIGNAL: {Tag.CONTAINER_ID, Tag.SIGNAL, Tag.WHOLE},
         Kind.REMOVE_CONTAINER: {Tag.CONTAINER_ID},
         Kind.REMOVE_POD: set[Tag](),
-        Kind.EXEC: set[Tag](),
+        Kind.EXEC: {Tag.SPEC},
         Kind.RESIZE: {Tag.EXEC_ID, Tag.CONTAINER_ID, Tag.ROWS, Tag.COLUMNS},
         Kind.KILL_EXEC: {Tag.EXEC_ID},
         Kind.ATTACH: {Tag.CONTAINER_ID, Tag.STREAMS},

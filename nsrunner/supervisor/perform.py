@@ -305,11 +305,15 @@ class Performer:
         )
 
     async def _exec_quietly(self, container: str, attempt: int, argv: tuple[str, ...], seconds: float) -> Process:
-        """For a probe or hook: its output is the shim's to collect."""
+        """For a probe or hook: its output is the shim's to collect. One with a limit is a probe, whose end means nothing to
+        anybody else: it ends with the connection, and costs one answer, not an answer, a record and its
+        acknowledgement."""
         identity = self._ledger.identity(container, attempt)
         if identity is None or self._sandbox is None:
             raise SandboxError("find the container", errno.ESRCH)
-        spec = plan_exec(identity, argv, timeout_ms=round(seconds * 1000), output_limit=MAX_OUTPUT)
+        spec = plan_exec(
+            identity, argv, timeout_ms=round(seconds * 1000), output_limit=MAX_OUTPUT, attached=seconds > 0
+        )
         return await self._sandbox.exec(spec)
 
     async def _signal_container(self, command: SignalContainer) -> Event:

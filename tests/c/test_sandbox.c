@@ -436,7 +436,7 @@ static void test_exec(struct test_pod *t)
 	struct nsr_exec_spec *exec;
 	struct nsr_writer w;
 	uint8_t exec_bytes[1024];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], status;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], group, status;
 	int stdio[3] = {null, null, null};
 	pid_t passing;
 	ssize_t n;
@@ -456,7 +456,9 @@ static void test_exec(struct test_pod *t)
 	CHECK_EQUAL(nsr_exec_spec_decode(exec_bytes, (size_t)n, &exec, &e), 0);
 	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
 	stdio[1] = stdio[2] = out[1];
-	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 7, stdio, &x, &e), 0);
+	CHECK_EQUAL(nsr_exec_cgroup(&target, 7, &group, &e), 0);
+	CHECK_EQUAL(nsr_exec_spawn(&target, exec, group, stdio, &x, &e), 0);
+	nsr_close(&group);
 	passing = x.pid;
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
 	CHECK(x.pid != passing);
@@ -474,7 +476,9 @@ static void test_exec(struct test_pod *t)
 	exec->rows = 33;
 	exec->columns = 77;
 	exec->args[2] = "stty size; tty";
-	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 8, stdio, &x, &e), 0);
+	CHECK_EQUAL(nsr_exec_cgroup(&target, 8, &group, &e), 0);
+	CHECK_EQUAL(nsr_exec_spawn(&target, exec, group, stdio, &x, &e), 0);
+	nsr_close(&group);
 	passing = x.pid;
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
 	CHECK(x.pid != passing);
@@ -495,7 +499,9 @@ static void test_exec(struct test_pod *t)
 	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
 	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 	/* too late */
-	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 9, stdio, &x, &e), 0);
+	CHECK_EQUAL(nsr_exec_cgroup(&target, 9, &group, &e), 0);
+	CHECK_EQUAL(nsr_exec_spawn(&target, exec, group, stdio, &x, &e), 0);
+	nsr_close(&group);
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_FAILED);
 	CHECK_EQUAL(e.step, NSR_STEP_GONE);
 	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);

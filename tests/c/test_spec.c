@@ -118,6 +118,27 @@ static void test_every_byte(void)
 	CHECK_EQUAL(decode_copy(buffer, n), 0);
 }
 
+static void test_copy(void)
+{
+	struct nsr_exec_spec *spec;
+	struct nsr_error e;
+	struct nsr_writer w;
+	ssize_t n;
+
+	nsr_writer_begin(&w, buffer, sizeof(buffer), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "abc");
+	nsr_write_string(&w, NSR_TAG_ARG, "true");
+	nsr_write_string(&w, NSR_TAG_ENV, "A=1");
+	nsr_write_string(&w, NSR_TAG_ENV, "B=2");
+	n = nsr_writer_end(&w);
+	CHECK_EQUAL(nsr_exec_spec_copy((struct nsr_bytes){buffer, (uint32_t)n - 1}, &spec, &e), -EBADMSG);
+	CHECK_EQUAL(nsr_exec_spec_copy((struct nsr_bytes){buffer, (uint32_t)n}, &spec, &e), 0);
+	memset(buffer, 0xff, sizeof(buffer));
+	CHECK(strcmp(spec->container_id, "abc") == 0 && spec->args_count == 1 && strcmp(spec->args[0], "true") == 0 && !spec->args[1]);
+	CHECK(spec->env_count == 2 && strcmp(spec->env[1], "B=2") == 0 && !spec->env[2]);
+	nsr_exec_spec_free(spec);
+}
+
 /* A spec that is good, and then one field more. */
 static int with(enum nsr_tag tag, const void *data, size_t length)
 {
@@ -346,6 +367,7 @@ int main(void)
 	test_round_trip();
 	test_cut();
 	test_every_byte();
+	test_copy();
 	test_malformed();
 	test_values();
 	test_memfd();

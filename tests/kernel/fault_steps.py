@@ -234,10 +234,7 @@ TERMINAL = [
 
 EXEC = [
     # the shim
-    an_exec("read spec", "memfd", "fcntl", "nsrunner-spec.*F_GET_SEALS", "EPERM"),
-    an_exec("allocate memory", "memfd", "mmap", "nsrunner-spec", "ENOMEM"),
     an_exec("set standard streams", "", "openat", '"null"', "EMFILE"),
-    an_exec("make cgroup", "exec-N", "mkdirat", '"exec-', "ENOSPC"),
     an_exec("make pipes", "", "socketpair", "SOCK_SEQPACKET", "EMFILE"),
     an_exec("clone", "", "clone3", "", "EAGAIN"),
     # the process that does all that takes rights
@@ -280,7 +277,14 @@ TARGET = [  # of a container that joins another one's pid namespace
     create("join the target container", "", "setns", ", CLONE_NEWPID", "ESRCH", GONE),
 ]
 
-EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC, *TARGET]
+FIRST_EXEC = [an_exec("make cgroup", "exec-N", "mkdirat", '"exec-', "ENOSPC")]
+
+LONG_EXEC = [
+    an_exec("read spec", "memfd", "fcntl", "nsrunner-spec.*F_GET_SEALS", "EPERM"),
+    an_exec("allocate memory", "memfd", "mmap", "nsrunner-spec", "ENOMEM"),
+]
+
+EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC, *FIRST_EXEC, *LONG_EXEC, *TARGET]
 
 ELSEWHERE = {
     "none": "no step",

@@ -15,6 +15,7 @@ from nsrunner.sandbox.records import ExecResult, SandboxCreated
 from nsrunner.sandbox.shim import Shim
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Namespaces, Owner, PodPaths, RootSpec, SandboxSpec
 from nsrunner.sandbox.wire import Kind, Tag
+from nsrunner.sandbox.wire_specs import encode_exec
 from unit.sandbox.fake_shim import Peer, play
 from unit.sandbox.specs import decode_spec
 
@@ -116,9 +117,11 @@ def test_an_error_has_its_step_errno_and_path(tmp_path: Path) -> None:
 def test_exec_hands_over_descriptors_and_waits_for_the_end(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet()
-        command = peer.take(Kind.EXEC).command
-        assert len(peer.fds) == 4
-        os.write(peer.fds[2], b"out")
+        message = peer.take(Kind.EXEC)
+        command = message.command
+        assert message.data(Tag.SPEC) == encode_exec(EXEC)
+        assert len(peer.fds) == 3
+        os.write(peer.fds[1], b"out")
         peer.close_fds()
         peer.send(Kind.OK, command, {Tag.PID: 99})
         peer.send(Kind.EXEC_FINISHED, 0, {Tag.RECORD: 4, Tag.EXEC_ID: command, Tag.EXIT_CODE: 5})

@@ -49,6 +49,9 @@ def test_time_is_up() -> None:
     assert hung.kills == 1
     slow = PlayedShim(refuses=SandboxError("wait for the process to start", errno.ETIMEDOUT))
     assert probe(slow, "sleep", '"60"') == failure(words)
+    later = PlayedShim(SandboxError("wait for the process to start", errno.ETIMEDOUT))
+    assert probe(later, "sleep", '"60"') == failure(words)
+    assert later.kills == 0
 
 
 @pytest.mark.parametrize(
