@@ -262,6 +262,8 @@ static int spawn(struct nsr_exec *exec, const int stdio[3], struct nsr_error *e)
 		r = nsr_exec_spawn(&exec->target->container, exec->spec, exec->place.cgroup_fd, stdio, &exec->spawning.process, e);
 	if (r < 0)
 		return r;
+	/* Of an attached one only the end is told. Without a cgroup the process must be known, to be killed. */
+	exec->spawning.quiet = exec->spec->attached && exec->place.cgroup_fd >= 0;
 	r = nsr_spawning_watch(shim, &exec->spawning, on_spawned, e);
 	if (r == 0 && exec->output_fd >= 0)
 		/* Without the watch the output is what the pipe holds at the end: less, not wrong. */

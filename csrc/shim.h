@@ -70,6 +70,7 @@ struct nsr_spawning {
 	struct nsr_watch watch;
 	struct nsr_timer timeout;
 	bool active;
+	bool quiet; /* set before it is watched: news is looked for when some process has ended, not when it comes */
 	/* progress is RUNNING or FAILED; the channel is closed by then, the other descriptors of `process` are the callee's. */
 	void (*done)(struct nsr_spawning *spawning, enum nsr_progress progress, const struct nsr_error *e);
 };

@@ -73,6 +73,8 @@ static void on_timeout(struct nsr_timer *timer)
 	struct nsr_spawning *spawning = nsr_container_of(timer, struct nsr_spawning, timeout);
 	struct nsr_error e = {0};
 
+	if (poll_channel(spawning) != NSR_PENDING)
+		return; /* a quiet one that runs */
 	nsr_spawning_kill(spawning);
 	(void)nsr_fail(&e, NSR_STEP_TIMEOUT, ETIMEDOUT, "");
 	finish(spawning, NSR_FAILED, &e);
@@ -81,7 +83,7 @@ static void on_timeout(struct nsr_timer *timer)
 int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 		       void (*done)(struct nsr_spawning *, enum nsr_progress, const struct nsr_error *), struct nsr_error *e)
 {
-	int r = nsr_watch_add(&shim->loop, &spawning->watch, spawning->process.channel, EPOLLIN, on_channel);
+	int r = spawning->quiet ? 0 : nsr_watch_add(&shim->loop, &spawning->watch, spawning->process.channel, EPOLLIN, on_channel);
 
 	if (r < 0) {
 		nsr_spawning_kill(spawning);

@@ -235,6 +235,8 @@ class Connection:
                 return
             finally:
                 transport.close_all(fds)
+            if not self._pending and not self._sessions:
+                return  # nothing more is waited for: a record that comes with it is the next turn's
 
     def _handle(self, message: Message, fds: list[int]) -> None:
         """Whoever keeps a descriptor takes it out of ``fds``; the others are closed."""

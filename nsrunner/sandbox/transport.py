@@ -68,8 +68,8 @@ def sealed_memfd(name: str, data: bytes) -> int:
 
 
 def spec_fields(data: bytes) -> tuple[Fields, int]:
-    """An exec's spec for its message: as a field, and -1; or, when it is too long for that, in a memfd, which goes first
-    of the descriptors and which the caller closes. Raises SandboxError."""
+    """An exec's spec for its message: as a field, and -1; or, when it is too long for that, in a memfd, which goes
+    first of the descriptors and which the caller closes. Raises SandboxError."""
     if len(data) <= _SHORT:
         return {Tag.SPEC: data}, -1
     return {}, sealed_memfd("nsrunner-spec", data)

@@ -146,9 +146,13 @@ _PAYLOADS: dict[int, Payload] = {
     **dict.fromkeys((Tag.MESSAGE, Tag.SPEC), Payload.BYTES),
 }
 
+_SIZES = {Payload.U32: U32, Payload.U64: U64, Payload.I64: I64}
+_NUMBERS: dict[int, struct.Struct] = {tag: _SIZES[payload] for tag, payload in _PAYLOADS.items() if payload in _SIZES}
+_STRINGS = frozenset(tag for tag, payload in _PAYLOADS.items() if payload is Payload.STRING)
 _STAMP = frozenset({Tag.BOOTTIME_NS, Tag.REALTIME_NS})
 _BLOCKS: dict[int, frozenset[Tag]] = {Tag.STARTED: _STAMP, Tag.FINISHED: _STAMP}
 
+_KINDS: dict[int, Kind] = {kind: kind for kind in Kind}
 _MESSAGES: dict[int, frozenset[Tag]] = {
     kind: frozenset(tags)
     for kind, tags in {
@@ -303,24 +307,19 @@ def _decode_block(block: memoryview, allowed: frozenset[Tag], depth: int) -> dic
     for tag, payload in split(block):
         if tag not in allowed or tag in fields:
             raise WireError(f"unexpected tag {tag}")
-        kind = _PAYLOADS[tag]
+        number = _NUMBERS.get(tag)
         try:
-            match kind:
-                case Payload.U32:
-                    fields[tag] = U32.unpack(payload)[0]
-                case Payload.U64:
-                    fields[tag] = U64.unpack(payload)[0]
-                case Payload.I64:
-                    fields[tag] = I64.unpack(payload)[0]
-                case Payload.STRING:
-                    data = bytes(payload)
-                    if data.find(b"\0") != len(data) - 1 or not data:
-                        raise WireError(f"bad string (tag {tag})")
-                    fields[tag] = data[:-1].decode("utf-8", "surrogateescape")
-                case Payload.BYTES:
-                    fields[tag] = bytes(payload)
-                case Payload.BLOCK:
-                    fields[tag] = _decode_block(payload, _BLOCKS[tag], depth + 1)
+            if number is not None:
+                (fields[tag],) = number.unpack(payload)
+            elif tag in _STRINGS:
+                data = bytes(payload)
+                if data.find(b"\0") != len(data) - 1 or not data:
+                    raise WireError(f"bad string (tag {tag})")
+                fields[tag] = data[:-1].decode("utf-8", "surrogateescape")
+            elif tag in _BLOCKS:
+                fields[tag] = _decode_block(payload, _BLOCKS[tag], depth + 1)
+            else:
+                fields[tag] = bytes(payload)
         except struct.error:
             raise WireError(f"bad length (tag {tag})") from None
     return fields
@@ -336,7 +335,7 @@ def decode(packet: bytes) -> Message:
     allowed = _MESSAGES.get(kind)
     if allowed is None:
         raise WireError(f"unknown message kind {kind}")
-    return Message(Kind(kind), command, _decode_block(memoryview(packet)[ENVELOPE.size :], allowed, 1))
+    return Message(_KINDS[kind], command, _decode_block(memoryview(packet)[ENVELOPE.size :], allowed, 1))
 
 
 # --- messages to values -----------------------------------------------------------------------------------------------

@@ -305,8 +305,8 @@ class Performer:
         )
 
     async def _exec_quietly(self, container: str, attempt: int, argv: tuple[str, ...], seconds: float) -> Process:
-        """For a probe or hook: its output is the shim's to collect. One with a limit is a probe, whose end means nothing to
-        anybody else: it ends with the connection, and costs one answer, not an answer, a record and its
+        """For a probe or hook: its output is the shim's to collect. One with a limit is a probe, whose end means
+        nothing to anybody else: it ends with the connection, and costs one answer, not an answer, a record and its
         acknowledgement."""
         identity = self._ledger.identity(container, attempt)
         if identity is None or self._sandbox is None:

@@ -18,7 +18,7 @@
 #include "shim.h"
 #include "util.h"
 
-bool fake_runtime_dry;
+bool fake_runtime_dry, fake_runtime_cgroups;
 int fake_runtime_release_error;
 pid_t fake_runtime_last_pid = FAKE_RUNTIME_FIRST_PID;
 
@@ -147,7 +147,7 @@ int nsr_exec_cgroup(const struct nsr_container *target, uint64_t number, int *re
 	(void)target;
 	(void)number;
 	(void)e;
-	*ret = -1;
+	*ret = fake_runtime_cgroups ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
 	return 0;
 }
 

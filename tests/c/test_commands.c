@@ -593,6 +593,42 @@ static void test_no_descriptor_to_accept_with(void)
 	CHECK_EQUAL(close(caller) | close(listener), 0);
 }
 
+/* Only its end is told, so its start is nobody's business until then, or until one that takes too long would be killed. */
+static void test_an_attached_exec_that_runs_for_long(void)
+{
+	uint8_t bytes[256];
+	struct nsr_writer w;
+	struct nsr_timer *timeout;
+	ssize_t length;
+
+	fake_runtime_cgroups = true;
+	begin_pod();
+	while ((fake_runtime_last_pid + 1) % 5 == 3)
+		fake_runtime_last_pid++;
+	nsr_writer_begin(&w, bytes, sizeof(bytes), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "a");
+	nsr_write_string(&w, NSR_TAG_ARG, "/bin/sleep");
+	nsr_write_u64(&w, NSR_TAG_OUTPUT_LIMIT, 10);
+	nsr_write_u32(&w, NSR_TAG_ATTACHED, 1);
+	length = nsr_writer_end(&w);
+	CHECK(length > 0);
+	w = begin(NSR_KIND_EXEC, 10);
+	nsr_write_bytes(&w, NSR_TAG_SPEC, bytes, (size_t)length);
+	send_packet(controller, &w, -1);
+	CHECK(shim.execs && shim.spawnings && shim.spawnings->quiet);
+	timeout = &shim.spawnings->timeout;
+	nsr_timer_arm(&shim.loop, timeout, 0, timeout->fire);
+	CHECK_EQUAL(nsr_loop_turn(&shim.loop), 0);
+	CHECK(shim.execs && !shim.spawnings);
+	expect(controller, 0);
+	end_process(fake_runtime_last_pid, 4);
+	CHECK(!shim.execs);
+	expect(controller, ANSWER(0, EXEC_FINISHED));
+	end_container();
+	remove_pod(20);
+	fake_runtime_cgroups = false;
+}
+
 int main(void)
 {
 	CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR);
@@ -607,6 +643,7 @@ int main(void)
 	test_prepared_otherwise();
 	test_prepared_in_a_removed_pod();
 	test_attachments();
+	test_an_attached_exec_that_runs_for_long();
 	test_no_descriptor_to_accept_with();
 	return 0;
 }

@@ -308,6 +308,25 @@ static void add_exec(uint64_t id, const char *container, uint8_t what, bool outp
 	add(&w, 0, 0);
 }
 
+/* Its spec in its message. */
+static void add_short_exec(uint64_t id, const char *container, uint8_t what)
+{
+	uint8_t spec[512];
+	struct nsr_writer w;
+	ssize_t length;
+
+	nsr_writer_begin(&w, spec, sizeof(spec), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, container);
+	nsr_write_string(&w, NSR_TAG_ARG, "/bin/true");
+	nsr_write_u64(&w, NSR_TAG_OUTPUT_LIMIT, 4096);
+	nsr_write_u32(&w, NSR_TAG_ATTACHED, 1);
+	length = nsr_writer_end(&w);
+	demand(length > 0, "a spec fits");
+	w = begin(NSR_KIND_EXEC, id);
+	nsr_write_bytes(&w, NSR_TAG_SPEC, spec, (size_t)length);
+	add(&w, 0, what);
+}
+
 static void add_numbers(enum nsr_kind kind, uint64_t id, const char *container, enum nsr_tag tag, uint32_t value, uint8_t fds, uint8_t what)
 {
 	struct nsr_writer w = begin(kind, id);
@@ -333,6 +352,8 @@ static void make_seed(void)
 	add_exec(5, a, 0, true);
 	add_exec(6, a, 1, false);
 	add_exec(7, b, 0, false);
+	add_short_exec(20, a, 0);
+	add_short_exec(21, b, 1);
 	add_numbers(NSR_KIND_ATTACH, 8, a, NSR_TAG_STREAMS, 7, 3, 1);
 	add_numbers(NSR_KIND_ATTACH, 9, b, NSR_TAG_STREAMS, 2, 1, 0);
 	add_numbers(NSR_KIND_SIGNAL, 10, a, NSR_TAG_SIGNAL, 15, 0, 0);
