@@ -59,7 +59,7 @@ from nsrunner.supervisor.plan import (
     plan_exec,
     plan_sandbox,
 )
-from nsrunner.supervisor.plan_sandbox import all_containers
+from nsrunner.supervisor.plan_sandbox import all_containers, field_path
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
@@ -370,16 +370,10 @@ class Performer:
         for warning in warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
-                path = self._field_path(warning.container) if warning.container else ""
+                path = field_path(self._pod, warning.container) if warning.container else ""
                 self._record(
                     RecordEvent(type="Warning", reason=warning.reason, message=warning.message, field_path=path)
                 )
-
-    def _field_path(self, container: str) -> str:
-        spec = self._pod.spec
-        kinds = {"initContainers": spec.init_containers, "ephemeralContainers": spec.ephemeral_containers}
-        kind = next((kind for kind, each in kinds.items() if any(container == one.name for one in each)), "containers")
-        return f"spec.{kind}{{{container}}}"
 
     # --- records ------------------------------------------------------------------------------------------------------
 
