@@ -1,6 +1,6 @@
 # Calls tools, holds no logic. `make` prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev wheel dist lint types test-c fuzz bench vm-test fresh-machine clean FORCE
+.PHONY: help demo test nightly dev wheel dist lint types test-c fuzz bench vm-test fresh-machine clean FORCE
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -17,6 +17,9 @@ demo: $(WHEEL)/.wheel ## run the example pod examples/hello.yaml
 
 test: $(WHEEL)/.wheel $(WHEEL)/.extras ## run every test against the built wheel: linters, C tests and older kernels too
 	$(WHEEL)/bin/pytest $(PYTEST_ARGS)
+
+nightly: $(ENV)/.extras ## the lifecycle's properties with 10,000 examples each: half an hour
+	NSRUNNER_TEST_NIGHTLY=1 $(ENV)/bin/pytest -m hypothesis $(PYTEST_ARGS) tests/unit/lifecycle
 
 dev: $(ENV)/.extras ## make .venv, with the checkout in it; again after an edit of C or of pyproject.toml
 	$(ENV)/bin/python tools/develop.py

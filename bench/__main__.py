@@ -12,7 +12,10 @@ from bench.peers import peers
 from bench.report import report
 from bench.rows import Row
 
-ROWS = ("start", "whole_run", "exec", "memory", "logs", "burst", "simulate")
+ROWS = (
+    "start", "whole_run", "exec", "memory", "logs", "burst", "simulate", "probes", "probe_exec", "probe_http",
+    "readiness", "restarts", "idle",
+)  # fmt: skip
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,7 +9,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-__all__ = ["boottime", "command_seconds", "cpu_seconds", "median_seconds", "pss_bytes", "quantile"]
+__all__ = [
+    "boottime",
+    "command_seconds",
+    "cpu_seconds",
+    "median_seconds",
+    "parent",
+    "process_seconds",
+    "pss_bytes",
+    "quantile",
+]
 
 
 def boottime() -> float:
@@ -54,6 +63,23 @@ def cpu_seconds() -> float:
     """CPU time of this process and of its children that were waited for."""
     usage = os.times()
     return usage.user + usage.system + usage.children_user + usage.children_system
+
+
+def parent(pid: int) -> int:
+    """Of a container's first process: its pod's shim."""
+    return int(_stat(pid)[1])
+
+
+def process_seconds(pid: int) -> float:
+    """CPU time of another process of one thread (to the nanosecond, /proc/PID/schedstat), and of its children that were
+    waited for (to the tick, proc(5))."""
+    own = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return own + sum(int(field) for field in _stat(pid)[13:15]) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of proc(5) after the name; the first one is the state."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def pss_bytes(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""Pods for the benchmarks, on a root directory with busybox and our own two programs."""
+"""Pods for the benchmarks, on a root directory with busybox and our own programs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ HERE = Path(__file__).parent
 
 
 def install_programs(root: Path) -> None:
-    """Compiles stamp and lines, static, into ``root``/bin."""
+    """Compiles our programs, static, into ``root``/bin."""
     compiler = shutil.which("cc") or "gcc"
-    for name in ("stamp", "lines"):
+    for name in ("stamp", "lines", "health", "crash"):
         target = root / "bin" / name
         if not target.exists():
             source = str(HERE / f"{name}.c")

@@ -62,18 +62,27 @@ int nsr_cgroup_make(int parent_fd, const char *name, struct nsr_error *e)
 	return fd < 0 ? nsr_fail(e, NSR_STEP_CGROUP, errno, name) : fd;
 }
 
-int nsr_cgroup_empty(int cgroup_fd)
+int nsr_cgroup_events_empty(int events_fd)
 {
 	char text[512];
-	ssize_t n = nsr_read_at(cgroup_fd, "cgroup.events", text, sizeof(text));
+	ssize_t n = pread(events_fd, text, sizeof(text) - 1, 0);
 	const char *line;
 
 	if (n < 0)
-		return n == -ENODEV || n == -ENOENT ? 1 : (int)n; /* removed meanwhile */
+		return -errno;
+	text[n] = '\0';
 	line = strstr(text, "populated ");
 	if (!line)
 		return -EBADMSG;
 	return line[strlen("populated ")] == '0';
+}
+
+int nsr_cgroup_empty(int cgroup_fd)
+{
+	cleanup_fd int events = openat(cgroup_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int r = events < 0 ? -errno : nsr_cgroup_events_empty(events);
+
+	return r == -ENODEV || r == -ENOENT ? 1 : r; /* removed meanwhile */
 }
 
 /* Calls each for every subdirectory; what disappears meanwhile is skipped. */

@@ -90,6 +90,29 @@ int nsr_channel_receive(int channel, struct nsr_report *ret, int *ret_fd)
 	return 1;
 }
 
+int nsr_channel_wait(int channel, unsigned words, unsigned *heard)
+{
+	while ((*heard & words) != words) {
+		uint8_t word;
+		ssize_t n = read(channel, &word, sizeof(word));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(word))
+			return n < 0 ? -errno : -ECONNRESET;
+		*heard |= word;
+	}
+	return 0;
+}
+
+void nsr_spawned_tell(struct nsr_spawned *s, enum nsr_word word)
+{
+	uint8_t byte = (uint8_t)word;
+
+	/* The socket has room for both. When its other end has gone, reading tells. */
+	(void)send(s->channel, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* The one that reports is not the one that was spawned first: a child of ours all the same, and not reaped before its
  * channel is read (spawning.c), so that its number is its own. */
 static int adopt(struct nsr_spawned *s, pid_t pid, struct nsr_error *e)

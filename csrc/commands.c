@@ -187,6 +187,11 @@ static int start_container(struct call *call, struct nsr_error *e)
 	return nsr_instance_start(call->shim, call->fds[0], call->reply, e);
 }
 
+static int prepare_container(struct call *call, struct nsr_error *e)
+{
+	return nsr_instance_prepare(call->shim, call->fds[0], e);
+}
+
 static int send_signal(struct call *call, struct nsr_error *e)
 {
 	struct nsr_instance *instance = nsr_instance_find(call->shim, call->request.container_id);
@@ -209,7 +214,12 @@ static int remove_pod(struct call *call, struct nsr_error *e)
 
 static int exec(struct call *call, struct nsr_error *e)
 {
-	return nsr_exec_start(call->session, call->fds, call->fds_count, call->reply, e);
+	struct nsr_bytes bytes = call->request.spec;
+	size_t first = bytes.length == 0; /* of the descriptors that are not the spec's */
+	struct nsr_exec_spec *spec;
+	int r = bytes.length > 0 ? nsr_exec_spec_copy(bytes, &spec, e) : nsr_exec_spec_open(call->fds[0], &spec, e);
+
+	return r < 0 ? r : nsr_exec_start(call->session, spec, call->fds + first, call->fds_count - first, call->reply, e);
 }
 
 static int resize(struct call *call, struct nsr_error *e)
@@ -268,22 +278,24 @@ static const struct command {
 	enum nsr_kind kind;
 	bool client; /* may clients send it */
 	bool once; /* a repetition gets the first answer */
+	bool silent; /* no id, no answer */
 	int (*handle)(struct call *call, struct nsr_error *e);
 } commands[] = {
-	{NSR_KIND_HELLO, true, false, hello},
-	{NSR_KIND_LIST, true, false, list},
-	{NSR_KIND_CREATE_SANDBOX, false, true, create_sandbox},
-	{NSR_KIND_STOP_SANDBOX, false, true, stop_sandbox},
-	{NSR_KIND_START_CONTAINER, false, true, start_container},
-	{NSR_KIND_SIGNAL, false, true, send_signal},
-	{NSR_KIND_REMOVE_CONTAINER, false, true, remove_container},
-	{NSR_KIND_REMOVE_POD, false, true, remove_pod},
-	{NSR_KIND_EXEC, true, true, exec},
-	{NSR_KIND_RESIZE, true, false, resize},
-	{NSR_KIND_KILL_EXEC, true, false, kill_exec},
-	{NSR_KIND_ATTACH, true, true, attach},
-	{NSR_KIND_ACKNOWLEDGE, false, false, acknowledge},
-	{NSR_KIND_OPEN_VOLUME, false, false, open_volume},
+	{NSR_KIND_HELLO, true, false, false, hello},
+	{NSR_KIND_LIST, true, false, false, list},
+	{NSR_KIND_CREATE_SANDBOX, false, true, false, create_sandbox},
+	{NSR_KIND_STOP_SANDBOX, false, true, false, stop_sandbox},
+	{NSR_KIND_START_CONTAINER, false, true, false, start_container},
+	{NSR_KIND_SIGNAL, false, true, false, send_signal},
+	{NSR_KIND_REMOVE_CONTAINER, false, true, false, remove_container},
+	{NSR_KIND_REMOVE_POD, false, true, false, remove_pod},
+	{NSR_KIND_EXEC, true, true, false, exec},
+	{NSR_KIND_RESIZE, true, false, false, resize},
+	{NSR_KIND_KILL_EXEC, true, false, false, kill_exec},
+	{NSR_KIND_ATTACH, true, true, false, attach},
+	{NSR_KIND_ACKNOWLEDGE, false, false, true, acknowledge},
+	{NSR_KIND_OPEN_VOLUME, false, false, false, open_volume},
+	{NSR_KIND_PREPARE_CONTAINER, false, false, true, prepare_container},
 };
 
 /* True: this command was seen before; its answer is sent again, or will be sent here when there is one. */
@@ -326,7 +338,7 @@ void nsr_command(struct nsr_session *session, const void *message, size_t length
 	command = find_command(call.request.kind);
 	/* The first message is a hello; an id is what an answer is found by; a client stays with what clients may do. */
 	if (!command || (session->role == 0) != (call.request.kind == NSR_KIND_HELLO) ||
-	    (call.request.id == 0 && call.request.kind != NSR_KIND_ACKNOWLEDGE) || (!command->client && !controller && session->role)) {
+	    (call.request.id == 0 && !command->silent) || (!command->client && !controller && session->role)) {
 		session->broken = true;
 		return;
 	}

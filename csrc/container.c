@@ -19,6 +19,7 @@
 #include "path.h"
 #include "pivot.h"
 #include "pod.h"
+#include "target.h"
 #include "util.h"
 #include "world.h"
 
@@ -27,6 +28,8 @@ struct container_job {
 	struct nsr_world world;
 	struct nsr_finish finish;
 	int shims_end;
+	bool early; /* pause is not complete */
+	const struct nsr_container *target; /* whose pid namespace is joined; NULL: nobody's */
 };
 
 static int join_pod(const struct nsr_pod *pod, struct nsr_error *e)
@@ -53,19 +56,28 @@ static int open_masks(struct nsr_world *w, struct nsr_error *e)
 	return w->null < 0 || w->empty < 0 ? nsr_fail(e, NSR_STEP_MASK, errno, NSR_POD_FILES) : 0;
 }
 
-/* Steps 9-13 of security.md 3b. */
-static int build_world(struct nsr_world *w, struct nsr_error *e)
+/* Steps 9 and 10a. */
+static int begin_world(struct nsr_world *w, struct nsr_error *e)
 {
-	int r = nsr_world_sources(w, e), cwd;
+	int r = nsr_world_sources(w, e);
 
 	if (r < 0)
 		return r;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) /* nothing after it reaches the host */
 		return nsr_fail(e, NSR_STEP_PROPAGATION, errno, "/");
 	if ((r = open_masks(w, e)) < 0 || (r = nsr_world_root(w, e)) < 0 || (r = nsr_world_volumes(w, false, e)) < 0 ||
-	    (r = nsr_world_proc(w, e)) < 0 || (r = nsr_world_sys(w, e)) < 0 || (r = nsr_world_dev(w, e)) < 0 ||
-	    (r = nsr_world_files(w, e)) < 0 /* the default termination log lies below /dev */ ||
-	    (r = nsr_world_volumes(w, true, e)) < 0 || (r = nsr_world_restrict(w, e)) < 0)
+	    (r = nsr_world_proc(w, e)) < 0 || (r = nsr_world_dev(w, e)) < 0)
+		return r;
+	return nsr_world_files(w, e); /* the default termination log lies below /dev */
+}
+
+/* Steps 10b to 13. */
+static int complete_world(struct nsr_world *w, struct nsr_error *e)
+{
+	int r, cwd;
+
+	if ((r = nsr_world_sys(w, e)) < 0 || (r = nsr_world_mqueue(w, e)) < 0 || (r = nsr_world_volumes(w, true, e)) < 0 ||
+	    (r = nsr_world_restrict(w, e)) < 0)
 		return r;
 	/* A missing working directory is made, as containerd does, while the root can be written. */
 	cwd = nsr_make_in(w->root, w->spec->cwd, true, 0755, NULL);
@@ -76,7 +88,7 @@ static int build_world(struct nsr_world *w, struct nsr_error *e)
 	return r < 0 ? r : nsr_pivot(w->root, e);
 }
 
-/* 1-13 */
+/* 1-13. The pod's namespaces are joined (5) between 10a and 10b: pause may be making them meanwhile. */
 static int set_up(struct container_job *job, struct nsr_error *e)
 {
 	const struct nsr_container_spec *spec = job->world.spec;
@@ -84,14 +96,20 @@ static int set_up(struct container_job *job, struct nsr_error *e)
 
 	if (r == 0)
 		r = nsr_begin(job->finish.channel, job->shims_end, spec->oom_score_adj, e); /* 1-4 */
-	if (r == 0)
-		r = join_pod(job->world.pod, e); /* 5; 6 was the clone */
-	/* 7: after the process is in its cgroup, which becomes the root that it sees */
+	/* 6 was the clone. 7: after the process is in its cgroup, which becomes the root that it sees */
 	if (r == 0 && !spec->privileged && job->clone.cgroup_fd >= 0 && unshare(CLONE_NEWCGROUP) < 0)
 		r = nsr_fail(e, NSR_STEP_CGROUP_NS, errno, "");
 	if (r == 0)
 		r = nsr_join_keyring(e); /* 8 */
-	return r < 0 ? r : build_world(&job->world, e); /* 9-13 */
+	if (r == 0 && job->target)
+		r = nsr_target_join(job->target->pidfd, spec->oom_score_adj, &job->world.proc_context, e);
+	if (r == 0)
+		r = begin_world(&job->world, e); /* 9, 10a */
+	if (r == 0 && job->early && nsr_channel_wait(job->finish.channel, NSR_WORD_SANDBOX, &job->finish.heard) < 0)
+		_exit(127); /* the shim has given us up, or is gone */
+	if (r == 0)
+		r = join_pod(job->world.pod, e); /* 5 */
+	return r < 0 ? r : complete_world(&job->world, e); /* 10b-13 */
 }
 
 static void container_child(void *arg)
@@ -148,7 +166,7 @@ static int make_cgroup(struct container_job *job, int *ret_container, int *ret_m
 static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	const struct nsr_container_spec *spec = job->world.spec;
-	bool shared = pod->spec->pid_mode == NSR_NS_POD;
+	bool shared = pod->spec->pid_mode == NSR_NS_POD || job->target;
 	cleanup_fd int container = -1, main_fd = -1, ours = -1, theirs = -1;
 	int pair[2];
 	int r = make_cgroup(job, &container, &main_fd, e);
@@ -163,9 +181,9 @@ static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spaw
 	theirs = pair[1];
 	job->finish.channel = theirs;
 	job->shims_end = ours;
-	/* Its own pid namespace below pause's; or the host's, where the one that passes into pause's begins, too. */
+	/* Its own pid namespace below pause's; or the host's, where the one that passes into pause's or another container's begins, too. */
 	job->clone = (struct nsr_clone){.cgroup_fd = main_fd, .pid_ns_of = -1};
-	if (pod->spec->pid_mode == NSR_NS_OWN) {
+	if (pod->spec->pid_mode == NSR_NS_OWN && !job->target) {
 		job->clone.flags = CLONE_NEWPID;
 		job->clone.pid_ns_of = pod->pause_pidfd;
 	}
@@ -178,8 +196,8 @@ static int start(struct nsr_pod *pod, struct container_job *job, struct nsr_spaw
 	return 0;
 }
 
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], struct nsr_spawned *ret,
-			struct nsr_error *e)
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const struct nsr_container *target, const int stdio[3],
+			bool held, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	static const char *const no_env[] = {NULL};
 	size_t count = (size_t)spec->mounts_count + spec->root.submounts_count;
@@ -193,9 +211,11 @@ int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *sp
 	struct container_job job = {
 		.world = {
 			.pod = pod, .spec = spec, .sources = table, .submounts = table + spec->mounts_count,
-			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1,
+			.root = -1, .proc = -1, .sys = -1, .dev = -1, .null = -1, .empty = -1, .proc_context = -1,
 		},
-		.finish = {.spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0},
+		.finish = {.spec = spec, .args = spec->args, .env = spec->env ? spec->env : no_env, .tty = spec->tty != 0, .held = held},
+		.early = pod->pause_pid == 0,
+		.target = target,
 	};
 
 	for (int i = 0; i < 3; i++)

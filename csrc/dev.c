@@ -138,7 +138,6 @@ int nsr_world_dev(struct nsr_world *w, struct nsr_error *e)
 {
 	static const char *const options[] = {"source", "tmpfs", "mode", "0755", "size", "65536k", NULL};
 	static const char *const pts[] = {"source", "devpts", "ptmxmode", "0666", "mode", "0620", "gid", "5", NULL};
-	static const char *const mqueue[] = {"source", "mqueue", NULL};
 	cleanup_fd int dev = -1, place = -1;
 	int r;
 
@@ -161,8 +160,16 @@ int nsr_world_dev(struct nsr_world *w, struct nsr_error *e)
 	r = mount_below(w, "pts", "devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	if (r < 0)
 		return nsr_fail(e, NSR_STEP_MOUNT_DEV, -r, "/dev/pts");
-	r = mount_below(w, "mqueue", "mqueue", mqueue, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (r < 0 && r != -ENODEV) /* a kernel without POSIX message queues */
-		return nsr_fail(e, NSR_STEP_MOUNT_MQUEUE, -r, "/dev/mqueue");
 	return bind_shm(w, e);
+}
+
+int nsr_world_mqueue(struct nsr_world *w, struct nsr_error *e)
+{
+	static const char *const options[] = {"source", "mqueue", NULL};
+	int r;
+
+	if (w->dev < 0)
+		return 0; /* the pod's own /dev */
+	r = mount_below(w, "mqueue", "mqueue", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	return r < 0 && r != -ENODEV /* a kernel without POSIX message queues */ ? nsr_fail(e, NSR_STEP_MOUNT_MQUEUE, -r, "/dev/mqueue") : 0;
 }

@@ -78,23 +78,25 @@ static const char **merge_env(const struct nsr_container_spec *spec, const struc
 	return env;
 }
 
-int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
-		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
+int nsr_exec_cgroup(const struct nsr_container *target, uint64_t number, int *ret, struct nsr_error *e)
 {
 	char name[32];
+	int fd = target->cgroup_fd < 0 ? -1 : nsr_cgroup_make(target->cgroup_fd, exec_cgroup_name(name, number), e);
+
+	*ret = fd < 0 ? -1 : fd;
+	return target->cgroup_fd >= 0 && fd < 0 ? fd : 0;
+}
+
+int nsr_exec_spawn(const struct nsr_container *target, const struct nsr_exec_spec *spec, int cgroup_fd, const int stdio[3],
+		   struct nsr_spawned *ret, struct nsr_error *e)
+{
 	cleanup_free const char **env = merge_env(target->spec, spec);
-	cleanup_fd int cgroup = -1, ours = -1, theirs = -1;
+	cleanup_fd int ours = -1, theirs = -1;
 	struct exec_job job = {.target = target};
 	int pair[2], r;
 
-	(void)pod; /* what of the pod's it joins is the container's, too */
 	if (!env)
 		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
-	if (target->cgroup_fd >= 0) {
-		cgroup = nsr_cgroup_make(target->cgroup_fd, exec_cgroup_name(name, number), e);
-		if (cgroup < 0)
-			return cgroup;
-	}
 	r = nsr_channel_open(pair, e);
 	if (r < 0)
 		return r;
@@ -107,15 +109,12 @@ int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, cons
 	for (int i = 0; i < 3; i++)
 		job.finish.stdio[i] = spec->tty ? -1 : stdio[i];
 	job.shims_end = ours;
-	job.clone = (struct nsr_clone){.cgroup_fd = cgroup, .pid_ns_of = -1};
+	job.clone = (struct nsr_clone){.cgroup_fd = cgroup_fd, .pid_ns_of = -1};
 	r = nsr_clone(&job.clone, passing_child, &job, e);
-	if (r < 0) {
-		if (cgroup >= 0)
-			(void)unlinkat(target->cgroup_fd, name, AT_REMOVEDIR); /* empty; otherwise it goes with the container's */
+	if (r < 0)
 		return r;
-	}
 	*ret = (struct nsr_spawned){
-		.channel = steal_fd(&ours), .pid = job.clone.pid, .pidfd = job.clone.pidfd, .console = -1, .cgroup_fd = steal_fd(&cgroup),
+		.channel = steal_fd(&ours), .pid = job.clone.pid, .pidfd = job.clone.pidfd, .console = -1, .cgroup_fd = -1,
 	};
 	return 0;
 }

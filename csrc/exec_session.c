@@ -27,11 +27,11 @@ struct nsr_exec {
 	struct nsr_timer limit;
 	bool timed_out;
 	bool failed; /* to start, and answered so: only its process is still to be reaped */
-	uint64_t number;
+	struct nsr_exec_place place;
 	pid_t pid; /* 0: not running (yet) */
-	int pidfd, cgroup_fd, console;
+	int pidfd, console;
 	struct nsr_watch output;
-	int output_fd, memfd; /* with output_limit: the pipe's end and what came out of it */
+	int output_fd, memfd; /* with output_limit: the pipe's end and what came out of it; -1: nothing yet */
 	uint64_t collected;
 };
 
@@ -50,38 +50,19 @@ static void free_exec(struct nsr_exec *exec)
 	nsr_close(&exec->memfd);
 	nsr_close(&exec->console);
 	nsr_close(&exec->pidfd);
-	nsr_close(&exec->cgroup_fd);
+	nsr_place_close(&exec->place);
 	nsr_exec_spec_free(exec->spec);
 	free(exec);
 }
 
-static bool is_running(uint64_t number, void *arg)
+bool nsr_exec_runs(uint64_t number, void *arg)
 {
 	const struct nsr_shim *shim = arg;
 
 	for (const struct nsr_exec *exec = shim->execs; exec; exec = exec->next)
-		if (exec->number == number)
+		if (exec->place.number == number)
 			return true;
 	return false;
-}
-
-/* Its cgroup, when nobody was left behind in it, and those of earlier execs that are empty by now. The rest goes with the
- * container's. */
-static void remove_cgroup(struct nsr_exec *exec)
-{
-	struct nsr_instance *target = exec->target;
-	struct nsr_error ignored; /* the next exec tries again, and then the container's end */
-
-	if (!target)
-		return;
-	if (nsr_exec_vacate(&target->container, exec->number) < 0) {
-		if (exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0)
-			target->strays = true;
-		else
-			(void)nsr_exec_release(&target->container, exec->number, &ignored);
-	}
-	if (target->strays)
-		target->strays = nsr_exec_sweep(&target->container, is_running, exec->shim) > 0;
 }
 
 /* One read of the collected output; what is over the limit is dropped. Length, 0 at the end, -EAGAIN. */
@@ -97,7 +78,9 @@ static ssize_t collect(struct nsr_exec *exec)
 	room = exec->spec->output_limit - exec->collected;
 	if ((uint64_t)length < room)
 		room = (uint64_t)length;
-	if (room > 0 && nsr_write_all(exec->memfd, buffer, room) == 0)
+	if (room > 0 && exec->memfd < 0)
+		exec->memfd = memfd_create("output", MFD_CLOEXEC); /* most say nothing. Without it what they say is lost. */
+	if (room > 0 && exec->memfd >= 0 && nsr_write_all(exec->memfd, buffer, room) == 0)
 		exec->collected += room;
 	return length;
 }
@@ -156,7 +139,7 @@ static void finished(struct nsr_exec *exec, uint32_t exit_code)
 	struct nsr_shim *shim = exec->shim;
 	struct nsr_session *session = exec->attached ? nsr_session_find(shim, exec->reply.session) : NULL;
 	struct nsr_writer *w = nsr_answer_begin(shim, 0, NSR_KIND_EXEC_FINISHED);
-	bool background = exec->output_fd >= 0 && exec->cgroup_fd >= 0 && nsr_cgroup_empty(exec->cgroup_fd) == 0;
+	bool background = exec->output_fd >= 0 && nsr_place_empty(&exec->place) == 0;
 
 	if (exec->output_fd >= 0)
 		drain(exec);
@@ -176,7 +159,7 @@ static void finished(struct nsr_exec *exec, uint32_t exit_code)
 		if (length > 0 && exec->reply.controller && exec->spec->attached) /* its one and only answer */
 			nsr_answers_keep(&shim->answers, exec->reply.id, w->buffer, (size_t)length);
 	}
-	remove_cgroup(exec);
+	nsr_place_leave(exec->target, &exec->place);
 	if (background)
 		leave_to_sink(exec);
 	free_exec(exec);
@@ -188,7 +171,7 @@ static void gave_up(struct nsr_exec *exec)
 {
 	struct nsr_shim *shim = exec->shim;
 
-	remove_cgroup(exec);
+	nsr_place_leave(exec->target, &exec->place);
 	free_exec(exec);
 	nsr_sandbox_advance(shim);
 }
@@ -252,8 +235,8 @@ static int open_stdio(struct nsr_exec *exec, int *fds, size_t fds_count, int std
 	int ends[2];
 
 	if (!exec->spec->tty && exec->spec->output_limit == 0)
-		return fds_count == 4 ? take_stdio(pod, fds + 1, stdio) : -EINVAL;
-	if (fds_count != 1 || (exec->spec->tty && exec->spec->output_limit > 0))
+		return fds_count == 3 ? take_stdio(pod, fds, stdio) : -EINVAL;
+	if (fds_count != 0 || (exec->spec->tty && exec->spec->output_limit > 0))
 		return -EINVAL;
 	if (exec->spec->tty)
 		return 0;
@@ -265,8 +248,7 @@ static int open_stdio(struct nsr_exec *exec, int *fds, size_t fds_count, int std
 	exec->output_fd = ends[0];
 	stdio[1] = ends[1];
 	stdio[2] = fcntl(ends[1], F_DUPFD_CLOEXEC, 0);
-	exec->memfd = memfd_create("output", MFD_CLOEXEC);
-	if (stdio[2] < 0 || exec->memfd < 0)
+	if (stdio[2] < 0)
 		return -errno;
 	return nsr_set_nonblocking(exec->output_fd);
 }
@@ -274,13 +256,14 @@ static int open_stdio(struct nsr_exec *exec, int *fds, size_t fds_count, int std
 static int spawn(struct nsr_exec *exec, const int stdio[3], struct nsr_error *e)
 {
 	struct nsr_shim *shim = exec->shim;
-	struct nsr_spawned *process = &exec->spawning.process;
-	int r = nsr_exec_spawn(&shim->pod, &exec->target->container, exec->spec, exec->number, stdio, process, e);
+	int r = nsr_place_take(exec->target, &exec->place, e);
 
+	if (r == 0)
+		r = nsr_exec_spawn(&exec->target->container, exec->spec, exec->place.cgroup_fd, stdio, &exec->spawning.process, e);
 	if (r < 0)
 		return r;
-	if (process->cgroup_fd >= 0)
-		exec->cgroup_fd = fcntl(process->cgroup_fd, F_DUPFD_CLOEXEC, 0);
+	/* Of an attached one only the end is told. Without a cgroup the process must be known, to be killed. */
+	exec->spawning.quiet = exec->spec->attached && exec->place.cgroup_fd >= 0;
 	r = nsr_spawning_watch(shim, &exec->spawning, on_spawned, e);
 	if (r == 0 && exec->output_fd >= 0)
 		/* Without the watch the output is what the pipe holds at the end: less, not wrong. */
@@ -290,16 +273,14 @@ static int spawn(struct nsr_exec *exec, const int stdio[3], struct nsr_error *e)
 	return r;
 }
 
-int nsr_exec_start(struct nsr_session *session, int *fds, size_t fds_count, struct nsr_reply reply, struct nsr_error *e)
+int nsr_exec_start(struct nsr_session *session, struct nsr_exec_spec *spec, int *fds, size_t fds_count, struct nsr_reply reply,
+		   struct nsr_error *e)
 {
 	struct nsr_shim *shim = session->shim;
-	struct nsr_exec_spec *spec;
 	struct nsr_exec *exec;
-	int stdio[3] = {-1, -1, -1}, r = nsr_exec_spec_open(fds[0], &spec, e);
+	int stdio[3] = {-1, -1, -1}, r = 0;
 	uint32_t count = 0;
 
-	if (r < 0)
-		return r;
 	for (exec = shim->execs; exec; exec = exec->next)
 		count++;
 	exec = count < NSR_EXECS_MAX ? calloc(1, sizeof(*exec)) : NULL;
@@ -310,8 +291,8 @@ int nsr_exec_start(struct nsr_session *session, int *fds, size_t fds_count, stru
 	*exec = (struct nsr_exec){
 		.next = shim->execs, .shim = shim, .spec = spec, .reply = reply,
 		.attached = session->role == NSR_ROLE_CLIENT || spec->attached,
-		.target = nsr_instance_find(shim, spec->container_id), .number = ++shim->last_exec,
-		.pidfd = -1, .cgroup_fd = -1, .console = -1, .output_fd = -1, .memfd = -1,
+		.target = nsr_instance_find(shim, spec->container_id), .place = {.cgroup_fd = -1, .events_fd = -1},
+		.pidfd = -1, .console = -1, .output_fd = -1, .memfd = -1,
 		.output.fd = -1, .spawning.watch.fd = -1,
 	};
 	shim->execs = exec;
@@ -327,7 +308,7 @@ int nsr_exec_start(struct nsr_session *session, int *fds, size_t fds_count, stru
 	for (int i = 0; i < 3; i++)
 		nsr_close(&stdio[i]);
 	if (r < 0) {
-		remove_cgroup(exec);
+		nsr_place_leave(exec->target, &exec->place);
 		free_exec(exec);
 	}
 	return r;
@@ -367,8 +348,9 @@ void nsr_exec_kill(struct nsr_exec *exec)
 	if (exec->spawning.active)
 		nsr_spawning_kill(&exec->spawning);
 	nsr_kill(exec->pidfd, exec->pid, SIGKILL);
-	if (exec->cgroup_fd >= 0)
-		(void)nsr_cgroup_kill(exec->cgroup_fd, &ignored);
+	exec->place.killed = true;
+	if (exec->place.cgroup_fd >= 0)
+		(void)nsr_cgroup_kill(exec->place.cgroup_fd, &ignored);
 	else if (exec->pid > 0)
 		(void)kill(-exec->pid, SIGKILL); /* no cgroups: its session's first process group is the best there is */
 }

@@ -62,10 +62,15 @@ int nsr_setns(int fd, int flags);
 
 /* A socket that lives in the network namespace of the process behind pidfd. The calling thread goes there and comes back; should
  * coming back fail the process is aborted, as the thread would be lost in the pod. */
-int nsr_socket_at(int pidfd, int domain, int type, int protocol);
+int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int *ret_fds);
 
 /* The pid that a pidfd stands for, -ESRCH when it is gone. */
 int nsr_pidfd_pid(int pidfd);
+
+/* inotify(7): an instance (IN_NONBLOCK), the number of a watch of a directory (IN_ONLYDIR is added to the mask), its end. */
+int nsr_inotify_open(void);
+int nsr_inotify_add(int fd, const char *directory, uint32_t mask);
+int nsr_inotify_remove(int fd, int watch);
 
 /* What this kernel and host can do, tried out (in a short-lived child where needed): 1 yes, otherwise -errno of what failed. */
 int nsr_probe_pidfd(void);

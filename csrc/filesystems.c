@@ -24,12 +24,12 @@ int nsr_world_place(const struct nsr_world *w, const char *path)
 	return nsr_make_resolved(w->root, path + 1, true, 0755, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, NULL);
 }
 
-/* A file system of ours on its place. Its type is looked at: everything later is done through the descriptor. */
-static int cover(const struct nsr_world *w, const char *type, long magic, const char *path, unsigned attr, enum nsr_step step,
+/* A file system of ours on its place: a new one, or that of a context. Its type is looked at: everything later is done through the descriptor. */
+static int cover(const struct nsr_world *w, const char *type, int context, long magic, const char *path, unsigned attr, enum nsr_step step,
 		 struct nsr_error *e)
 {
 	const char *const options[] = {"source", type, NULL};
-	cleanup_fd int fd = nsr_mount_new(type, options, attr), place = -1;
+	cleanup_fd int fd = context < 0 ? nsr_mount_new(type, options, attr) : nsr_mount_made_of(context, options, attr), place = -1;
 	struct statfs fs;
 	int r;
 
@@ -64,7 +64,7 @@ static int bind_pods_proc(const struct nsr_world *w, struct nsr_error *e)
 int nsr_world_proc(struct nsr_world *w, struct nsr_error *e)
 {
 	int fd = w->pod->spec->pid_mode == NSR_NS_POD ? bind_pods_proc(w, e) :
-		cover(w, "proc", PROC_SUPER_MAGIC, "/proc", NONE, NSR_STEP_MOUNT_PROC, e);
+		cover(w, "proc", w->proc_context, PROC_SUPER_MAGIC, "/proc", NONE, NSR_STEP_MOUNT_PROC, e);
 
 	if (fd < 0)
 		return fd;
@@ -81,7 +81,7 @@ int nsr_world_sys(struct nsr_world *w, struct nsr_error *e)
 
 	if (nsr_world_has_mount_at(w, "/sys"))
 		return 0;
-	fd = cover(w, "sysfs", SYSFS_MAGIC, "/sys", attr, NSR_STEP_MOUNT_SYS, e);
+	fd = cover(w, "sysfs", -1, SYSFS_MAGIC, "/sys", attr, NSR_STEP_MOUNT_SYS, e);
 	if (fd < 0)
 		return fd;
 	w->sys = steal_fd(&fd);

@@ -25,6 +25,7 @@
 #include "finish.h"
 #include "path.h"
 #include "program.h"
+#include "runtime.h"
 #include "util.h"
 
 #define NSR_TIMER_SLACK_NS 50000ul /* of init, and so of whoever asked for no other */
@@ -195,8 +196,16 @@ static void prepare(const struct nsr_finish *f)
 		nsr_die(channel, &e);
 	reset_scheduling(); /* while we may */
 	if (set_rlimits(f->spec, &e) < 0 || /* 16: raising takes CAP_SYS_RESOURCE */
-	    close_others(&channel, &e) < 0 || /* 17 */
-	    nsr_credentials_drop(who, &e) < 0) /* 18-22 */
+	    close_others(&channel, &e) < 0) /* 17 */
+		nsr_die(channel, &e);
+	if (f->held) {
+		unsigned heard = f->heard;
+
+		/* Here, with nothing of the host's open any more, and before a filter that may forbid to read. */
+		if (nsr_channel_wait(channel, NSR_WORD_GO, &heard) < 0)
+			_exit(127); /* the shim has given us up, or is gone */
+	}
+	if (nsr_credentials_drop(who, &e) < 0) /* 18-22 */
 		nsr_die(channel, &e);
 	if (as_user && change_directory(f->spec->cwd, &e) < 0)
 		nsr_die(channel, &e);

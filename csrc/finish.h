@@ -11,6 +11,8 @@
 
 struct nsr_finish {
 	int channel;
+	unsigned heard; /* words that have been said on it */
+	bool held; /* until NSR_WORD_GO */
 	const struct nsr_container_spec *spec; /* credentials, cwd, rlimits */
 	const char *const *args, *const *env; /* NULL-terminated */
 	bool tty;

@@ -1,4 +1,4 @@
-/* instance.c - one instance of a container, from its spec to its removal.
+/* instance.c - one instance of a container, from its first moment to its removal; how it starts is in starting.c.
  *
  *   QUEUED -> STARTING -> RUNNING -> ENDING -> DEAD -> REMOVING -> gone     (a start that fails: STARTING -> ENDING -> REMOVING -> gone)
  * SPDX-License-Identifier: Apache-2.0
@@ -15,8 +15,6 @@
 #include "util.h"
 
 #define MESSAGE_MAX 4096 /* bytes of a termination message */
-
-static void end(struct nsr_instance *instance);
 
 struct nsr_instance *nsr_instance_find(struct nsr_shim *shim, const char *id)
 {
@@ -46,63 +44,8 @@ static void free_instance(struct nsr_instance *instance)
 	nsr_execs_forget(shim, instance);
 	nsr_log_close(&instance->log);
 	nsr_container_spec_free(instance->spec);
+	nsr_container_spec_free(instance->anew);
 	free(instance);
-}
-
-static void running(struct nsr_instance *instance)
-{
-	struct nsr_writer *w;
-
-	instance->state = NSR_INSTANCE_RUNNING;
-	instance->started = nsr_stamp_now();
-	w = nsr_answer_begin(instance->shim, instance->reply.id, NSR_KIND_OK);
-	nsr_write_string(w, NSR_TAG_CONTAINER_ID, instance->spec->id);
-	nsr_write_u32(w, NSR_TAG_PID, (uint32_t)instance->container.pid);
-	nsr_write_stamp(w, NSR_TAG_STARTED, instance->started);
-	nsr_answer_send(instance->shim, &instance->reply, -1);
-	if (instance->killed)
-		nsr_instance_kill(instance);
-}
-
-static void on_spawned(struct nsr_spawning *spawning, enum nsr_progress progress, const struct nsr_error *e)
-{
-	struct nsr_instance *instance = nsr_container_of(spawning, struct nsr_instance, spawning);
-	struct nsr_spawned *process = &spawning->process;
-
-	instance->container.pid = process->pid;
-	instance->container.pidfd = steal_fd(&process->pidfd);
-	if (progress == NSR_RUNNING && process->console >= 0) {
-		int r = nsr_streams_open_console(instance, steal_fd(&process->console));
-
-		if (r < 0) {
-			(void)nsr_fail(&instance->error, NSR_STEP_CONSOLE, -r, "");
-			instance->failed = true;
-		}
-	}
-	nsr_spawned_close(process);
-	if (progress == NSR_FAILED) {
-		instance->error = *e;
-		instance->failed = true;
-	}
-	if (instance->failed)
-		end(instance);
-	else
-		running(instance);
-}
-
-static int spawn(struct nsr_instance *instance, struct nsr_error *e)
-{
-	struct nsr_spawned *process = &instance->spawning.process;
-	int r = nsr_container_spawn(&instance->shim->pod, instance->spec, instance->stdio, process, e);
-
-	for (int i = 0; i < 3; i++)
-		nsr_close(&instance->stdio[i]); /* the container's alone now: their end is its end */
-	if (r < 0)
-		return r;
-	instance->state = NSR_INSTANCE_STARTING;
-	if (process->cgroup_fd >= 0)
-		instance->container.cgroup_fd = fcntl(process->cgroup_fd, F_DUPFD_CLOEXEC, 0);
-	return nsr_spawning_watch(instance->shim, &instance->spawning, on_spawned, e);
 }
 
 /* In the remover. */
@@ -118,6 +61,8 @@ static int remove_files(struct nsr_removal *removal, struct nsr_error *e)
 
 static void answer_removal(struct nsr_instance *instance, const struct nsr_error *e)
 {
+	if (instance->anew) /* which cannot be */
+		(void)(e ? (instance->error = *e).err : nsr_fail(&instance->error, NSR_STEP_GONE, ESRCH, "sandbox"));
 	if (instance->failed) /* to start: the first error is the one to tell, and leftovers go with the pod */
 		nsr_answer_error(instance->shim, &instance->reply, &instance->error);
 	nsr_replies_send(instance->shim, &instance->removers, e);
@@ -127,6 +72,12 @@ static void on_removed(struct nsr_removal *removal, const struct nsr_error *e)
 {
 	struct nsr_instance *instance = nsr_container_of(removal, struct nsr_instance, removal);
 
+	if (instance->anew && !e && !instance->shim->ending) {
+		nsr_instance_begin(instance->shim, instance->anew, false, instance->reply);
+		instance->anew = NULL;
+		free_instance(instance);
+		return;
+	}
 	answer_removal(instance, e);
 	if (e && !instance->failed)
 		instance->state = NSR_INSTANCE_DEAD; /* it may be tried again */
@@ -142,8 +93,7 @@ static void begin_removal(struct nsr_instance *instance)
 	nsr_removal_add(instance->shim, &instance->removal);
 }
 
-/* Takes back what a start has made, when no process of it is left, and then answers. It may be freed by then. */
-static void undo_start(struct nsr_instance *instance)
+void nsr_instance_undo(struct nsr_instance *instance)
 {
 	instance->failed = true;
 	nsr_streams_close(instance);
@@ -151,73 +101,6 @@ static void undo_start(struct nsr_instance *instance)
 	nsr_close(&instance->container.cgroup_fd);
 	nsr_close(&instance->container.pidfd);
 	begin_removal(instance);
-}
-
-int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply reply, struct nsr_error *e)
-{
-	struct nsr_container_spec *spec;
-	struct nsr_instance *instance;
-	uint32_t count = 0;
-	int r;
-
-	if (shim->sandbox == NSR_SANDBOX_NONE || shim->ending)
-		return nsr_fail(e, NSR_STEP_GONE, ESRCH, "sandbox");
-	for (instance = shim->instances; instance; instance = instance->next)
-		count++;
-	if (count >= NSR_INSTANCES_MAX)
-		return nsr_fail(e, NSR_STEP_MEMORY, ENOBUFS, "");
-	r = nsr_container_spec_open(spec_fd, &spec, e);
-	if (r < 0)
-		return r;
-	if (nsr_instance_find(shim, spec->id)) {
-		r = nsr_fail(e, NSR_STEP_SPEC, EEXIST, spec->id);
-		nsr_container_spec_free(spec);
-		return r;
-	}
-	instance = calloc(1, sizeof(*instance));
-	if (!instance) {
-		nsr_container_spec_free(spec);
-		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
-	}
-	*instance = (struct nsr_instance){
-		.next = shim->instances, .shim = shim, .spec = spec, .reply = reply,
-		.container = {.spec = spec, .pidfd = -1, .cgroup_fd = -1},
-		.log = {.dir_fd = -1, .fd = -1}, .output = {{.fd = -1}, {.fd = -1}},
-		.stdio = {-1, -1, -1}, .console = -1, .stdin_fd = -1, .events_fd = -1,
-		.stdin_watch.fd = -1, .events_watch.fd = -1, .spawning.watch.fd = -1,
-	};
-	shim->instances = instance;
-	r = nsr_log_open(&instance->log, shim->pod.logs_fd, shim->spec->logs_dir, &spec->log, &instance->error);
-	if (r == 0 && !spec->tty) {
-		r = nsr_streams_open_pipes(instance);
-		if (r < 0)
-			(void)nsr_fail(&instance->error, NSR_STEP_PIPE, -r, "");
-	}
-	if (r == 0 && shim->sandbox == NSR_SANDBOX_RUNNING)
-		r = spawn(instance, &instance->error);
-	if (r < 0)
-		undo_start(instance);
-	return 0;
-}
-
-void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *e)
-{
-	struct nsr_instance *instance = shim->instances;
-
-	while (instance) {
-		struct nsr_instance *next = instance->next;
-		struct nsr_error *error = &instance->error;
-		int r = 0;
-
-		if (instance->state == NSR_INSTANCE_QUEUED) {
-			if (e)
-				*error = *e;
-			r = e ? -e->err : instance->killed ? nsr_fail(error, NSR_STEP_GONE, ESRCH, "sandbox") : spawn(instance, error);
-		}
-		if (r < 0)
-			undo_start(instance);
-		instance = next;
-	}
 }
 
 static void record_exit(struct nsr_instance *instance)
@@ -249,10 +132,11 @@ static void ended(struct nsr_instance *instance)
 	nsr_watch_remove(&shim->loop, &instance->events_watch);
 	nsr_close(&instance->events_fd);
 	if (instance->failed) {
-		undo_start(instance);
+		nsr_instance_undo(instance);
 	} else {
 		nsr_streams_close(instance);
 		nsr_attached_instance_ended(instance);
+		nsr_place_forget(instance);
 		record_exit(instance);
 		nsr_log_close(&instance->log);
 		nsr_close(&instance->container.pidfd);
@@ -274,7 +158,7 @@ static void on_cgroup_event(struct nsr_watch *watch, uint32_t events)
 }
 
 /* The first process is gone: so must be the rest, which a pid namespace of its own has seen to already. */
-static void end(struct nsr_instance *instance)
+void nsr_instance_end(struct nsr_instance *instance)
 {
 	struct nsr_error ignored; /* what could not be killed is waited for below */
 
@@ -304,7 +188,7 @@ bool nsr_instance_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code)
 		instance->exit_code = exit_code;
 		instance->finished = nsr_stamp_now();
 		instance->container.pid = 0; /* reaped: the number is free again */
-		end(instance);
+		nsr_instance_end(instance);
 		return true;
 	}
 	return false;

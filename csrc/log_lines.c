@@ -282,6 +282,8 @@ void nsr_log_end(struct nsr_log *log, struct nsr_log_stream *stream)
 		make_prefix(prefix, stream->name);
 		flush(log, put_line(0, prefix, 'P', stream->tail, stream->length));
 	}
+	if (log->fd >= 0 && log->lost > 0)
+		(void)tell_lost(log); /* nothing more may come that would bring it along */
 	free(stream->tail);
 	stream->tail = NULL;
 	stream->length = stream->capacity = 0;

@@ -49,7 +49,7 @@ uint8_t *nsr_log_buffer(size_t *ret_size);
 void nsr_log_take(struct nsr_log *log, struct nsr_log_stream *stream, size_t length);
 /* Gives the memory of both buffers back, which a flood has touched. */
 void nsr_log_trim(void);
-/* The stream has ended: a line without its newline is written as partial. */
+/* The stream has ended: a line without its newline is written as partial, and what was lost is told if it can be by now. */
 void nsr_log_end(struct nsr_log *log, struct nsr_log_stream *stream);
 
 /* "2006-01-02T15:04:05.000000000Z" of a CLOCK_REALTIME moment, 30 bytes without NUL. */

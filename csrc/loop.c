@@ -23,7 +23,7 @@ uint64_t nsr_now_ns(void)
 
 int nsr_loop_open(struct nsr_loop *loop)
 {
-	loop->timers = NULL;
+	*loop = (struct nsr_loop){0};
 	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return loop->epoll_fd < 0 ? -errno : 0;
 }
@@ -100,7 +100,7 @@ static int until_first_timer(const struct nsr_loop *loop)
 	now = nsr_now_ns();
 	if (loop->timers->due_ns <= now)
 		return 0;
-	left = (loop->timers->due_ns - now) / NS_PER_MS + 1;
+	left = (loop->timers->due_ns - now - 1) / NS_PER_MS + 1;
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
@@ -113,12 +113,14 @@ int nsr_loop_turn(struct nsr_loop *loop)
 
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	/* Timers first: a flood of output must not hold up a deadline. */
-	if (timer && timer->armed && loop->timers == timer && timer->due_ns <= nsr_now_ns()) {
+	/* Timers first: a flood of output must not hold up a deadline. Nor may one that is always due again hold up the rest. */
+	if (timer && !(count == 1 && loop->passed_over) && timer->due_ns <= nsr_now_ns()) {
+		loop->passed_over = count == 1;
 		nsr_timer_cancel(loop, timer);
 		timer->fire(timer);
 		return 0; /* the event, being level-triggered, comes again; its watch may be gone */
 	}
+	loop->passed_over = false;
 	if (count == 1) {
 		watch = event.data.ptr;
 		watch->ready(watch, event.events);

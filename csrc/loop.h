@@ -29,6 +29,7 @@ struct nsr_timer {
 struct nsr_loop {
 	int epoll_fd;
 	struct nsr_timer *timers; /* soonest first */
+	bool passed_over; /* an event was ready in the last turn, which was a timer's */
 };
 
 int nsr_loop_open(struct nsr_loop *loop);

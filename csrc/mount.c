@@ -20,13 +20,10 @@
 #define AT_RECURSIVE 0x8000
 #endif
 
-int nsr_mount_new(const char *type, const char *const *options, unsigned attr)
+int nsr_mount_made_of(int context, const char *const *options, unsigned attr)
 {
-	cleanup_fd int context = (int)syscall(SYS_fsopen, type, 1u /* FSOPEN_CLOEXEC */);
 	long fd;
 
-	if (context < 0)
-		return -errno;
 	for (; options && options[0]; options += 2) {
 		/* FSCONFIG_SET_FLAG 0, FSCONFIG_SET_STRING 1 */
 		if (syscall(SYS_fsconfig, context, options[1] ? 1u : 0u, options[0], options[1], 0) < 0)
@@ -36,6 +33,13 @@ int nsr_mount_new(const char *type, const char *const *options, unsigned attr)
 		return -errno;
 	fd = syscall(SYS_fsmount, context, 1u /* FSMOUNT_CLOEXEC */, attr);
 	return fd < 0 ? -errno : (int)fd;
+}
+
+int nsr_mount_new(const char *type, const char *const *options, unsigned attr)
+{
+	cleanup_fd int context = (int)syscall(SYS_fsopen, type, 1u /* FSOPEN_CLOEXEC */);
+
+	return context < 0 ? -errno : nsr_mount_made_of(context, options, attr);
 }
 
 int nsr_mount_clone(int fd, bool recursive)

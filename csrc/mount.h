@@ -22,6 +22,9 @@
 /* fsopen + fsconfig + fsmount. options: key, value, key, value, NULL; a NULL value is a flag. attr: MOUNT_ATTR_*. */
 int nsr_mount_new(const char *type, const char *const *options, unsigned attr);
 
+/* The same of what fsopen() has given. */
+int nsr_mount_made_of(int context, const char *const *options, unsigned attr);
+
 /* A detached copy of what fd (O_PATH) names; it keeps its propagation. fd must be of the caller's mount namespace. */
 int nsr_mount_clone(int fd, bool recursive);
 

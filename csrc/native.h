@@ -44,8 +44,11 @@ struct nsr_spawn {
 int nsr_spawn(const struct nsr_spawn *spec, int *ret_pid, int *ret_pidfd, struct nsr_error *e);
 int nsr_unshare(int flags);
 int nsr_setns(int fd, int flags);
-int nsr_socket_at(int pidfd, int domain, int type, int protocol);
+int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int *ret_fds);
 int nsr_pidfd_pid(int pidfd);
+int nsr_inotify_open(void);
+int nsr_inotify_add(int fd, const char *directory, uint32_t mask);
+int nsr_inotify_remove(int fd, int watch);
 
 int nsr_probe_pidfd(void);
 int nsr_probe_openat2(void);

@@ -1,12 +1,17 @@
 /* output.c - what a container writes: read once, logged, handed to whoever is attached.
  *
- * A program that writes line by line would wake the shim for each line. So a stream that yields little, again within a
- * millisecond, is left alone for one: its pipe (1 MiB then) fills meanwhile and one read takes it all. A quiet stream is read
- * at once. Nothing here can make the container wait for anybody but the disk.
+ * A program that writes line by line would wake the shim for each line. So a stream that yields something again within a
+ * millisecond is left alone for one, and again for as long as it does: its pipe (1 MiB then) fills meanwhile and one read takes it
+ * all. A quiet stream is read at once. Nothing here can make the container wait for anybody but the disk.
+ *
+ * A pipe is not waited for by epoll: since Linux 5.14 each write to a pipe that was ever polled takes the lock of its wait queue,
+ * whether anybody waits or not, which makes the short writes of lines a fifth dearer for good. It tells by a signal (O_ASYNC in
+ * fcntl(2)), which is off while it is left alone. That signal does not say how many pipes it is about, so that all are looked at.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -19,6 +24,7 @@
 #define FLOOD_SIZE 16384 /* a read of more touches pages that a quiet pod does not need: they go back after a quiet second */
 #define QUIET_MS 1000u
 #define PIPE_SIZE (1 << 20) /* /proc/sys/fs/pipe-max-size unless somebody changed it */
+#define READS 16 /* in a row of one stream, before others have their turn */
 
 int nsr_set_nonblocking(int fd)
 {
@@ -44,31 +50,6 @@ static ssize_t take(struct nsr_output *output)
 	return length;
 }
 
-static void on_output(struct nsr_watch *watch, uint32_t events);
-
-static void on_rested(struct nsr_timer *timer)
-{
-	struct nsr_output *output = nsr_container_of(timer, struct nsr_output, pause);
-	struct nsr_loop *loop = &output->instance->shim->loop;
-
-	if (nsr_watch_add(loop, &output->watch, output->fd, EPOLLIN, on_output) < 0)
-		nsr_timer_arm(loop, timer, BUSY_MS, on_rested); /* no memory at this moment */
-}
-
-static void rest(struct nsr_output *output)
-{
-	struct nsr_loop *loop = &output->instance->shim->loop;
-
-	if (!output->grown) {
-		(void)fcntl(output->fd, F_SETPIPE_SZ, PIPE_SIZE); /* only faster; a pty has none, a limit may forbid it */
-		output->grown = true;
-	}
-	/* Out of the set, not only without events in it: the container would call epoll with each of its writes, which makes a short one
-	 * a sixth dearer. */
-	nsr_watch_remove(loop, &output->watch);
-	nsr_timer_arm(loop, &output->pause, BUSY_MS, on_rested);
-}
-
 static void on_quiet(struct nsr_timer *timer)
 {
 	struct nsr_shim *shim = nsr_container_of(timer, struct nsr_shim, trim);
@@ -79,34 +60,120 @@ static void on_quiet(struct nsr_timer *timer)
 		nsr_log_trim();
 }
 
-static void on_output(struct nsr_watch *watch, uint32_t events)
+static void note_flood(struct nsr_output *output)
 {
-	struct nsr_output *output = nsr_container_of(watch, struct nsr_output, watch);
-	struct nsr_loop *loop = &output->instance->shim->loop;
-	uint64_t last_ns = output->read_ns;
-	ssize_t length = take(output);
+	struct nsr_shim *shim = output->instance->shim;
+
+	shim->flood_ns = output->read_ns;
+	if (!shim->trim.armed)
+		nsr_timer_arm(&shim->loop, &shim->trim, QUIET_MS, on_quiet);
+}
+
+enum yield { NOTHING, SOMETHING, MORE, THE_END };
+
+/* Reads until nothing is left, or nearly: what a program writes while it is read from is left for later. A short read alone does
+ * not say that it was all, as a pipe may be in packet mode (O_DIRECT in pipe(2)): there it returns one write, of at most PIPE_BUF. */
+static enum yield drain(struct nsr_output *output)
+{
+	enum yield yield = NOTHING;
 	size_t size;
 
-	(void)events; /* data, or a hang-up, which reading tells as the end */
-	if (length == -EAGAIN)
-		return;
-	if (length <= 0) {
-		/* A pty is only left alone: a process may still open its console again. */
-		nsr_watch_remove(loop, &output->watch);
-		nsr_timer_cancel(loop, &output->pause);
-		if (!output->instance->spec->tty)
-			nsr_output_finish(output);
-		return;
-	}
-	output->read_ns = nsr_now_ns();
-	if (length > FLOOD_SIZE) {
-		output->instance->shim->flood_ns = output->read_ns;
-		if (!output->instance->shim->trim.armed)
-			nsr_timer_arm(loop, &output->instance->shim->trim, QUIET_MS, on_quiet);
-	}
 	(void)nsr_log_buffer(&size);
-	if ((size_t)length < size / 2 && output->read_ns - last_ns < BUSY_NS && !(events & EPOLLHUP))
-		rest(output);
+	for (int i = 0; i < READS; i++) {
+		ssize_t length = take(output);
+
+		if (length == -EAGAIN)
+			return yield;
+		if (length <= 0)
+			return THE_END;
+		yield = SOMETHING;
+		output->read_ns = nsr_now_ns();
+		if (length > FLOOD_SIZE)
+			note_flood(output);
+		if ((size_t)length < size && length > PIPE_BUF)
+			return SOMETHING;
+	}
+	return MORE;
+}
+
+static void on_output(struct nsr_watch *watch, uint32_t events);
+
+/* From now on it tells when there is something to read. */
+static int listen_to(struct nsr_output *output)
+{
+	if (output->watched)
+		return output->watch.fd >= 0 ? 0 :
+			nsr_watch_add(&output->instance->shim->loop, &output->watch, output->fd, EPOLLIN, on_output);
+	if (fcntl(output->fd, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
+		return -errno;
+	output->told = true;
+	return 0;
+}
+
+static void ignore(struct nsr_output *output)
+{
+	if (output->told)
+		(void)fcntl(output->fd, F_SETFL, O_NONBLOCK); /* one signal more would be no harm */
+	output->told = false;
+	/* Out of the set, not only without events in it: a write would still call epoll. */
+	nsr_watch_remove(&output->instance->shim->loop, &output->watch);
+}
+
+static void end(struct nsr_output *output)
+{
+	/* A pty is only left alone: a process may still open its console again. */
+	ignore(output);
+	nsr_timer_cancel(&output->instance->shim->loop, &output->pause);
+	if (!output->instance->spec->tty)
+		nsr_output_finish(output);
+}
+
+static void on_rested(struct nsr_timer *timer)
+{
+	struct nsr_output *output = nsr_container_of(timer, struct nsr_output, pause);
+	enum yield yield = drain(output);
+	bool failed = false;
+
+	if (yield == NOTHING) {
+		failed = listen_to(output) < 0; /* no memory at this moment */
+		yield = drain(output); /* a signal tells nothing of what came before it was asked for */
+	}
+	if (yield == THE_END) {
+		end(output);
+	} else if (yield != NOTHING || failed) {
+		ignore(output);
+		nsr_timer_arm(&output->instance->shim->loop, timer, yield == MORE ? 0 : BUSY_MS, on_rested);
+	}
+}
+
+static void on_ready(struct nsr_output *output)
+{
+	uint64_t last_ns = output->read_ns;
+	enum yield yield = drain(output);
+
+	if (yield == THE_END) {
+		end(output);
+	} else if (yield == MORE || (yield == SOMETHING && output->read_ns - last_ns < BUSY_NS)) {
+		if (!output->grown)
+			(void)fcntl(output->fd, F_SETPIPE_SZ, PIPE_SIZE); /* only faster; a pty has none, a limit may forbid it */
+		output->grown = true;
+		ignore(output);
+		nsr_timer_arm(&output->instance->shim->loop, &output->pause, yield == MORE ? 0 : BUSY_MS, on_rested);
+	}
+}
+
+static void on_output(struct nsr_watch *watch, uint32_t events)
+{
+	(void)events; /* data, or a hang-up, which reading tells as the end */
+	on_ready(nsr_container_of(watch, struct nsr_output, watch));
+}
+
+void nsr_outputs_ready(struct nsr_shim *shim)
+{
+	for (struct nsr_instance *instance = shim->instances; instance; instance = instance->next)
+		for (int i = 0; i < 2; i++)
+			if (instance->output[i].told)
+				on_ready(&instance->output[i]);
 }
 
 int nsr_output_open(struct nsr_output *output, struct nsr_instance *instance, int fd, uint32_t stream)
@@ -119,9 +186,12 @@ int nsr_output_open(struct nsr_output *output, struct nsr_instance *instance, in
 		.fd = fd,
 		.stream = stream,
 		.line.name = stream == NSR_STREAM_STDERR ? "stderr" : "stdout",
+		.watched = instance->spec->tty,
 	};
+	if (!output->watched && fcntl(fd, F_SETOWN, getpid()) < 0)
+		return -errno;
 	r = nsr_set_nonblocking(fd);
-	return r < 0 ? r : nsr_watch_add(&instance->shim->loop, &output->watch, fd, EPOLLIN, on_output);
+	return r < 0 ? r : listen_to(output);
 }
 
 void nsr_output_finish(struct nsr_output *output)
@@ -134,6 +204,7 @@ void nsr_output_finish(struct nsr_output *output)
 	loop = &output->instance->shim->loop;
 	nsr_watch_remove(loop, &output->watch);
 	nsr_timer_cancel(loop, &output->pause);
+	output->told = false;
 	if (output->fd >= 0) {
 		ssize_t length;
 

@@ -13,6 +13,7 @@ static const struct nsr_member hello[] = {ONE(ROLE, role, U32)};
 static const struct nsr_member stop_sandbox[] = {ONE(ATTEMPT, attempt, U32)};
 static const struct nsr_member send_signal[] = {ONE(CONTAINER_ID, container_id, STRING), ONE(SIGNAL, signal, U32), ONE(WHOLE, whole, U32)};
 static const struct nsr_member remove_container[] = {ONE(CONTAINER_ID, container_id, STRING)};
+static const struct nsr_member exec[] = {ONE(SPEC, spec, BYTES)};
 static const struct nsr_member resize[] = {ONE(EXEC_ID, exec_id, U64), ONE(CONTAINER_ID, container_id, STRING), ONE(ROWS, rows, U32),
 					   ONE(COLUMNS, columns, U32)};
 static const struct nsr_member kill_exec[] = {ONE(EXEC_ID, exec_id, U64)};
@@ -32,13 +33,14 @@ static const struct rule {
 	{NSR_KIND_SIGNAL, 0, 0, SHAPE(send_signal)},
 	{NSR_KIND_REMOVE_CONTAINER, 0, 0, SHAPE(remove_container)},
 	{NSR_KIND_REMOVE_POD, 0, 0, {sizeof(struct nsr_request), NULL, 0}},
-	{NSR_KIND_EXEC, 1, 4, {sizeof(struct nsr_request), NULL, 0}},
+	{NSR_KIND_EXEC, 0, 4, SHAPE(exec)},
 	{NSR_KIND_RESIZE, 0, 0, SHAPE(resize)},
 	{NSR_KIND_KILL_EXEC, 0, 0, SHAPE(kill_exec)},
 	{NSR_KIND_ATTACH, 1, 3, SHAPE(attach)},
 	{NSR_KIND_ACKNOWLEDGE, 0, 0, SHAPE(acknowledge)},
 	{NSR_KIND_LIST, 0, 0, {sizeof(struct nsr_request), NULL, 0}},
 	{NSR_KIND_OPEN_VOLUME, 0, 0, SHAPE(open_volume)},
+	{NSR_KIND_PREPARE_CONTAINER, 1, 1, {sizeof(struct nsr_request), NULL, 0}},
 };
 
 int nsr_request_parse(const void *data, size_t size, size_t fds, struct nsr_request *ret)
@@ -69,6 +71,8 @@ int nsr_request_parse(const void *data, size_t size, size_t fds, struct nsr_requ
 			return r;
 		if (rule->kind == NSR_KIND_ATTACH &&
 		    ((request.streams & ~7u) != 0 || (size_t)__builtin_popcount(request.streams) != fds))
+			return -EBADMSG;
+		if (rule->kind == NSR_KIND_EXEC && fds % 3 != (request.spec.length == 0))
 			return -EBADMSG;
 		request.kind = rule->kind;
 		request.id = envelope.id;

@@ -23,8 +23,8 @@ struct nsr_pod {
 	int cgroup_fd; /* <cgroup>, -1: no cgroup2 */
 	int host_mnt_fd; /* the host's mount namespace (Bidirectional sources are cloned there) */
 	int files_fd, shm_fd; /* detached-from-the-host tmpfs in the shim's mount namespace */
-	int pause_pidfd;
-	pid_t pause_pid;
+	int pause_pidfd; /* from its clone on */
+	pid_t pause_pid; /* 0: its namespaces are not complete, or there is none */
 };
 
 /* A process on its way to execve. */
@@ -34,7 +34,7 @@ struct nsr_spawned {
 		    * one has ended, and the other has not said who it is */
 	int pidfd; /* of pid */
 	int console; /* pty master when the spec says tty, -1 until known */
-	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of an exec: exec-N in it, of pause: <pod>/pause; -1: none */
+	int cgroup_fd; /* of a container: <pod>/<name>.<attempt>, of pause: <pod>/pause; -1: none, or an exec's, which its caller has */
 	bool ready; /* the child has said that nothing but execve is left: EOF now means that it succeeded */
 };
 
@@ -44,6 +44,12 @@ struct nsr_container {
 	pid_t pid;
 	int pidfd;
 	int cgroup_fd; /* <pod>/<name>.<attempt>, the parent of main and exec-N */
+};
+
+/* What a container on its way may have to be told before it goes on. */
+enum nsr_word {
+	NSR_WORD_SANDBOX = 1, /* pause's namespaces are complete: of one that was spawned before that */
+	NSR_WORD_GO = 2, /* its program may run: of one that is held */
 };
 
 enum nsr_progress { NSR_FAILED = -1, NSR_RUNNING = 0, NSR_PENDING = 1 };
@@ -60,13 +66,19 @@ int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e);
 /* Pause in its new namespaces: lo up, eth0, hostname, sysctls, then execveat of pause_exe. */
 int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_error *e);
 
-/* One container instance. stdio are the shim's ends' peers (pipes or /dev/null); ignored with a tty. */
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3],
-			struct nsr_spawned *ret, struct nsr_error *e);
+/* One container instance. target: a running one whose pid namespace it joins; NULL: none. stdio are the shim's ends' peers (pipes or
+ * /dev/null); ignored with a tty. Pause may still be in the making, unless its pid namespace is the containers', too: then the rest of the
+ * world waits for NSR_WORD_SANDBOX. `held`: all is made, but nothing of the container's is run before NSR_WORD_GO. */
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const struct nsr_container *target, const int stdio[3],
+			bool held, struct nsr_spawned *ret, struct nsr_error *e);
+void nsr_spawned_tell(struct nsr_spawned *s, enum nsr_word word);
 
-/* One more process in a running container. number names its cgroup (exec-<number>). */
-int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
-		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e);
+/* Makes a cgroup for one, exec-<number>. *ret is -1 where there are no cgroups. */
+int nsr_exec_cgroup(const struct nsr_container *target, uint64_t number, int *ret, struct nsr_error *e);
+
+/* One more process in a running container. The cgroup is the caller's, as is what happens to it. */
+int nsr_exec_spawn(const struct nsr_container *target, const struct nsr_exec_spec *spec, int cgroup_fd, const int stdio[3],
+		   struct nsr_spawned *ret, struct nsr_error *e);
 
 /* Takes what the channel holds. NSR_RUNNING: execve succeeded and pid, pidfd (and console) are known; NSR_FAILED: *e says why (the
  * process has exited or will; it must still be reaped when pid is known); NSR_PENDING: poll again. Never blocks. */
@@ -110,6 +122,7 @@ void nsr_aside_close(struct nsr_aside *aside); /* after it is reaped */
 int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e);
 /* 1: no process left below it, 0: some, negative: errno. */
 int nsr_cgroup_empty(int cgroup_fd);
+int nsr_cgroup_events_empty(int events_fd); /* the same by its cgroup.events, opened; -ENODEV: it is removed */
 
 /* Recursive, by descriptors only, no links followed, same device; ENOENT is success (security.md: CVE-2017-1002102). */
 int nsr_remove_tree(int dir_fd, const char *name, struct nsr_error *e);

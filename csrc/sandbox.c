@@ -53,7 +53,6 @@ static void on_paused(struct nsr_spawning *spawning, enum nsr_progress progress,
 	struct nsr_writer *w;
 
 	shim->pod.pause_pid = spawning->process.pid;
-	shim->pod.pause_pidfd = steal_fd(&spawning->process.pidfd);
 	nsr_spawned_close(&spawning->process);
 	if (progress == NSR_FAILED || shim->create_error.err) {
 		kill_pause(shim);
@@ -100,8 +99,11 @@ int nsr_sandbox_create(struct nsr_shim *shim, int spec_fd, struct nsr_reply repl
 	shim->create_reply = reply;
 	shim->pause = (struct nsr_spawning){.watch.fd = -1};
 	r = nsr_pause_spawn(&shim->pod, &shim->pause.process, e);
-	if (r == 0)
+	if (r == 0) {
+		/* Its pid namespace is there from now on, and containers can be born below it. */
+		shim->pod.pause_pidfd = steal_fd(&shim->pause.process.pidfd);
 		r = nsr_spawning_watch(shim, &shim->pause, on_paused, e);
+	}
 	if (r < 0) {
 		never_began(shim, e);
 		return 0;

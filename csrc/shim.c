@@ -39,18 +39,19 @@ enum failure {
 
 static struct nsr_shim shim;
 
-/* Every signal stays blocked for good: SIGCHLD is read below, the others are not how a pod is stopped. A terminal's SIGINT must
- * not be, and a service manager's SIGTERM is for the daemon; SIGKILL takes the pod along, by pause's parent-death signal. */
+/* Every signal stays blocked for good: SIGCHLD and SIGIO are read below, the others are not how a pod is stopped. A terminal's SIGINT
+ * must not be, and a service manager's SIGTERM is for the daemon; SIGKILL takes the pod along, by pause's parent-death signal. */
 static int block_signals(void)
 {
-	sigset_t all, children;
+	sigset_t all, handled;
 
-	(void)sigfillset(&all); /* cannot fail, nor the two below */
-	(void)sigemptyset(&children);
-	(void)sigaddset(&children, SIGCHLD);
+	(void)sigfillset(&all); /* cannot fail, nor the three below */
+	(void)sigemptyset(&handled);
+	(void)sigaddset(&handled, SIGCHLD);
+	(void)sigaddset(&handled, SIGIO);
 	if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
 		return -errno;
-	shim.signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	shim.signals = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
 	return shim.signals < 0 ? -errno : 0;
 }
 
@@ -59,8 +60,13 @@ static void on_signal(struct nsr_watch *watch, uint32_t events)
 	struct signalfd_siginfo info;
 
 	(void)events;
-	(void)!read(watch->fd, &info, sizeof(info)); /* several may be one: every child is asked for */
-	nsr_reap(&shim);
+	if (read(watch->fd, &info, sizeof(info)) < 0)
+		return;
+	/* Several may be one: every child is asked for, and every pipe. */
+	if (info.ssi_signo == SIGIO)
+		nsr_outputs_ready(&shim);
+	else
+		nsr_reap(&shim);
 }
 
 /* Nothing of the caller's stays open, and nothing is written to its terminal. */

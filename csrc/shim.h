@@ -3,11 +3,11 @@
  *   session.c    connections: who may connect, messages in, messages out
  *   commands.c   a message becomes a call of one of the files below, and its answer
  *   answers.c    first answers, for repeated commands        records.c   exits and results, until acknowledged
- *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life
+ *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life; starting.c: its beginning
  *   removal.c    what is removed from disk, in a child
  *   streams.c    its standard streams                        output.c    what it writes: log and attached
  *   attach.c     who is attached and feeds its stdin
- *   exec_session.c execs                                      spawning.c  a process on its way to execve; reaping
+ *   exec_session.c execs        exec_place.c their cgroups    spawning.c  a process on its way to execve; reaping
  *   owner.c      whose pod it is
  *
  * The rule of ownership: a session that goes away while its message is handled is only marked and freed by nsr_sessions_sweep()
@@ -70,12 +70,15 @@ struct nsr_spawning {
 	struct nsr_watch watch;
 	struct nsr_timer timeout;
 	bool active;
+	bool quiet; /* set before it is watched: news is looked for when some process has ended, not when it comes */
 	/* progress is RUNNING or FAILED; the channel is closed by then, the other descriptors of `process` are the callee's. */
 	void (*done)(struct nsr_spawning *spawning, enum nsr_progress progress, const struct nsr_error *e);
 };
 
 int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 		       void (*done)(struct nsr_spawning *, enum nsr_progress, const struct nsr_error *), struct nsr_error *e);
+/* The time for it begins anew. */
+void nsr_spawning_renew(struct nsr_spawning *spawning);
 /* SIGKILL as far as the process is known; it then fails by itself. */
 void nsr_spawning_kill(struct nsr_spawning *spawning);
 /* Reaps every child that has ended and tells whom it belonged to. */
@@ -174,23 +177,34 @@ struct nsr_output {
 	uint64_t read_ns; /* of the last read */
 	uint32_t stream; /* NSR_STREAM_* */
 	int fd;
+	bool watched; /* by epoll, as a pty is; a pipe tells by SIGIO */
+	bool told; /* when there is something to read, by SIGIO */
 	bool grown;
 };
 
+/* After SIGIO: reads from every pipe that may have sent it. */
+void nsr_outputs_ready(struct nsr_shim *shim);
 int nsr_output_open(struct nsr_output *output, struct nsr_instance *instance, int fd, uint32_t stream);
 /* Takes what is in the pipe now, and no more, then closes it. */
 void nsr_output_finish(struct nsr_output *output);
 int nsr_set_nonblocking(int fd);
 
-/* --- instance.c --- */
+/* --- instance.c, starting.c --- */
 
 enum nsr_instance_state {
-	NSR_INSTANCE_QUEUED, /* pause is still being made */
+	NSR_INSTANCE_QUEUED, /* pause is still being made, in whose pid namespace it is to be */
 	NSR_INSTANCE_STARTING,
 	NSR_INSTANCE_RUNNING,
 	NSR_INSTANCE_ENDING, /* the first process is reaped, others of its cgroup are not gone */
 	NSR_INSTANCE_DEAD,
 	NSR_INSTANCE_REMOVING, /* its logs and layers are on their way out */
+};
+
+/* An exec's cgroup, exec-<number>. */
+struct nsr_exec_place {
+	uint64_t number; /* 0: none */
+	bool killed;
+	int cgroup_fd, events_fd; /* cgroup.events; -1: not open. Without cgroups both are. */
 };
 
 struct nsr_instance {
@@ -199,12 +213,15 @@ struct nsr_instance {
 	struct nsr_container_spec *spec;
 	struct nsr_container container; /* as nsr_exec_spawn() wants it */
 	enum nsr_instance_state state;
+	bool held; /* prepared: to be started when somebody asks for it, or to vanish */
 	bool killed; /* must not run any more */
 	bool failed; /* to start; error says why */
 	bool strays; /* execs have left cgroups behind, with processes in them */
+	struct nsr_exec_place spare;
 	struct nsr_error error;
 	struct nsr_spawning spawning;
 	struct nsr_reply reply; /* of its start */
+	struct nsr_container_spec *anew; /* of one that is held: started when it is gone, for `reply` */
 	struct nsr_replies removers;
 	struct nsr_removal removal;
 	struct nsr_log log;
@@ -218,6 +235,14 @@ struct nsr_instance {
 };
 
 int nsr_instance_start(struct nsr_shim *shim, int spec_fd, struct nsr_reply reply, struct nsr_error *e);
+/* All of a start but execve. */
+int nsr_instance_prepare(struct nsr_shim *shim, int spec_fd, struct nsr_error *e);
+/* Takes the spec. A failure is answered when what was made is gone. */
+void nsr_instance_begin(struct nsr_shim *shim, struct nsr_container_spec *spec, bool held, struct nsr_reply reply);
+/* Takes back what a start has made, when no process of it is left, and then answers. It may be freed by then. */
+void nsr_instance_undo(struct nsr_instance *instance);
+/* Its first process has ended, or must not run. */
+void nsr_instance_end(struct nsr_instance *instance);
 /* Pause runs (e NULL) or has failed: what is queued starts or fails. */
 void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *e);
 struct nsr_instance *nsr_instance_find(struct nsr_shim *shim, const char *id);
@@ -265,7 +290,9 @@ struct nsr_sink {
 	int fd;
 };
 
-int nsr_exec_start(struct nsr_session *session, int *fds, size_t fds_count, struct nsr_reply reply, struct nsr_error *e);
+/* Takes the spec. fds: stdin, stdout, stderr, or none, as the spec wants it. */
+int nsr_exec_start(struct nsr_session *session, struct nsr_exec_spec *spec, int *fds, size_t fds_count, struct nsr_reply reply,
+		   struct nsr_error *e);
 bool nsr_exec_exited(struct nsr_shim *shim, pid_t pid, uint32_t exit_code);
 /* Of the controller's or of this client's. */
 struct nsr_exec *nsr_exec_find(struct nsr_session *session, uint64_t id);
@@ -274,6 +301,19 @@ void nsr_exec_kill(struct nsr_exec *exec);
 void nsr_execs_kill(struct nsr_shim *shim, const struct nsr_instance *target); /* NULL: all */
 void nsr_execs_forget(struct nsr_shim *shim, const struct nsr_instance *target);
 void nsr_execs_session_ended(struct nsr_shim *shim, uint32_t session);
+
+bool nsr_exec_runs(uint64_t number, void *shim); /* one in the cgroup of that number */
+
+/* --- exec_place.c --- */
+
+/* The spare one or a new one. On failure, too, it is to be left. */
+int nsr_place_take(struct nsr_instance *target, struct nsr_exec_place *ret, struct nsr_error *e);
+/* Nobody who was started in it is known any more: it becomes the spare one, or is removed when nobody was left behind in it, as are those
+ * of earlier execs that are empty by now. The rest goes with the container's. target NULL: it has gone. */
+void nsr_place_leave(struct nsr_instance *target, struct nsr_exec_place *place);
+int nsr_place_empty(struct nsr_exec_place *place); /* 1, 0; negative: it cannot be known, or there is none (any more) */
+void nsr_place_close(struct nsr_exec_place *place);
+void nsr_place_forget(struct nsr_instance *instance); /* the spare one */
 
 /* --- sandbox.c --- */
 

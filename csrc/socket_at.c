@@ -1,4 +1,4 @@
-/* socket_at.c - namespaces of the calling thread: the two system calls as they are, and a socket made elsewhere.
+/* socket_at.c - namespaces of the calling thread: the two system calls as they are, and sockets made elsewhere.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -22,19 +22,24 @@ int nsr_setns(int fd, int flags)
 	return setns(fd, flags) < 0 ? -errno : 0;
 }
 
-int nsr_socket_at(int pidfd, int domain, int type, int protocol)
+int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int *ret_fds)
 {
 	/* The thread's, not the process's: /proc/thread-self (3.17) */
 	cleanup_fd int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int fd, err;
+	int made, err = 0;
 
 	if (home < 0)
 		return -errno;
 	if (setns(pidfd, CLONE_NEWNET) < 0)
 		return -errno;
-	fd = socket(domain, type | SOCK_CLOEXEC, protocol);
-	err = errno;
+	for (made = 0; made < count; made++) {
+		ret_fds[made] = socket(domain, type | SOCK_CLOEXEC, protocol);
+		if (ret_fds[made] < 0) {
+			err = errno;
+			break;
+		}
+	}
 	if (setns(home, CLONE_NEWNET) < 0)
 		abort(); /* the thread would stay in the pod, and every later socket of the program with it */
-	return fd < 0 ? -err : fd;
+	return made > 0 ? made : -err;
 }

@@ -73,6 +73,8 @@ static void on_timeout(struct nsr_timer *timer)
 	struct nsr_spawning *spawning = nsr_container_of(timer, struct nsr_spawning, timeout);
 	struct nsr_error e = {0};
 
+	if (poll_channel(spawning) != NSR_PENDING)
+		return; /* a quiet one that runs */
 	nsr_spawning_kill(spawning);
 	(void)nsr_fail(&e, NSR_STEP_TIMEOUT, ETIMEDOUT, "");
 	finish(spawning, NSR_FAILED, &e);
@@ -81,7 +83,7 @@ static void on_timeout(struct nsr_timer *timer)
 int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 		       void (*done)(struct nsr_spawning *, enum nsr_progress, const struct nsr_error *), struct nsr_error *e)
 {
-	int r = nsr_watch_add(&shim->loop, &spawning->watch, spawning->process.channel, EPOLLIN, on_channel);
+	int r = spawning->quiet ? 0 : nsr_watch_add(&shim->loop, &spawning->watch, spawning->process.channel, EPOLLIN, on_channel);
 
 	if (r < 0) {
 		nsr_spawning_kill(spawning);
@@ -93,8 +95,13 @@ int nsr_spawning_watch(struct nsr_shim *shim, struct nsr_spawning *spawning,
 	spawning->active = true;
 	spawning->next = shim->spawnings;
 	shim->spawnings = spawning;
-	nsr_timer_arm(&shim->loop, &spawning->timeout, NSR_SPAWN_TIMEOUT_MS, on_timeout);
+	nsr_spawning_renew(spawning);
 	return 0;
+}
+
+void nsr_spawning_renew(struct nsr_spawning *spawning)
+{
+	nsr_timer_arm(&spawning->shim->loop, &spawning->timeout, NSR_SPAWN_TIMEOUT_MS, on_timeout);
 }
 
 void nsr_spawning_kill(struct nsr_spawning *spawning)

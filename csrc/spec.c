@@ -70,7 +70,7 @@ MEMBERS(nsr_container_spec, ONE(NAME, name, STRING), ONE(ATTEMPT, attempt, U32),
 	ONE_BLOCK(CREDENTIALS, credentials, nsr_credentials), ONE(PRIVILEGED, privileged, U32),
 	LIST_BLOCK(RLIMIT, rlimits, nsr_rlimit), ONE(OOM_SCORE_ADJ, oom_score_adj, I64), ONE(TTY, tty, U32),
 	ONE(STDIN, stdin_open, U32), ONE(STDIN_ONCE, stdin_once, U32), ONE_BLOCK(LOG, log, nsr_log_spec),
-	ONE(TERMINATION_PATH, termination_path, STRING));
+	ONE(TERMINATION_PATH, termination_path, STRING), ONE(TARGET_ID, target, STRING));
 #undef THIS
 #define THIS nsr_exec_spec
 MEMBERS(nsr_exec_spec, ONE(CONTAINER_ID, container_id, STRING), LIST(ARG, args, STRING), LIST(ENV, env, STRING),
@@ -176,6 +176,8 @@ static const char *check_container(const void *value)
 		return "name";
 	if (!nsr_is_component(spec->id))
 		return "id";
+	if (*spec->target && (!nsr_is_component(spec->target) || strcmp(spec->target, spec->id) == 0))
+		return "target";
 	if (spec->args_count == 0 || !*spec->args[0])
 		return "argv";
 	if (!is_absolute(spec->root.lower))
@@ -223,8 +225,8 @@ static const char *check_exec(const void *value)
 		return "argv";
 	if (spec->rows > UINT16_MAX || spec->columns > UINT16_MAX)
 		return "rows";
-	if (spec->attached && (spec->tty || spec->output_limit > 0))
-		return "attached"; /* the first is told of by OK, the second by a record */
+	if (spec->attached && spec->tty)
+		return "attached"; /* which OK tells of */
 	return NULL;
 }
 
@@ -240,7 +242,8 @@ static const struct spec_kind sandbox_kind = {NSR_KIND_SANDBOX_SPEC, &nsr_sandbo
 static const struct spec_kind container_kind = {NSR_KIND_CONTAINER_SPEC, &nsr_container_spec_shape, check_container};
 static const struct spec_kind exec_kind = {NSR_KIND_EXEC_SPEC, &nsr_exec_spec_shape, check_exec};
 
-static int decode(const struct spec_kind *kind, const void *data, size_t size, void **ret, struct nsr_error *e)
+/* copy: what it points to is of its own memory. */
+static int decode(const struct spec_kind *kind, const void *data, size_t size, bool copy, void **ret, struct nsr_error *e)
 {
 	struct nsr_envelope envelope;
 	struct nsr_bytes block;
@@ -256,10 +259,14 @@ static int decode(const struct spec_kind *kind, const void *data, size_t size, v
 		r = nsr_measure(block, kind->shape, &arena.size);
 	if (r < 0)
 		return nsr_fail(e, NSR_STEP_SPEC, -r, "");
-	memory = malloc(head + arena.size);
+	memory = malloc(head + arena.size + (copy ? block.length : 0));
 	if (!memory)
 		return nsr_fail(e, NSR_STEP_MEMORY, ENOMEM, "");
 	arena.memory = memory + head;
+	if (copy) {
+		memcpy(arena.memory + arena.size, block.data, block.length);
+		block.data = arena.memory + arena.size;
+	}
 	r = nsr_decode(block, kind->shape, &arena, memory);
 	if (r < 0)
 		return nsr_fail(e, NSR_STEP_SPEC, -r, "");
@@ -289,7 +296,7 @@ static int map_and_decode(const struct spec_kind *kind, int memfd, void **ret, s
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, memfd, 0);
 	if (map == MAP_FAILED)
 		return nsr_fail(e, NSR_STEP_MEMORY, errno, "memfd");
-	r = decode(kind, map, (size_t)st.st_size, ret, e);
+	r = decode(kind, map, (size_t)st.st_size, false, ret, e);
 	if (r < 0) {
 		(void)munmap(map, (size_t)st.st_size); /* cannot fail: it is ours and whole */
 		return r;
@@ -320,7 +327,7 @@ static void release(void *spec, const struct nsr_spec_memory *memory)
 	int nsr_##name##_spec_decode(const void *data, size_t size, struct nsr_##name##_spec **ret, struct nsr_error *e) \
 	{ \
 		void *spec = NULL; \
-		int r = decode(&name##_kind, data, size, &spec, e); \
+		int r = decode(&name##_kind, data, size, false, &spec, e); \
 		if (!spec) \
 			return r; \
 		*ret = spec; \
@@ -335,3 +342,14 @@ static void release(void *spec, const struct nsr_spec_memory *memory)
 SPEC_FUNCTIONS(sandbox)
 SPEC_FUNCTIONS(container)
 SPEC_FUNCTIONS(exec)
+
+int nsr_exec_spec_copy(struct nsr_bytes bytes, struct nsr_exec_spec **ret, struct nsr_error *e)
+{
+	void *spec = NULL;
+	int r = decode(&exec_kind, bytes.data, bytes.length, true, &spec, e);
+
+	if (!spec)
+		return r;
+	*ret = spec;
+	return 0;
+}

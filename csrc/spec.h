@@ -128,6 +128,7 @@ struct nsr_container_spec {
 	uint32_t tty, stdin_open, stdin_once;
 	struct nsr_log_spec log;
 	const char *termination_path; /* "": none */
+	const char *target; /* id of the container whose pid namespace it joins; "": none */
 	struct nsr_spec_memory memory;
 };
 
@@ -154,6 +155,9 @@ int nsr_exec_spec_open(int memfd, struct nsr_exec_spec **ret, struct nsr_error *
 int nsr_sandbox_spec_decode(const void *data, size_t size, struct nsr_sandbox_spec **ret, struct nsr_error *e);
 int nsr_container_spec_decode(const void *data, size_t size, struct nsr_container_spec **ret, struct nsr_error *e);
 int nsr_exec_spec_decode(const void *data, size_t size, struct nsr_exec_spec **ret, struct nsr_error *e);
+
+/* The same of a copy, which goes with the spec. */
+int nsr_exec_spec_copy(struct nsr_bytes bytes, struct nsr_exec_spec **ret, struct nsr_error *e);
 
 void nsr_sandbox_spec_free(struct nsr_sandbox_spec *spec);
 void nsr_container_spec_free(struct nsr_container_spec *spec);

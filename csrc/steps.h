@@ -33,6 +33,7 @@
 	X(ADDRESS, "add network address") \
 	X(SYSCTL, "set sysctl") \
 	X(KEYRING, "join session keyring") \
+	X(TARGET, "join the target container") \
 	X(PROPAGATION, "set mount propagation") \
 	X(DIRECTORY, "make directory") \
 	X(FILE, "write file") \

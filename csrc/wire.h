@@ -14,7 +14,8 @@
  * and any depth beyond 4 are EBADMSG: both ends are of one version, or the hello said otherwise.
  *
  * A spec (sandbox, container, exec) is one envelope in a sealed memfd (F_SEAL_SEAL|SHRINK|GROW|WRITE), at most
- * NSR_SPEC_MAX bytes, whose descriptor goes with the message by SCM_RIGHTS. A message is one SEQPACKET packet.
+ * NSR_SPEC_MAX bytes, whose descriptor goes with the message by SCM_RIGHTS; an exec's, which is short as a rule and often wanted,
+ * may be a field of its message. A message is one SEQPACKET packet.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NSR_WIRE_H
@@ -51,13 +52,15 @@ struct nsr_envelope {
 	X(SIGNAL, 20) /* {CONTAINER_ID, SIGNAL, WHOLE}: WHOLE 0: the first process, 1 (SIGKILL only): everything in its cgroup -> OK, also when it is gone */ \
 	X(REMOVE_CONTAINER, 21) /* {CONTAINER_ID}: forget a dead instance: its logs, link and layers -> OK, when they are gone */ \
 	X(REMOVE_POD, 22) /* everything that is left, directories too -> OK, then the shim exits */ \
-	X(EXEC, 23) /* fds: spec[, stdin, stdout, stderr when the spec has no OUTPUT_LIMIT and no TTY] -> OK {PID}[, fd: pty master with TTY] unless ATTACHED; EXEC_FINISHED follows */ \
+	X(EXEC, 23) /* {SPEC}, fds: [spec when there is no SPEC][, stdin, stdout, stderr when it has no OUTPUT_LIMIT and no TTY] -> OK {PID}[, fd: pty master with TTY] unless ATTACHED; EXEC_FINISHED follows */ \
 	X(RESIZE, 24) /* {EXEC_ID or CONTAINER_ID, ROWS, COLUMNS} -> OK */ \
 	X(KILL_EXEC, 25) /* {EXEC_ID}: its whole tree -> OK */ \
 	X(ATTACH, 26) /* {CONTAINER_ID, STREAMS}, fds: those of stdin, stdout, stderr whose bit (1, 2, 4) is set -> OK; ATTACH_ENDED follows */ \
 	X(ACKNOWLEDGE, 27) /* {RECORD}: no answer */ \
 	X(LIST, 28) /* -> CONTAINER_INFO each, then WELCOME */ \
 	X(OPEN_VOLUME, 29) /* {NAME} -> OK, fd: its directory (O_PATH|O_DIRECTORY) */ \
+	X(PREPARE_CONTAINER, 30) /* fd: spec, of a start that will be asked for: all of it but execve is done; no answer. A failure leaves no trace: the start is \
+				 * made anew then, or when its spec is another. Given up after the time that a start may take. */ \
 	/* shim to caller: answers */ \
 	X(OK, 64) X(ERROR, 65) \
 	X(WELCOME, 66) /* {UID, ATTEMPT and PID of pause when there is a sandbox} */ \
@@ -65,8 +68,8 @@ struct nsr_envelope {
 	/* shim to controller: records, sent again to each new controller until acknowledged */ \
 	X(CONTAINER_EXITED, 80) /* {RECORD, CONTAINER_ID, NAME, ATTEMPT, EXIT_CODE, OOM_KILLED, STARTED, FINISHED, MESSAGE} */ \
 	X(SANDBOX_DIED, 81) /* {RECORD, ATTEMPT}: after the CONTAINER_EXITED of every container */ \
-	/* to whoever asked (a controller's stay until acknowledged; another's end with its connection, and so does its exec) */ \
-	X(EXEC_FINISHED, 82) /* {RECORD, EXEC_ID, EXIT_CODE, TIMED_OUT, STEP, ERRNO, PATH}[, fd: memfd with the output when OUTPUT_LIMIT] */ \
+	/* to whoever asked (a controller's stay until acknowledged unless ATTACHED; another's end with its connection, and so does its exec) */ \
+	X(EXEC_FINISHED, 82) /* {RECORD, EXEC_ID, EXIT_CODE, TIMED_OUT, STEP, ERRNO, PATH}[, fd: memfd with the output when OUTPUT_LIMIT and there is any] */ \
 	X(ATTACH_ENDED, 83) /* {EXEC_ID = id of the ATTACH, REASON: "exited", "slow", or "closed" when all of the client's ends are gone} */
 
 enum nsr_kind {
@@ -85,7 +88,7 @@ enum nsr_kind {
 	X(EXEC_ID, 7, U64) X(ROWS, 8, U32) X(COLUMNS, 9, U32) X(STREAMS, 10, U32) X(RECORD, 11, U64) X(NAME, 12, STRING) \
 	X(UID, 13, STRING) X(STEP, 14, U32) X(ERRNO, 15, U32) X(PATH, 16, STRING) X(EXIT_CODE, 17, U32) X(OOM_KILLED, 18, U32) \
 	X(STARTED, 19, BLOCK) X(FINISHED, 20, BLOCK) X(BOOTTIME_NS, 21, U64) X(REALTIME_NS, 22, U64) /* a stamp: {BOOTTIME_NS, REALTIME_NS} */ \
-	X(MESSAGE, 23, BYTES) X(TIMED_OUT, 24, U32) X(REASON, 25, STRING) \
+	X(MESSAGE, 23, BYTES) X(TIMED_OUT, 24, U32) X(REASON, 25, STRING) X(SPEC, 26, BYTES) \
 	/* SANDBOX_SPEC: UID ATTEMPT RUN_DIR STATE_DIR LOGS_DIR LINKS_DIR OWNER_PID OWNER_START NETWORK IPC PID_MODE HOSTNAME ADDRESS \
 	 * SYSCTL* VOLUME* FILE* SHM_SIZE CGROUP OOM_SCORE_ADJ */ \
 	X(RUN_DIR, 32, STRING) X(STATE_DIR, 33, STRING) X(LOGS_DIR, 34, STRING) X(LINKS_DIR, 35, STRING) \
@@ -96,7 +99,7 @@ enum nsr_kind {
 	X(TYPE, 47, STRING) X(SIZE, 48, U64) X(FILE, 49, BLOCK) /* {NAME, TARGET, CONTENT, MODE} */ X(TARGET, 50, STRING) \
 	X(CONTENT, 51, BYTES) X(MODE, 52, U32) X(SHM_SIZE, 53, U64) X(CGROUP, 54, STRING) X(OOM_SCORE_ADJ, 55, I64) \
 	/* CONTAINER_SPEC: NAME ATTEMPT CONTAINER_ID ROOT ARG* ENV* CWD MOUNT* MASKED* READONLY* CREDENTIALS PRIVILEGED RLIMIT* \
-	 * OOM_SCORE_ADJ TTY STDIN STDIN_ONCE LOG TERMINATION_PATH */ \
+	 * OOM_SCORE_ADJ TTY STDIN STDIN_ONCE LOG TERMINATION_PATH TARGET_ID */ \
 	X(ROOT, 64, BLOCK) /* {LOWER, READ_ONLY, SUBMOUNT*, PRIVATE*} */ X(LOWER, 65, STRING) X(READ_ONLY, 66, U32) \
 	X(SUBMOUNT, 67, BLOCK) /* {PATH, OVERLAY} */ X(OVERLAY, 68, U32) X(PRIVATE, 69, STRING) X(ARG, 70, STRING) X(ENV, 71, STRING) \
 	X(CWD, 72, STRING) X(MOUNT, 73, BLOCK) /* {KIND, SOURCE, TARGET, NAME, SUB_PATH, READ_ONLY, RECURSIVE, PROPAGATION, CREATE, SIZE, MODE} */ \
@@ -109,6 +112,7 @@ enum nsr_kind {
 	X(TTY, 96, U32) X(STDIN, 97, U32) X(STDIN_ONCE, 98, U32) \
 	X(LOG, 99, BLOCK) /* {DIRECTORY, FILE_NAME, LINK, MAX_SIZE, MAX_FILES} */ X(DIRECTORY, 100, STRING) X(FILE_NAME, 101, STRING) \
 	X(LINK, 102, STRING) X(MAX_SIZE, 103, I64) X(MAX_FILES, 104, U32) X(TERMINATION_PATH, 105, STRING) \
+	X(TARGET_ID, 106, STRING) /* of the running container whose pid namespace it joins */ \
 	/* EXEC_SPEC: CONTAINER_ID ARG* ENV* TTY ROWS COLUMNS TIMEOUT_MS OUTPUT_LIMIT ATTACHED */ \
 	X(TIMEOUT_MS, 112, U64) X(OUTPUT_LIMIT, 113, U64) \
 	X(ATTACHED, 114, U32) /* a controller's, too, ends with its connection; no OK: ERROR, or EXEC_FINISHED without a record */

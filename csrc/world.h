@@ -1,8 +1,8 @@
 /* world.h - what a container sees, while it is being built: descriptors of its mounts, and the pieces that fill them.
  *
  * Everything happens in the container's child, in its own mount namespace, before any program of the container's image has run in
- * it. Order (security.md 3b 9-13): sources, root, volumes, /proc, /sys, /dev, generated files, volumes below those, read-only paths and masks,
- * working directory, readOnlyRootFilesystem, pivot.
+ * it. Order (security.md 3b 9-13): sources, root, volumes, /proc, /dev, generated files; in the pod's namespaces then /sys, mqueue, volumes below
+ * /dev and /sys, read-only paths and masks, working directory, readOnlyRootFilesystem, pivot.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NSR_WORLD_H
@@ -17,6 +17,7 @@ struct nsr_world {
 	int *submounts; /* mounts, one for each spec->root.submounts[i], -1 where there was none */
 	int root; /* mounts: the container's root, its /proc, /sys and /dev; -1: not ours, or not yet */
 	int proc, sys, dev;
+	int proc_context; /* of fsopen(), where another container's pid namespace is joined; -1: not */
 	bool filtered; /* its cgroup has a device filter */
 	int null, empty; /* what masks are made of: O_PATH in the pod's files */
 };
@@ -43,8 +44,9 @@ int nsr_world_proc(struct nsr_world *w, struct nsr_error *e);
 int nsr_world_sys(struct nsr_world *w, struct nsr_error *e);
 int nsr_world_restrict(struct nsr_world *w, struct nsr_error *e);
 
-/* dev.c: /dev with pts, shm, mqueue. */
+/* dev.c: /dev with pts and shm; in the pod's IPC namespace, mqueue. */
 int nsr_world_dev(struct nsr_world *w, struct nsr_error *e);
+int nsr_world_mqueue(struct nsr_world *w, struct nsr_error *e);
 
 /* Opens a directory below the root that is to be covered by a file system of ours: made when it is missing, never a link. */
 int nsr_world_place(const struct nsr_world *w, const char *path);

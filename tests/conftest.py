@@ -1,7 +1,8 @@
 """Rules for every test: typed skips, strict mode, and nothing left behind by tests of real processes.
 
 NSRUNNER_TEST_STRICT=1 (set in CI) turns each skip into a failure, unless a probe of capabilities.py says that this
-machine truly cannot.
+machine truly cannot. NSRUNNER_TEST_NIGHTLY=1 gives each property that does not say otherwise 10,000 examples instead of
+Hypothesis's 100, and hours instead of minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,17 @@ FINAL_SKIP = "this machine cannot: "
 STRICT = "a skip is a failure: NSRUNNER_TEST_STRICT is set"
 
 
+NIGHTLY = bool(os.environ.get("NSRUNNER_TEST_NIGHTLY"))
+NIGHTLY_TIMEOUT = 4 * 3600
+"""Seconds."""
+
+
 def pytest_configure() -> None:
+    if NIGHTLY:
+        import hypothesis
+
+        hypothesis.settings.register_profile("nightly", max_examples=10_000, deadline=None)
+        hypothesis.settings.load_profile("nightly")
     # The programs that tests start import the nsrunner that is under test, the wheel's: not the checkout they run in.
     os.environ["PYTHONSAFEPATH"] = "1"
 
@@ -51,6 +62,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_real(item.path):
             item.add_marker(pytest.mark.needs_root)
+        if NIGHTLY and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(NIGHTLY_TIMEOUT))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

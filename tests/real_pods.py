@@ -59,7 +59,8 @@ USR = {"name": "usr", "hostPath": {"path": "/usr"}}
 
 def status_of(running: Pod, name: str) -> ContainerStatus:
     status = running.status
-    return next(one for one in (*status.init_container_statuses, *status.container_statuses) if one.name == name)
+    kinds = (*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses)
+    return next(one for one in kinds if one.name == name)
 
 
 def terminated(running: Pod, name: str = "main") -> ContainerStateTerminated:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,20 @@ class Pod:
         places = [self.run, self.state, self.logs, *([self.cgroup] if self.cgroup else [])]
         found = [str(place) for place in places if place.exists()]
         return found + ([str(path) for path in self.links.iterdir()] if self.links.exists() else [])
+
+    def sweep(self, seconds: float = 10.0) -> None:
+        """Removes what a dead shim left, as the sweeper does (nsrunner.sandbox.sweep has its own tests)."""
+        for place in (self.run, self.state, self.logs, self.links):
+            shutil.rmtree(place)
+        deadline = time.monotonic() + seconds
+        for folder, _, _ in os.walk(self.cgroup, topdown=False) if self.cgroup else ():
+            while True:
+                try:
+                    os.rmdir(folder)
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
 
 
 @contextlib.contextmanager

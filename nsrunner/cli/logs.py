@@ -180,13 +180,13 @@ def _live_attempt(pod: RunningPod, container: str) -> int | None:
 
 def _settled(pod: RunningPod, container: str) -> RunningPod:
     """The pod with a status in which what has happened by now is told."""
-    from ..sandbox.published import DELAY, published_until
+    from ..sandbox.published import LATEST, QUIET, published_until
 
     def told(shown: dict[str, Any]) -> bool:
         known = _Instances.of(pod._replace(object=shown).status_of(container))
         return known.started or known.ended
 
-    shown = published_until(pod.record.paths.run, told, 3 * DELAY)
+    shown = published_until(pod.record.paths.run, told, LATEST + QUIET)
     return pod if shown is None else pod._replace(object=shown)
 
 

@@ -263,7 +263,7 @@ class AsyncPod(Changing):
         def look() -> None:
             if done.done():
                 return
-            phase, conditions = task.phase, task.conditions
+            phase, conditions = task.phase, task.conditions if goal.kind == "condition" else {}
             if reached(goal, phase, conditions):
                 done.set_result(task.status)
             elif unreachable(goal, phase, conditions):

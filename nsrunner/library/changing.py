@@ -10,8 +10,6 @@ from typing import Literal, Self, TypedDict, Unpack
 from nsrunner.errors import ManifestError, PodFailed, UsageError, WaitTimeout
 from nsrunner.lifecycle.conditions import OURS
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
-from nsrunner.model.change import with_ephemeral
-from nsrunner.model.debug import debug_copy
 from nsrunner.model.support import Verdict, verdicts
 from nsrunner.model.types import Container, ContainerStatus, EnvVar, EphemeralContainer, Pod
 from nsrunner.supervisor.pod import PodTask
@@ -78,6 +76,8 @@ class Changing(ABC):
         task = self.task
         if task.finished or task.deleted:
             raise UsageError(f"pod {task.pod.metadata.name} has ended: nothing can be added to it")
+        from nsrunner.model.change import with_ephemeral  # like the copy below: few pods are changed
+
         wanted = with_ephemeral(self._newest(), container)
         refused = [verdict.error() for verdict in verdicts(wanted) if verdict.verdict is Verdict.UNSUPPORTED]
         added = [error for error in refused if error.field.startswith("spec.ephemeralContainers")]
@@ -137,6 +137,8 @@ class Changing(ABC):
         ``command`` replaces that of ``container``, ``images`` their images, ``add`` is one more container. Raises
         ManifestError.
         """
+        from nsrunner.model.debug import debug_copy
+
         return self.like(debug_copy(self.manifest, name, **changes))
 
     def _newest(self) -> Pod:

@@ -21,7 +21,7 @@ from nsrunner.lifecycle.pod import Settings
 from nsrunner.sandbox import host
 from nsrunner.sandbox.shim import Shims
 from nsrunner.sandbox.state import Roots, this_process
-from nsrunner.sandbox.sweep import sweep
+from nsrunner.sandbox.sweep import is_needed, sweep
 from nsrunner.supervisor.clock import SystemClock
 from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.supervisor import Environment, Supervisor
@@ -40,6 +40,8 @@ def require_root() -> None:
 def _check(roots: Roots) -> None:
     """Raises HostError when nothing can be kept where a pod's state goes: a pod would try again and again."""
     for path in (roots.run, roots.state, roots.logs):
+        if os.access(f"{path}/.", os.W_OK):  # as it is for each pod but the first
+            continue
         try:
             os.makedirs(path, 0o755 if path == roots.logs else 0o700, exist_ok=True)
             problem = "" if os.access(path, os.W_OK) else os.strerror(errno.EROFS)
@@ -122,6 +124,7 @@ class Engine:
     async def _remove_leftovers(self) -> None:
         """What dead owners left, beside everything else: it may take long, and nobody waits for it."""
         try:
-            await asyncio.to_thread(sweep, self.node.roots)
+            if is_needed(self.node.roots):  # a thread costs the start of the pod more than this look
+                await asyncio.to_thread(sweep, self.node.roots)
         except (NsrunnerError, OSError) as error:
             log.warning("removing what earlier processes left: %s", error)

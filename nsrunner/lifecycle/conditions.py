@@ -40,6 +40,10 @@ class _Verdict:
         self.message = message
 
 
+_YES: Final = _Verdict(True)
+_NO: Final = _Verdict(False)
+
+
 def conditions_of(
     pod: Pod,
     statuses: Mapping[str, ContainerStatus],
@@ -60,22 +64,24 @@ def conditions_of(
     was_initialized = INITIALIZED in old and old[INITIALIZED].status == "True"
     containers_ready = _containers_ready(pod, statuses, phase)
     verdicts = {
-        READY_TO_START: _Verdict(sandbox),
+        READY_TO_START: _YES if sandbox else _NO,
         INITIALIZED: _initialized(pod, statuses, phase, was_initialized),
         READY: _ready(pod, foreign, containers_ready),
         CONTAINERS_READY: containers_ready,
-        SCHEDULED: _Verdict(True),
+        SCHEDULED: _YES,
     }
     if restarting is not None:
         verdicts[ALL_RESTARTING] = _all_restarting(restarting, phase)
-    conditions = []
-    for name, verdict in verdicts.items():
-        status = str(verdict.status)
-        since = old[name].since if name in old and old[name].status == status else wall
-        conditions.append(
-            Condition(type=name, status=status, since=since, reason=verdict.reason, message=verdict.message)
-        )
-    return tuple(conditions)
+    return tuple(_condition(name, verdict, old.get(name), wall) for name, verdict in verdicts.items())
+
+
+def _condition(name: str, verdict: _Verdict, old: Condition | None, wall: float) -> Condition:
+    status = "True" if verdict.status else "False"
+    if old is not None and old.status == status:
+        if old.reason == verdict.reason and old.message == verdict.message:
+            return old
+        wall = old.since
+    return Condition(type=name, status=status, since=wall, reason=verdict.reason, message=verdict.message)
 
 
 def set_foreign(foreign: Sequence[Condition], event: ConditionSet, wall: float) -> tuple[Condition, ...]:
@@ -123,7 +129,7 @@ def _initialized(pod: Pod, statuses: Mapping[str, ContainerStatus], phase: str, 
         return _Verdict(True, "PodCompleted")
     incomplete = [c.name for c in pod.spec.init_containers if not _is_past(c, statuses[c.name])]
     if not incomplete or before or any(_began(statuses[c.name]) for c in pod.spec.containers):
-        return _Verdict(True)
+        return _YES
     return _Verdict(False, "ContainersNotInitialized", f"containers with incomplete status: {_names(incomplete)}")
 
 
@@ -146,7 +152,7 @@ def _containers_ready(pod: Pod, statuses: Mapping[str, ContainerStatus], phase: 
     unready = [c.name for c in serving if not statuses[c.name].ready]
     if unready:
         return _Verdict(False, "ContainersNotReady", f"containers with unready status: {_names(unready)}")
-    return _Verdict(True)
+    return _YES
 
 
 def _ready(pod: Pod, foreign: Sequence[Condition], containers_ready: _Verdict) -> _Verdict:
@@ -161,7 +167,7 @@ def _ready(pod: Pod, foreign: Sequence[Condition], containers_ready: _Verdict) -
             problems.append(f'corresponding condition of pod readiness gate "{name}" does not exist.')
         elif status != "True":
             problems.append(f'the status of pod readiness gate "{name}" is not "True", but {status}')
-    return _Verdict(False, "ReadinessGatesNotReady", ", ".join(problems)) if problems else _Verdict(True)
+    return _Verdict(False, "ReadinessGatesNotReady", ", ".join(problems)) if problems else _YES
 
 
 def _all_restarting(restarting: bool, phase: str) -> _Verdict:
@@ -171,4 +177,4 @@ def _all_restarting(restarting: bool, phase: str) -> _Verdict:
         return _Verdict(False, "PodFailed")
     if restarting:
         return _Verdict(True, "RestartAllContainersStarted", "container exited with restart policy rule")
-    return _Verdict(False)
+    return _NO

@@ -31,7 +31,7 @@ def want(at: Draft) -> None:
             at.tell(plan.name, Want())
 
 
-def _passed(at: Draft, init: list[ContainerPlan]) -> int:
+def _passed(at: Draft, init: tuple[ContainerPlan, ...]) -> int:
     """How many init containers need not be waited for (kubelet-semantics 7).
 
     The last one that has a record tells how far things are; those before it have passed once, and a sidecar among them
@@ -75,6 +75,8 @@ def _failed(at: Draft, init: ContainerPlan) -> bool:
 def give_turns(at: Draft) -> None:
     """Begin the next start, unless one is under way."""
     queued = [name for name, value in at.value.containers.items() if value.state is S.QUEUED]
+    if not queued and not at.value.queue:
+        return
     before = [name for name in at.value.queue if name in queued]
     queue = before + [name for name in queued if name not in before]
     queue.sort(key=lambda name: not at.plan.containers[name].ephemeral)
@@ -106,6 +108,8 @@ def _may_start(at: Draft, plan: ContainerPlan) -> bool:
 def restart_all(at: Draft) -> None:
     """See to RestartAllContainers (kubelet-semantics 6.5): begin it when a container's end asks for it, and end it when
     all are as if they had never run."""
+    if not (at.plan.has_restart_all_rule or at.value.restarting):
+        return
     plans = [*at.plan.init, *at.plan.regular]
     culprits = [plan for plan in plans if _asks_for_all(plan, at.value.containers[plan.name])]
     if culprits:

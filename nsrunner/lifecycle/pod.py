@@ -64,6 +64,7 @@ class PodMachine:
         self.settings = settings or Settings()
         """Of the node; not to be changed."""
         self._plan = plan_of(pod, maximum=self.settings.max_restart_period)
+        self._statuses = status.Statuses(pod, self._plan)
         self._value = PodValue(containers={name: ContainerValue() for name in self._plan.containers})
         self._inflight: dict[int, AnsweredCommand] = {}
         self.revision = 0
@@ -82,15 +83,20 @@ class PodMachine:
         row = look_up(TABLE, self._name, self._value.state, event)
         if row is not None:
             row.do(at, event)
-            pod, revision = event.pod if isinstance(event, SpecChanged) else self.pod, self.revision
+            statuses, revision = self._statuses, self.revision
+            if isinstance(event, SpecChanged):
+                statuses = status.Statuses(event.pod, at.plan)
             # Most of what ever happens to a pod is probes that go on saying the same: then there is no more to do.
             if not (isinstance(event, (Tick, ProbeDone)) and status.looks_alike(self._value, at.value)):
                 advance(at)
-                at.value = status.settle(pod, at.plan, at.value, now.wall)
+                settled = self._value if statuses is self._statuses else None
+                at.value = status.settle(statuses, at.value, now.wall, settled=settled)
                 revision += 1
             assert at.state in row.to, (self._value.state, event, at.state)
-            at.change(next_id=out.next_id)
-            self.pod, self._plan, self._value, self.revision = pod, at.plan, at.value, revision
+            if out.next_id != at.value.next_id:
+                at.change(next_id=out.next_id)
+            self.pod, self._plan, self._statuses = statuses.pod, at.plan, statuses
+            self._value, self.revision = at.value, revision
         self._inflight = out.inflight
         return out.commands
 
@@ -112,12 +118,12 @@ class PodMachine:
 
     def status(self) -> PodStatus:
         """What the API shows of the pod."""
-        return status.pod_status(self.pod, self._plan, self._value, self.settings.host_ips)
+        return status.pod_status(self._statuses, self._value, self.settings.host_ips)
 
     def object(self) -> Pod:
         """The pod as the API shows it: with its status and, once it was asked to go, the time by which it has to be
         gone."""
-        return status.pod_object(self.pod, self._plan, self._value, self.settings.host_ips)
+        return status.pod_object(self._statuses, self._value, self.settings.host_ips)
 
     @property
     def value(self) -> PodValue:

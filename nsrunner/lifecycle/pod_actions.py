@@ -197,7 +197,6 @@ def tick(at: Draft, event: Tick) -> None:
         at.out.record("Normal", "DeadlineExceeded", DEADLINE_MESSAGE)
         at.change(reason="DeadlineExceeded", message=DEADLINE_MESSAGE)
         _end(at, at.plan.grace)
-        return
     for name in at.value.containers:
         due = at.value.containers[name].due
         if due is not None and due <= at.now.mono:

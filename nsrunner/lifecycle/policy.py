@@ -113,6 +113,12 @@ class PodPlan(Struct, frozen=True, kw_only=True):
 
     containers: dict[str, ContainerPlan]
     """By name: init containers in their order, then regular ones in theirs, then ephemeral ones in theirs."""
+    init: tuple[ContainerPlan, ...]
+    """Plain init containers and sidecars, in their order."""
+    regular: tuple[ContainerPlan, ...]
+    ephemeral: tuple[ContainerPlan, ...]
+    has_restart_all_rule: bool
+    """Whether the condition AllContainersRestarting is published."""
     restart_policy: str
     grace: int
     """terminationGracePeriodSeconds."""
@@ -123,24 +129,6 @@ class PodPlan(Struct, frozen=True, kw_only=True):
     maximum: float
     """Seconds that a crash-loop back-off may reach."""
 
-    @property
-    def init(self) -> list[ContainerPlan]:
-        """Plain init containers and sidecars, in their order."""
-        return [plan for plan in self.containers.values() if plan.init]
-
-    @property
-    def regular(self) -> list[ContainerPlan]:
-        return [plan for plan in self.containers.values() if plan.kind is Kind.REGULAR]
-
-    @property
-    def ephemeral(self) -> list[ContainerPlan]:
-        return [plan for plan in self.containers.values() if plan.kind is Kind.EPHEMERAL]
-
-    @property
-    def has_restart_all_rule(self) -> bool:
-        """Whether the condition AllContainersRestarting is published."""
-        return any(rule.all_containers for plan in self.containers.values() for rule in plan.rules)
-
 
 def plan_of(pod: Pod, *, maximum: float = MAXIMUM) -> PodPlan:
     """``maximum`` is the longest crash-loop back-off, in seconds."""
@@ -150,8 +138,13 @@ def plan_of(pod: Pod, *, maximum: float = MAXIMUM) -> PodPlan:
         *((each, Kind.REGULAR) for each in spec.containers),
         *((each, Kind.EPHEMERAL) for each in spec.ephemeral_containers),
     ]
+    plans = [_container_plan(pod, each, kind, maximum) for each, kind in kinds]
     return PodPlan(
-        containers={each.name: _container_plan(pod, each, kind, maximum) for each, kind in kinds},
+        containers={plan.name: plan for plan in plans},
+        init=tuple(plan for plan in plans if plan.init),
+        regular=tuple(plan for plan in plans if plan.kind is Kind.REGULAR),
+        ephemeral=tuple(plan for plan in plans if plan.ephemeral),
+        has_restart_all_rule=any(rule.all_containers for plan in plans for rule in plan.rules),
         restart_policy=_policy(pod),
         grace=_grace(pod),
         active_deadline=spec.active_deadline_seconds,

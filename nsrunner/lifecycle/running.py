@@ -5,12 +5,16 @@ Actions of the table in :mod:`nsrunner.lifecycle.container`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from nsrunner.lifecycle import probe, records
 from nsrunner.lifecycle.events import ContainerExited, ContainerFailed, ContainerStarted, ProbeDone
 from nsrunner.lifecycle.orders import ProbeDue, Redefine, Reset, SandboxLost
+from nsrunner.lifecycle.policy import OOM_KILLED, RESTARTING_ALL
 from nsrunner.lifecycle.probe import NO_PROBES, Change
+from nsrunner.lifecycle.records import UNSEEN_EXIT_CODE
 from nsrunner.lifecycle.starting import record_failure, record_start, start_failed
 from nsrunner.lifecycle.step import Step, after_end, again, probing, rest
 from nsrunner.lifecycle.stopping import begin_stop, redefine
@@ -130,9 +134,17 @@ def _reset(value: ContainerValue, at: Step, *, culprit: bool) -> ContainerValue:
 # The death of the sandbox.
 
 
+_ONE_LOOK: Final = 1.0
+"""Seconds between two looks of the kubelet at what runs: what ends within them has ended together."""
+
+
 def lost(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
-    """Nothing of it ran."""
+    """Nothing of it runs."""
     at.out.abandon(at.plan.name)
+    if event.renew and (value.state is S.PULLING or _taken_along(value, at)):
+        value = replace(value, spared=True)
+    if value.state is S.PULLING:
+        value = replace(value, backoff=value.backoff_before)
     if event.renew and at.plan.init:
         # Initialisation starts anew, so what the init containers left goes.
         value = records.purge(value, at.plan.name, at.out)
@@ -140,6 +152,15 @@ def lost(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
         value = replace(value, current=replace(value.current, stale=True))
     over = at.plan.ephemeral and value.current is not None
     return replace(rest(value, S.IDLE if event.renew and not over else S.ENDED), probes=NO_PROBES)
+
+
+def _taken_along(value: ContainerValue, at: Step) -> bool:
+    """Whether ``current`` died of the sandbox's death: the kernel kills what is in a pid namespace before the death of
+    its first process can be seen."""
+    dead = value.current
+    if dead is None or dead.finished is None or dead.finished.mono < at.now.mono - _ONE_LOOK:
+        return False
+    return dead.exit_code == UNSEEN_EXIT_CODE and dead.reason not in (OOM_KILLED, RESTARTING_ALL)
 
 
 def lost_running(value: ContainerValue, event: SandboxLost, at: Step) -> ContainerValue:
@@ -152,6 +173,7 @@ def lost_starting(value: ContainerValue, event: SandboxLost, at: Step) -> Contai
     dead = value.early
     if dead is None:
         dead = records.unseen(Instance(attempt=value.next_attempt, container_id="", started=at.now), at.now)
+        value = replace(value, backoff=value.backoff_before)
     return lost(records.add(value, dead, at.plan.name, at.out), event, at)
 
 

@@ -41,11 +41,11 @@ def turn(value: ContainerValue, event: Turn, at: Step) -> ContainerValue:
     backoff, until = permission(value, at)
     if until is not None:
         return back_off(value, until, at)
-    value = replace(value, backoff=backoff, killed=False)
+    before, value = value.backoff, replace(value, backoff=backoff, killed=False, spared=False)
     if event.refused is not None:
         return _pull_back_off(value, event.refused.until, f"ErrImagePull: {event.refused.error}", at)
     at.out.ensure_image(at.plan.name)
-    return replace(value, state=S.PULLING)
+    return replace(value, state=S.PULLING, backoff_before=before)
 
 
 def image_ready(value: ContainerValue, event: ImageReady, at: Step) -> ContainerValue:
@@ -103,7 +103,8 @@ def record_start(value: ContainerValue, event: ContainerStarted, at: Step) -> Co
     at.tell("Created", "Container created")
     at.tell("Started", "Container started")
     running = records.started(event, image_id=value.image_id, early=value.early)
-    return replace(records.add(value, running, at.plan.name, at.out), reason="", message="", early=None)
+    value = records.add(value, running, at.plan.name, at.out)
+    return replace(value, reason="", message="", early=None, backoff_before=None)
 
 
 def started(value: ContainerValue, event: ContainerStarted, at: Step) -> ContainerValue:

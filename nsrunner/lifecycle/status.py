@@ -10,7 +10,7 @@ from msgspec import structs
 from nsrunner.lifecycle.conditions import conditions_of, is_sidecar, publish
 from nsrunner.lifecycle.events import User
 from nsrunner.lifecycle.phase import FAILED, TERMINAL, phase_of
-from nsrunner.lifecycle.policy import RESTARTING_ALL, PodPlan
+from nsrunner.lifecycle.policy import RESTARTING_ALL, Kind, PodPlan
 from nsrunner.lifecycle.probe import ProbePlans, is_ready, is_started
 from nsrunner.lifecycle.records import UNSEEN_EXIT_CODE, UNSEEN_MESSAGE, UNSEEN_REASON
 from nsrunner.lifecycle.text import timestamp
@@ -33,7 +33,7 @@ from nsrunner.model.types import (
     VolumeMountStatus,
 )
 
-__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "looks_alike", "pod_object", "pod_status", "settle"]
+__all__ = ["CONTAINER_ID_PREFIX", "FINISHED", "Statuses", "looks_alike", "pod_object", "pod_status", "settle"]
 
 CONTAINER_ID_PREFIX: Final = "nsrunner://"
 MESSAGE_BUDGET: Final = 12 * 1024
@@ -42,14 +42,74 @@ FINISHED: Final = frozenset({PodState.STOPPED, PodState.REMOVING, PodState.REMOV
 """States in which nothing of the pod runs and nothing ever will."""
 
 
-def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
-    """The value with its phase and conditions brought up to date.
+_STANDS: Final = (PodState.ACTIVE, PodState.TERMINATING)
+"""States in which there is a sandbox."""
+
+
+class Statuses:
+    """The statuses of a pod's containers, made from its value.
+
+    Values are immutable, so a container whose value is the object that it was before has the status that it had: an
+    event, which changes one container, does not cost the statuses of all. One status for each container is kept.
+    """
+
+    def __init__(self, pod: Pod, plan: PodPlan) -> None:
+        spec = pod.spec
+        self.pod = pod
+        self.plan = plan
+        self._everyone: tuple[AnyContainer, ...] = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
+        self._initializing = "PodInitializing" if spec.init_containers else "ContainerCreating"
+        self._known: dict[str, tuple[ContainerValue, ContainerStatus]] = {}
+
+    def of(self, value: PodValue) -> dict[str, ContainerStatus]:
+        """By name: init containers, regular ones and ephemeral ones, each in the order of the spec."""
+        statuses = {}
+        for container in self._everyone:
+            current = value.containers[container.name]
+            known = self._known.get(container.name)
+            if known is None or known[0] is not current:
+                known = self._known[container.name] = current, self._make(container, current)
+            statuses[container.name] = known[1]
+        return _written_off(self.pod, statuses) if value.state in FINISHED else statuses
+
+    def _make(self, container: AnyContainer, value: ContainerValue) -> ContainerStatus:
+        plan = self.plan.containers[container.name]
+        status = _status(container, plan.probes, value, self._initializing, MESSAGE_BUDGET // len(self._everyone))
+        match plan.kind:
+            case Kind.INIT:  # ready when it has done its work (14.5)
+                return structs.replace(status, ready=_succeeded(status))
+            case Kind.EPHEMERAL:
+                return structs.replace(status, ready=False, started=None)
+            case _:
+                return status
+
+
+def settle(statuses: Statuses, value: PodValue, wall: float, *, settled: PodValue | None = None) -> PodValue:
+    """The value with its phase and conditions brought up to date; ``settled`` is one of which they were made before.
 
     A terminal phase is sticky, and withheld until nothing can be running any more.
     """
     if value.rejected:
         return structs.replace(value, phase=FAILED)
-    statuses = _statuses(pod, plan, value)
+    if settled is not None and _settles_alike(settled, value):
+        return value
+    return _settle(statuses.plan, statuses.pod, statuses.of(value), value, wall)
+
+
+def _settles_alike(settled: PodValue, value: PodValue) -> bool:
+    """Whether nothing of what phase and conditions are made from is another since they were made."""
+    return (
+        bool(settled.conditions)
+        and value.containers is settled.containers
+        and value.foreign is settled.foreign
+        and value.restarting is settled.restarting
+        and value.reason == settled.reason
+        and (value.state in FINISHED) is (settled.state in FINISHED)
+        and (value.state in _STANDS) is (settled.state in _STANDS)
+    )
+
+
+def _settle(plan: PodPlan, pod: Pod, statuses: Mapping[str, ContainerStatus], value: PodValue, wall: float) -> PodValue:
     finished = value.state in FINISHED
     phase = value.phase
     if phase not in TERMINAL:
@@ -62,7 +122,7 @@ def settle(pod: Pod, plan: PodPlan, value: PodValue, wall: float) -> PodValue:
         pod,
         statuses,
         phase=phase,
-        sandbox=value.state in (PodState.ACTIVE, PodState.TERMINATING),
+        sandbox=value.state in _STANDS,
         restarting=value.restarting if plan.has_restart_all_rule else None,
         foreign=value.foreign,
         before=value.conditions,
@@ -93,9 +153,10 @@ def looks_alike(before: PodValue, after: PodValue) -> bool:
     return True
 
 
-def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> PodStatus:
+def pod_status(statuses: Statuses, value: PodValue, host_ips: tuple[str, ...]) -> PodStatus:
     """The status as the API shows it."""
-    statuses = {} if value.rejected else _statuses(pod, plan, value)
+    pod = statuses.pod
+    containers = {} if value.rejected else statuses.of(value)
     shown = value.phase in TERMINAL
     ips = host_ips if pod.spec.host_network else tuple(filter(None, (value.pod_ip,)))
     return PodStatus(
@@ -109,9 +170,9 @@ def pod_status(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ..
         pod_ip=ips[0] if ips else None,
         pod_ips=tuple(PodIP(ip=ip) for ip in ips),
         start_time=None if value.added is None else timestamp(value.added.wall),
-        init_container_statuses=_shown(statuses, [c.name for c in pod.spec.init_containers]),
-        container_statuses=_shown(statuses, sorted(c.name for c in pod.spec.containers)),
-        ephemeral_container_statuses=_shown(statuses, sorted(c.name for c in pod.spec.ephemeral_containers)),
+        init_container_statuses=_shown(containers, [c.name for c in pod.spec.init_containers]),
+        container_statuses=_shown(containers, sorted(c.name for c in pod.spec.containers)),
+        ephemeral_container_statuses=_shown(containers, sorted(c.name for c in pod.spec.ephemeral_containers)),
         qos_class=qos_class(pod),
     )
 
@@ -120,43 +181,17 @@ def _shown(statuses: Mapping[str, ContainerStatus], names: list[str]) -> tuple[C
     return tuple(statuses[name] for name in names if name in statuses)
 
 
-def pod_object(pod: Pod, plan: PodPlan, value: PodValue, host_ips: tuple[str, ...]) -> Pod:
+def pod_object(statuses: Statuses, value: PodValue, host_ips: tuple[str, ...]) -> Pod:
     """The whole pod: its status, and what its deletion leaves in its metadata."""
-    metadata, deletion = pod.metadata, value.deletion
+    pod, deletion = statuses.pod, value.deletion
+    metadata = pod.metadata
     if deletion is not None:
         metadata = structs.replace(
             metadata,
             deletion_timestamp=timestamp(deletion.asked + deletion.grace),
             deletion_grace_period_seconds=deletion.grace,
         )
-    return structs.replace(pod, metadata=metadata, status=pod_status(pod, plan, value, host_ips))
-
-
-def _statuses(pod: Pod, plan: PodPlan, value: PodValue) -> dict[str, ContainerStatus]:
-    """By name: init containers and regular ones in the order of the spec, then ephemeral ones that have been added."""
-    spec = pod.spec
-    initializing = "PodInitializing" if spec.init_containers else "ContainerCreating"
-    everyone: tuple[AnyContainer, ...] = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
-    limit = MESSAGE_BUDGET // len(everyone)
-    statuses = {
-        container.name: _status(
-            container, plan.containers[container.name].probes, value.containers[container.name], initializing, limit
-        )
-        for container in everyone
-        if container.name in value.containers
-    }
-    for init in spec.init_containers:
-        if not is_sidecar(init):
-            statuses[init.name] = _as_init(statuses[init.name])
-    for ephemeral in spec.ephemeral_containers:
-        if ephemeral.name in statuses:
-            statuses[ephemeral.name] = structs.replace(statuses[ephemeral.name], ready=False, started=None)
-    return _written_off(pod, statuses) if value.state in FINISHED else statuses
-
-
-def _as_init(status: ContainerStatus) -> ContainerStatus:
-    """A plain init container is ready when it has done its work (14.5)."""
-    return structs.replace(status, ready=_succeeded(status))
+    return structs.replace(pod, metadata=metadata, status=pod_status(statuses, value, host_ips))
 
 
 def _succeeded(status: ContainerStatus) -> bool:

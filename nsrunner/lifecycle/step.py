@@ -54,6 +54,7 @@ def rest(value: ContainerValue, state: S) -> ContainerValue:
         reason="",
         message="",
         early=None,
+        backoff_before=None,
     )
 
 
@@ -74,8 +75,11 @@ def permission(value: ContainerValue, at: Step) -> tuple[CrashBackOff | None, fl
     """Whether the container may start now: its crash-loop entry after that, and, if not, from when on it may.
 
     An instance that was killed to be restarted is not held against it in the start that follows at once: the kubelet
-    judges by what it knew before the kill, which is the end of the instance before (kubelet-semantics 9).
+    judges by what it knew before the kill, which is the end of the instance before (kubelet-semantics 9). What the
+    death of the sandbox took along is not held against the container at all.
     """
+    if value.spared:
+        return value.backoff, None
     dead = value.current
     if value.killed:
         entry, until = _judge(value, value.previous, at)

@@ -33,7 +33,7 @@ __all__ = [
     "to_dict",
 ]
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the format of saved values; a change of what is in them, or of what it means, is another one."""
 
 
@@ -41,7 +41,14 @@ class BadValue(ValueError):
     """A saved value that cannot be read: damaged, of another version, or of another pod."""
 
 
-class ContainerState(Enum):
+class _State(Enum):
+    """A state is equal to itself alone, so it may be hashed as any object is: Enum's own way is a function in Python,
+    called for each look into a table."""
+
+    __hash__ = object.__hash__
+
+
+class ContainerState(_State):
     """States of :mod:`nsrunner.lifecycle.container`."""
 
     IDLE = "Idle"
@@ -88,7 +95,7 @@ class Then(Enum):
     """All containers of the pod start anew (RestartAllContainers)."""
 
 
-class PodState(Enum):
+class PodState(_State):
     """States of :mod:`nsrunner.lifecycle.pod`."""
 
     NEW = "New"
@@ -150,6 +157,8 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     early: Instance | None = None
     """The end of the instance whose start is not answered yet."""
     backoff: CrashBackOff | None = None
+    backoff_before: CrashBackOff | None = None
+    """In PULLING, STARTING and ABORTING: ``backoff`` before the start under way was allowed."""
     reason: str = ""
     """Why it waits (``status.state.waiting``); empty when there is nothing to say."""
     message: str = ""
@@ -166,6 +175,9 @@ class ContainerValue(msgspec.Struct, frozen=True, kw_only=True):
     """In ABORTING, PRE_STOP, LAST, STOPPING and KILLING: what follows."""
     killed: bool = False
     """``current`` was killed to be started again: the start that is to follow at once waits for no back-off of it."""
+    spared: bool = False
+    """``current``, or the start that was to follow it, fell to the death of the sandbox: the start in the next sandbox
+    waits for no back-off."""
     probes: Probes = {}
     """Of the instance that runs, from the end of its postStart hook on (:mod:`nsrunner.lifecycle.probe`)."""
     image_id: str = ""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nsrunner.model.defaults import apply_defaults
-    from nsrunner.model.encoder import encode
+    from nsrunner.model.encoder import encode, encode_json
     from nsrunner.model.loader import Document, Object, load, raise_for_errors
     from nsrunner.model.qos import QOSClass, qos_class
     from nsrunner.model.support import FieldVerdict, Verdict
@@ -39,6 +39,7 @@ __all__ = [
     "WouldFail",
     "apply_defaults",
     "encode",
+    "encode_json",
     "load",
     "qos_class",
     "raise_for_errors",
@@ -54,6 +55,7 @@ _HOMES: Final = {
     "WouldFail": "wouldfail",
     "apply_defaults": "defaults",
     "encode": "encoder",
+    "encode_json": "encoder",
     "load": "loader",
     "qos_class": "qos",
     "raise_for_errors": "loader",

@@ -15,7 +15,7 @@ __all__ = ["read_json"]
 
 _LONGEST_NUMBER: Final = 400
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
-_STRUCTURE: Final = re.compile(r'(?:[^"\[{\]},]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{\]},]|\Z)', re.DOTALL)
+_STRUCTURE: Final = r'(?:[^"\[{\]},]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{\]},]|\Z)'
 """The next mark of structure after any strings (an unclosed one too). Never goes back: no stack, linear time."""
 _LONE_SURROGATE: Final = (
     r"(\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
@@ -51,8 +51,11 @@ def _skip_blank(text: str, position: int) -> int:
 
 def _check_depth(text: str) -> None:
     """Before parsing, because the parser recurses. Brackets inside strings do not count."""
+    opened = text.count("[") + text.count("{")
+    if opened <= MAX_DEPTH and opened + text.count(",") <= MAX_NODES:
+        return  # most manifests: no need for a pattern that takes as long to compile as they take to parse
     depth = values = 0
-    for token in _STRUCTURE.finditer(text):
+    for token in re.finditer(_STRUCTURE, text, re.DOTALL):
         match token[1]:
             case "[" | "{":
                 depth += 1

@@ -14,33 +14,31 @@ class Path:
 
     __slots__ = ("_parent", "_step")
 
-    def __init__(self, parent: Path | None = None, step: str = "") -> None:
+    def __init__(self, parent: Path | None = None, step: str | tuple[int | str] = "") -> None:
         self._parent = parent
         self._step = step
+        """The name of a field; in a tuple, the number or key of an item."""
 
     def __truediv__(self, name: str) -> Path:
-        return Path(self, name if self._is_root else f".{name}")
+        return Path(self, name)
 
     def __getitem__(self, key: int | str) -> Path:
-        return Path(self, f"[{key}]")
+        return Path(self, (key,))
 
     @property
     def parent(self) -> Path:
         """The path without its last step; the root's parent is the root."""
         return self._parent or self
 
-    @property
-    def _is_root(self) -> bool:
-        return self._parent is None and not self._step
-
     def __str__(self) -> str:
         # Rendered only for the few paths that are shown: decoding makes one for every value.
         steps = []
-        path: Path | None = self
-        while path is not None:
-            steps.append(path._step)
+        path = self
+        while path._parent is not None:
+            step = path._step
+            steps.append(f"[{step[0]}]" if isinstance(step, tuple) else f".{step}")
             path = path._parent
-        return "".join(map(_printable, reversed(steps)))
+        return "".join(map(_printable, reversed(steps))).removeprefix(".")
 
     def __repr__(self) -> str:
         return f"Path({str(self)!r})"

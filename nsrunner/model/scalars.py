@@ -34,6 +34,11 @@ _INTEGERS: Final = (
     (r"[-+]?(0|[1-9][0-9]*)", 10),
 )
 _FLOAT: Final = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_FIRST: Final = "0123456789+-."
+_LAST: Final = "0123456789abcdefABCDEFnNZ._"
+"""What a number or timestamp begins and ends with: ``100m`` and ``64Mi`` are text at once."""
+_ALWAYS_64_BITS: Final = 20
+"""Shorter runs of digits are numbers of at most 64 bits."""
 _LONGEST_NUMBER: Final = 400
 """Characters; a longer run of digits overflows every number type and is text."""
 _JSON_INTEGRAL: Final = 1e21
@@ -44,8 +49,10 @@ def resolve(text: str) -> Scalar:
     """The value of the plain (unquoted, untagged) scalar ``text``. NaN and infinities come out as such."""
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in "0123456789+-." or len(text) > _LONGEST_NUMBER:
+    if text[0] not in _FIRST or text[-1] not in _LAST or len(text) > _LONGEST_NUMBER:
         return text
+    if len(text) < _ALWAYS_64_BITS and text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
+        return int(text)  # most numbers are so, and then no pattern needs to be compiled
     if _is(_NOT_FINITE, text):
         return float(text.replace(".", "", 1))
     if _is(_TIMESTAMP, text):
@@ -53,7 +60,10 @@ def resolve(text: str) -> Scalar:
     plain = text.replace("_", "") if text[0] != "." else text
     for pattern, base in _INTEGERS:
         if _is(pattern, plain):
-            return _integer(plain, base)
+            try:
+                return _integer(plain, base)
+            except OverflowError:  # larger than any float
+                return text
     if _is(_FLOAT, plain):
         value = float(plain)
         return text if math.isinf(value) else integral(value)

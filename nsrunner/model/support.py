@@ -79,12 +79,6 @@ def _app_armor(value: Any, _: t.Struct) -> _Rule | None:
     return None if value.type == "Unconfined" else _unsupported("AppArmor profiles are not supported yet")
 
 
-def _target(value: Any, root: t.Struct) -> _Rule | None:
-    if isinstance(root, t.Pod) and (root.spec.share_process_namespace or root.spec.host_pid):
-        return None  # all see each other's processes anyway
-    return _unsupported("joining another container's PID namespace is not supported yet, except where it is shared")
-
-
 # --- the table --------------------------------------------------------------------------------------------------------
 
 _ONE_NODE: Final = _ignored("there is only one node to run on")
@@ -151,7 +145,6 @@ _TABLE: Final[Mapping[type[t.Struct], Mapping[str, _Rule | _Test]]] = {
         "resize_policy": _NO_CLUSTER,
         "volume_devices": _unsupported("block devices as volumes are not supported"),
     },
-    t.EphemeralContainer: {"target_container_name": _target},
     t.ContainerPort: {"host_port": _host_port, "host_ip": _host_port},
     t.ResourceRequirements: {
         "limits": _ignored("not enforced yet"),

@@ -54,13 +54,13 @@ def is_allowed(name: str, patterns: Iterable[str]) -> bool:
 
 
 _SEGMENT: Final = r"[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?"
-_PATTERN: Final = re.compile(rf"(?:{_SEGMENT}[./])*(?:[a-z0-9][-_a-z0-9]*)?[a-z0-9*]", re.ASCII)
+_PATTERN: Final = rf"(?:{_SEGMENT}[./])*(?:[a-z0-9][-_a-z0-9]*)?[a-z0-9*]"
 _LONGEST_PATTERN: Final = 253
 
 
 def pattern_problem(pattern: str) -> str:
     """Why the kubelet would not take this name, or prefix ending in ``*``, of sysctls to allow; empty when it would."""
-    if len(pattern) > _LONGEST_PATTERN or not _PATTERN.fullmatch(pattern):
+    if len(pattern) > _LONGEST_PATTERN or not re.fullmatch(_PATTERN, pattern, re.ASCII):
         return (
             'must be the name of a sysctl, or the beginning of one and "*", such as net.core.somaxconn or kernel.msg*'
         )

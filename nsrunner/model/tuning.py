@@ -12,7 +12,6 @@ Reading is total: what :mod:`nsrunner.model.validate.tuning` would complain abou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -51,7 +50,7 @@ LEAST_DELAY: Final = 0.1
 """Seconds that a restart back-off must have at least: without one, a program that dies at once eats a processor."""
 _MOST_DELAY: Final = 1e9
 
-_NUMBER: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+_MOST_DIGITS: Final = 12
 
 
 class RestartTuning(Struct, frozen=True, kw_only=True):
@@ -70,7 +69,7 @@ def duration(text: str) -> float | None:
 
 def milliseconds(text: str) -> int | None:
     """The period that an annotation names; None when it is none."""
-    if _NUMBER.fullmatch(text) is None:
+    if len(text) > _MOST_DIGITS or not (text.isascii() and text.isdigit()):
         return None
     return number if LEAST_PERIOD_MS <= (number := int(text)) <= _MOST_PERIOD_MS else None
 

@@ -69,14 +69,15 @@ class Client:
         all three, or none with ``tty`` or ``output_limit``."""
         command = next(self._numbers)
         try:
-            memfd = transport.sealed_memfd("nsrunner-spec", encode_exec(spec))
+            fields, memfd = transport.spec_fields(encode_exec(spec))
         except wire.WireError as error:
             raise SandboxError("write spec", errno.EINVAL, str(error)) from None
         try:
-            fds = [memfd, *(fd for fd in (stdin, stdout, stderr) if fd >= 0)]
-            message, received = self._call(Kind.EXEC, {}, within, fds, command)
+            fds = [fd for fd in (memfd, stdin, stdout, stderr) if fd >= 0]
+            message, received = self._call(Kind.EXEC, fields, within, fds, command)
         finally:
-            os.close(memfd)
+            if memfd >= 0:
+                os.close(memfd)
         console = received.pop(0) if received else None
         transport.close_all(received)
         return ClientExec(self, command, message.number(Tag.PID), console)

@@ -18,11 +18,12 @@ from nsrunner.errors import SandboxError
 from nsrunner.sandbox import answers, transport, wire
 from nsrunner.sandbox.records import ContainerInfo, Record, SandboxDeath, Snapshot
 from nsrunner.sandbox.session import Attachment, Exec
+from nsrunner.sandbox.spec import ExecSpec
 from nsrunner.sandbox.wire import Kind, Message, Tag
+from nsrunner.sandbox.wire_specs import encode_exec
 
 __all__ = ["Connection"]
 
-S = TypeVar("S")
 T = TypeVar("T")
 
 _PACKETS_A_TURN = 32
@@ -93,7 +94,6 @@ class Connection:
         convert: Callable[[Message, list[int]], T],
         command_id: int,
         within: float,
-        fds: Sequence[int] = (),
     ) -> asyncio.Future[T]:
         try:
             memfd = transport.sealed_memfd("nsrunner-spec", encode())
@@ -104,27 +104,25 @@ class Connection:
             )
             return failed
         try:
-            return self._send(kind, {}, convert, command_id, within, (memfd, *fds))
+            return self._send(kind, {}, convert, command_id, within, (memfd,))
         finally:
             os.close(memfd)
 
-    def _send_session(
-        self, kind: Kind, encode: Callable[[S], bytes], spec: S, command_id: int, fds: Sequence[int]
-    ) -> None:
-        """A command whose only answer is the end of its session, or an error, which ends it, too. Raises
-        SandboxError."""
+    def _send_exec(self, spec: ExecSpec, command_id: int, fds: Sequence[int]) -> None:
+        """Raises SandboxError."""
         if self.closed:
             raise transport.lost(self.run_dir, errno.EPIPE)
+        memfd = -1
         try:
-            memfd = transport.sealed_memfd("nsrunner-spec", encode(spec))
+            fields, memfd = transport.spec_fields(encode_exec(spec))
+            self._put(wire.encode(Kind.EXEC, command_id, fields), fds if memfd < 0 else (memfd, *fds))
         except wire.WireError as error:
             raise SandboxError("write spec", errno.EINVAL, str(error)) from None
-        try:
-            self._put(wire.encode(kind, command_id, {}), (memfd, *fds))
         except OSError as error:
             raise transport.lost(self.run_dir, error.errno or 0) from None
         finally:
-            os.close(memfd)
+            if memfd >= 0:
+                os.close(memfd)
 
     def _send(
         self,
@@ -151,10 +149,34 @@ class Connection:
                 case _:
                     future.set_exception(SandboxError("write message", errno.EINVAL, str(error)))
             return future
+        self._expect(kind, future, convert, command_id, within)
+        return future
+
+    def _expect(
+        self,
+        kind: Kind,
+        future: asyncio.Future[T],
+        convert: Callable[[Message, list[int]], T],
+        command_id: int,
+        within: float,
+    ) -> None:
         timer = self._loop.call_later(within, self._expire, command_id, kind)
         pending: _Pending[T] = _Pending(future, convert, timer)
         self._pending[command_id] = pending  # type: ignore[assignment] # heterogeneous: each entry's own T matches
-        return future
+
+    def _send_hint(self, kind: Kind, spec: bytes) -> bool:
+        """A command without an answer. False: it could not be sent, which is as good."""
+        try:
+            memfd = transport.sealed_memfd("nsrunner-spec", spec)
+        except SandboxError:
+            return False
+        try:
+            self._put(wire.encode(kind, 0), (memfd,))
+        except OSError:
+            return False
+        finally:
+            os.close(memfd)
+        return True
 
     def _quietly(self, kind: Kind, fields: wire.Fields, command_id: int) -> None:
         """Sends what nobody waits for; a lost connection is noticed by the reader."""
@@ -213,6 +235,8 @@ class Connection:
                 return
             finally:
                 transport.close_all(fds)
+            if not self._pending and not self._sessions:
+                return  # nothing more is waited for: a record that comes with it is the next turn's
 
     def _handle(self, message: Message, fds: list[int]) -> None:
         """Whoever keeps a descriptor takes it out of ``fds``; the others are closed."""

@@ -7,6 +7,7 @@ import os
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from nsrunner.errors import HostError
@@ -18,7 +19,6 @@ CREATE: Final = 0x100
 MOVED_TO: Final = 0x80
 DELETE_SELF: Final = 0x400
 OVERFLOW: Final = 0x4000
-_ONLYDIR: Final = 0x01000000
 
 _HEADER = struct.Struct("iIII")
 _BUFFER: Final = 64 << 10
@@ -39,13 +39,13 @@ class Inotify:
     def __init__(self, directory: str = "", mask: int = 0) -> None:
         """Watches a directory, if one is named, as add() does. Raises HostError when the user's instances are used
         up, and what add() raises."""
-        import ctypes  # late: it takes as long to import as all else that reads a log
+        from nsrunner.sandbox.native import inotify, inotify_add, inotify_remove  # late: who only reads needs none
 
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._errno = ctypes.get_errno
-        self._fd: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        if self._fd < 0:
-            raise _refused(self._errno(), "max_user_instances")
+        self._add, self._remove = inotify_add, inotify_remove
+        try:
+            self._fd = inotify()
+        except OSError as error:
+            raise _refused(error, "max_user_instances") from None
         if directory:
             try:
                 self.add(directory, mask)
@@ -56,17 +56,17 @@ class Inotify:
     def add(self, directory: str, mask: int) -> int:
         """The number of the watch: the same one for the same directory. Raises FileNotFoundError, NotADirectoryError;
         HostError when the user's watches are used up."""
-        watch: int = self._libc.inotify_add_watch(self._fd, os.fsencode(directory), mask | DELETE_SELF | _ONLYDIR)
-        if watch >= 0:
-            return watch
-        code = self._errno()
-        if code == errno.ENOSPC:
-            raise _refused(code, "max_user_watches")
-        raise OSError(code, os.strerror(code), directory)
+        try:
+            return self._add(self._fd, directory, mask | DELETE_SELF)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise _refused(error, "max_user_watches") from None
+            raise
 
     def remove(self, watch: int) -> None:
         """Ends a watch; one whose directory is gone has ended already."""
-        self._libc.inotify_rm_watch(self._fd, watch)
+        with suppress(OSError):
+            self._remove(self._fd, watch)
 
     def fileno(self) -> int:
         return self._fd
@@ -90,5 +90,5 @@ class Inotify:
                 at += length
 
 
-def _refused(code: int, limit: str) -> HostError:
-    return HostError(f"inotify: {os.strerror(code)}: raise /proc/sys/fs/inotify/{limit}")
+def _refused(error: OSError, limit: str) -> HostError:
+    return HostError(f"inotify: {error.strerror}: raise /proc/sys/fs/inotify/{limit}")

@@ -22,7 +22,7 @@ __all__ = [
     "load",
     "raised",
     "setns",
-    "socket_at",
+    "sockets_at",
     "spawn_shim",
     "step_name",
     "unshare",
@@ -137,16 +137,36 @@ def setns(fd: int, flags: int = 0) -> None:
     _checked(lib.nsr_setns(fd, flags))
 
 
-def socket_at(pidfd: int, domain: int, kind: int, protocol: int = 0) -> int:
-    """A socket in the network namespace of the process behind ``pidfd``. The calling thread goes there and comes back.
-    Raises OSError."""
+def sockets_at(pidfd: int, domain: int, kind: int, count: int) -> list[int]:
+    """Sockets in the network namespace of the process behind ``pidfd``: as many as that, or as many as the process may
+    have. The calling thread goes there and comes back within the one call. Raises OSError."""
+    ffi, lib = load()
+    fds = ffi.new("int[]", count)
+    made = _checked(lib.nsr_sockets_at(pidfd, domain, kind, 0, count, fds))
+    return list(fds[0:made])
+
+
+def inotify() -> int:
+    """A descriptor of inotify(7), which never blocks. Raises OSError, HostError."""
     _, lib = load()
-    return _checked(lib.nsr_socket_at(pidfd, domain, kind, protocol))
+    return _checked(lib.nsr_inotify_open())
 
 
-def _checked(result: int) -> int:
+def inotify_add(fd: int, directory: str, mask: int) -> int:
+    """The number of the watch. Raises OSError, which names the directory."""
+    _, lib = load()
+    return _checked(lib.nsr_inotify_add(fd, os.fsencode(directory), mask), directory)
+
+
+def inotify_remove(fd: int, watch: int) -> None:
+    """Raises OSError when there is no such watch."""
+    _, lib = load()
+    _checked(lib.nsr_inotify_remove(fd, watch))
+
+
+def _checked(result: int, path: str | None = None) -> int:
     if result < 0:
-        raise OSError(-result, os.strerror(-result))
+        raise OSError(-result, os.strerror(-result), path)
     return result
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
+import socket
 from collections.abc import AsyncIterator
 
 from nsrunner.errors import SandboxError
@@ -25,7 +25,7 @@ from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Owner, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod, Roots, register
 from nsrunner.sandbox.sweep import end_processes, remove_log, remove_pod
 from nsrunner.sandbox.wire import Kind, Message, Role, Tag
-from nsrunner.sandbox.wire_specs import encode_container, encode_exec, encode_sandbox
+from nsrunner.sandbox.wire_specs import encode_container, encode_sandbox
 
 __all__ = ["Attachment", "Exec", "Shim", "Shims"]
 
@@ -48,6 +48,11 @@ class Shim(Connection):
     _process: Owner | None = None
     """Of a shim that was launched from here."""
 
+    def __init__(self, run_dir: str, sock: socket.socket) -> None:
+        super().__init__(run_dir, sock)
+        self._prepared: dict[str, tuple[ContainerSpec, bytes]] = {}
+        """What was prepared, by the container's id, and how it was written."""
+
     # --- making a connection ------------------------------------------------------------------------------------------
 
     @classmethod
@@ -55,7 +60,7 @@ class Shim(Connection):
         """Makes ``run_dir`` (0700) if need be, starts a shim that serves ``<run_dir>/shim.sock``, connects as its
         controller. Raises SandboxError, HostError."""
         try:
-            os.makedirs(run_dir, 0o700, exist_ok=True)
+            state.make_directory(run_dir)
         except OSError as error:
             raise SandboxError("make directory", error.errno or 0, run_dir) from None
         with transport.listen(run_dir) as listener:
@@ -115,12 +120,24 @@ class Shim(Connection):
         """Kills all that is left, then pause; the volumes stay."""
         return self._send(Kind.STOP_SANDBOX, {Tag.ATTEMPT: attempt}, _nothing, command_id, within)
 
+    def prepare_container(self, spec: ContainerSpec) -> None:
+        """Has everything of a start done that can be done before it is asked for, beside the making of the sandbox. A
+        hint: when it fails, or the start has another spec, the start does it anew. What is not started within half a
+        minute, or before the sandbox ends, vanishes."""
+        try:
+            encoded = encode_container(spec)
+        except wire.WireError:
+            return
+        if self._send_hint(Kind.PREPARE_CONTAINER, encoded):
+            self._prepared[spec.id] = (spec, encoded)
+
     def start_container(
         self, command_id: int, spec: ContainerSpec, *, within: float = 120.0
     ) -> asyncio.Future[ContainerRunning]:
+        prepared, encoded = self._prepared.pop(spec.id, (None, b""))
         return self._with_spec(
             Kind.START_CONTAINER,
-            lambda: encode_container(spec),
+            lambda: encoded if prepared is spec else encode_container(spec),
             lambda message, fds: wire.container_running(message),
             command_id,
             within,
@@ -151,12 +168,12 @@ class Shim(Connection):
         command = self.new_id()
         session = Exec(self, command)
         fds = [fd for fd in (stdin, stdout, stderr) if fd >= 0]
-        if spec.attached:
-            self._send_session(Kind.EXEC, encode_exec, spec, command, fds)
-            self._sessions[command] = session
-            return session
+        self._send_exec(spec, command, fds)
         self._sessions[command] = session
-        future = self._with_spec(Kind.EXEC, lambda: encode_exec(spec), session.started, command, within, fds)
+        if spec.attached:
+            return session
+        future: asyncio.Future[Exec] = self._loop.create_future()
+        self._expect(Kind.EXEC, future, session.started, command, within)
         try:
             return await future
         except BaseException as error:

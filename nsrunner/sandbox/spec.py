@@ -250,6 +250,8 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     """None: the library's low-level spawn, which brings its own descriptors."""
     termination_message_path: str = ""
     """Absolute; a fresh empty file 0666 of the pod's generated-files tmpfs is bound there. Empty: none."""
+    target: str = ""
+    """Id of a running container whose PID namespace it joins; empty: it gets its own, or the pod's."""
 
 
 class ExecSpec(Struct, frozen=True, kw_only=True):

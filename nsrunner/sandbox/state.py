@@ -20,9 +20,21 @@ from msgspec import Struct
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox.spec import Owner, PodPaths
 
-__all__ = ["RegisteredPod", "Roots", "alive", "kill", "locked", "process", "register", "registered", "this_process"]
+__all__ = [
+    "RegisteredPod",
+    "Roots",
+    "alive",
+    "kill",
+    "locked",
+    "make_directory",
+    "process",
+    "register",
+    "registered",
+    "this_process",
+]
 
 NAME = "pod.json"
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _NAME_MAX = 255
 """Bytes of a file's name."""
 
@@ -145,8 +157,11 @@ def locked(roots: Roots, name: str = "lock", *, wait: bool = True) -> Iterator[b
     no matter. Yields False when somebody else has it and ``wait`` is False. Raises SandboxError."""
     path = f"{roots.run}/{name}"
     try:
-        os.makedirs(f"{roots.run}/pods", 0o700, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fd = os.open(path, _LOCK, 0o600)
+        except FileNotFoundError:
+            os.makedirs(f"{roots.run}/pods", 0o700, exist_ok=True)
+            fd = os.open(path, _LOCK, 0o600)
     except OSError as error:
         raise SandboxError("make directory", error.errno or 0, path) from None
     try:
@@ -167,20 +182,32 @@ def register(roots: Roots, pod: RegisteredPod) -> None:
     """
     path = f"{pod.paths.run}/{NAME}"
     with locked(roots):
-        other = read(pod.paths.run)
-        if other is not None:
-            if other.owner == pod.owner:
-                return
-            owner = "the daemon" if other.owner.kind == "daemon" else f"process {other.owner.pid}"
-            raise UsageError(f"pod {pod.namespace}/{pod.name} ({pod.uid}) belongs to {owner}")
         try:
-            os.makedirs(pod.paths.run, 0o700, exist_ok=True)
+            other = None if make_directory(pod.paths.run) else read(pod.paths.run)
+            if other is not None:
+                if other.owner == pod.owner:
+                    return
+                owner = "the daemon" if other.owner.kind == "daemon" else f"process {other.owner.pid}"
+                raise UsageError(f"pod {pod.namespace}/{pod.name} ({pod.uid}) belongs to {owner}")
             _write(path, pod)
             if pod.owner.kind == "daemon":  # /run is empty after a reboot, and the daemon's volumes stay
                 os.makedirs(pod.paths.state, 0o700, exist_ok=True)
                 _write(f"{pod.paths.state}/{NAME}", pod)
         except OSError as error:
             raise SandboxError("write file", error.errno or 0, path) from None
+
+
+def make_directory(path: str) -> bool:
+    """For root alone (0700), with those above it. False: it was there. Raises OSError."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return False
+    except FileNotFoundError:
+        os.makedirs(path, 0o700, exist_ok=True)
+    return True
 
 
 def _write(path: str, pod: RegisteredPod) -> None:
@@ -196,8 +223,8 @@ def _write(path: str, pod: RegisteredPod) -> None:
     }
     fresh = f"{path}.new"
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        file.write(json.dumps(record))  # dump() would encode in Python
+    with open(fd, "wb") as file:
+        file.write(json.dumps(record).encode())
     os.rename(fresh, path)
 
 

@@ -10,12 +10,11 @@ import os
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import cgroups, state
-from nsrunner.sandbox.client import Client
 from nsrunner.sandbox.spec import PodPaths
 from nsrunner.sandbox.state import RegisteredPod, Roots
 from nsrunner.sandbox.trees import remove_tree
 
-__all__ = ["end_processes", "remove_log", "remove_pod", "sweep"]
+__all__ = ["end_processes", "is_needed", "remove_log", "remove_pod", "sweep"]
 
 _PATIENCE = 10.0
 """Seconds for a living shim to remove its pod, or for killed processes to be gone."""
@@ -85,6 +84,8 @@ def _remove_links(paths: PodPaths, target: str) -> None:
 
 def _remove_by_shim(pod: RegisteredPod) -> bool:
     """Asks the pod's shim, if it lives. It is most likely at it already."""
+    from nsrunner.sandbox.client import Client  # most sweeps find nothing
+
     try:
         with Client(pod.paths.run, controller=True, within=_PATIENCE) as client:
             client.remove_pod(within=_PATIENCE)
@@ -100,13 +101,22 @@ def sweep(roots: Roots) -> list[str]:
         if not ours:
             return []
         removed = []
-        for uid in sorted({*_names(f"{roots.run}/pods"), *_names(f"{roots.state}/pods")}):
+        for uid in sorted(_known(roots)):
             try:
                 if _sweep_one(roots, uid):
                     removed.append(uid)
             except SandboxError:
                 continue
         return removed
+
+
+def is_needed(roots: Roots) -> bool:
+    """Whether there is any pod that a sweep would look at, dead or alive. Raises SandboxError as the sweep would."""
+    return bool(_known(roots))
+
+
+def _known(roots: Roots) -> set[str]:
+    return {*_names(f"{roots.run}/pods"), *_names(f"{roots.state}/pods")}
 
 
 def _names(directory: str) -> list[str]:

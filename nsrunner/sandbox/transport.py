@@ -12,9 +12,21 @@ import struct
 from collections.abc import Sequence
 
 from nsrunner.errors import SandboxError
-from nsrunner.sandbox.wire import MAX_FDS, MAX_MESSAGE, WireError
+from nsrunner.sandbox.wire import ENVELOPE, HEADER, MAX_FDS, MAX_MESSAGE, Fields, Tag, WireError
 
-__all__ = ["SEALS", "SOCKET", "TALK", "close_all", "dial", "listen", "lost", "receive", "sealed_memfd", "send"]
+__all__ = [
+    "SEALS",
+    "SOCKET",
+    "TALK",
+    "close_all",
+    "dial",
+    "listen",
+    "lost",
+    "receive",
+    "sealed_memfd",
+    "send",
+    "spec_fields",
+]
 
 SOCKET = "shim.sock"
 """Name of a shim's socket in the pod's run directory."""
@@ -26,6 +38,7 @@ _ADDRESS_MAX = 107  # sun_path, without the NUL
 _INT = struct.Struct("i")
 _TRUNCATED = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 _ANCILLARY = socket.CMSG_SPACE(MAX_FDS * _INT.size)
+_SHORT = MAX_MESSAGE - ENVELOPE.size - HEADER.size
 
 
 def lost(path: str = "", code: int = errno.ECONNRESET, detail: str = "") -> SandboxError:
@@ -52,6 +65,14 @@ def sealed_memfd(name: str, data: bytes) -> int:
             os.close(fd)
         raise SandboxError("make memfd", error.errno or 0, name) from None
     return fd
+
+
+def spec_fields(data: bytes) -> tuple[Fields, int]:
+    """An exec's spec for its message: as a field, and -1; or, when it is too long for that, in a memfd, which goes
+    first of the descriptors and which the caller closes. Raises SandboxError."""
+    if len(data) <= _SHORT:
+        return {Tag.SPEC: data}, -1
+    return {}, sealed_memfd("nsrunner-spec", data)
 
 
 class _Address:

@@ -82,6 +82,7 @@ class Kind(enum.IntEnum):
     ACKNOWLEDGE = 27
     LIST = 28
     OPEN_VOLUME = 29
+    PREPARE_CONTAINER = 30
     OK = 64
     ERROR = 65
     WELCOME = 66
@@ -134,6 +135,7 @@ class Tag(enum.IntEnum):
     MESSAGE = 23
     TIMED_OUT = 24
     REASON = 25
+    SPEC = 26
 
 
 _PAYLOADS: dict[int, Payload] = {
@@ -141,12 +143,16 @@ _PAYLOADS: dict[int, Payload] = {
     **dict.fromkeys((Tag.EXEC_ID, Tag.RECORD, Tag.BOOTTIME_NS, Tag.REALTIME_NS), Payload.U64),
     **dict.fromkeys((Tag.CONTAINER_ID, Tag.NAME, Tag.UID, Tag.PATH, Tag.REASON), Payload.STRING),
     **dict.fromkeys((Tag.STARTED, Tag.FINISHED), Payload.BLOCK),
-    Tag.MESSAGE: Payload.BYTES,
+    **dict.fromkeys((Tag.MESSAGE, Tag.SPEC), Payload.BYTES),
 }
 
+_SIZES = {Payload.U32: U32, Payload.U64: U64, Payload.I64: I64}
+_NUMBERS: dict[int, struct.Struct] = {tag: _SIZES[payload] for tag, payload in _PAYLOADS.items() if payload in _SIZES}
+_STRINGS = frozenset(tag for tag, payload in _PAYLOADS.items() if payload is Payload.STRING)
 _STAMP = frozenset({Tag.BOOTTIME_NS, Tag.REALTIME_NS})
 _BLOCKS: dict[int, frozenset[Tag]] = {Tag.STARTED: _STAMP, Tag.FINISHED: _STAMP}
 
+_KINDS: dict[int, Kind] = {kind: kind for kind in Kind}
 _MESSAGES: dict[int, frozenset[Tag]] = {
     kind: frozenset(tags)
     for kind, tags in {
@@ -157,13 +163,14 @@ _MESSAGES: dict[int, frozenset[Tag]] = {
         Kind.SIGNAL: {Tag.CONTAINER_ID, Tag.SIGNAL, Tag.WHOLE},
         Kind.REMOVE_CONTAINER: {Tag.CONTAINER_ID},
         Kind.REMOVE_POD: set[Tag](),
-        Kind.EXEC: set[Tag](),
+        Kind.EXEC: {Tag.SPEC},
         Kind.RESIZE: {Tag.EXEC_ID, Tag.CONTAINER_ID, Tag.ROWS, Tag.COLUMNS},
         Kind.KILL_EXEC: {Tag.EXEC_ID},
         Kind.ATTACH: {Tag.CONTAINER_ID, Tag.STREAMS},
         Kind.ACKNOWLEDGE: {Tag.RECORD},
         Kind.LIST: set[Tag](),
         Kind.OPEN_VOLUME: {Tag.NAME},
+        Kind.PREPARE_CONTAINER: set[Tag](),
         Kind.OK: {Tag.PID, Tag.ATTEMPT, Tag.CONTAINER_ID, Tag.STARTED},
         Kind.ERROR: {Tag.STEP, Tag.ERRNO, Tag.PATH},
         Kind.WELCOME: {Tag.UID, Tag.ATTEMPT, Tag.PID},
@@ -300,24 +307,19 @@ def _decode_block(block: memoryview, allowed: frozenset[Tag], depth: int) -> dic
     for tag, payload in split(block):
         if tag not in allowed or tag in fields:
             raise WireError(f"unexpected tag {tag}")
-        kind = _PAYLOADS[tag]
+        number = _NUMBERS.get(tag)
         try:
-            match kind:
-                case Payload.U32:
-                    fields[tag] = U32.unpack(payload)[0]
-                case Payload.U64:
-                    fields[tag] = U64.unpack(payload)[0]
-                case Payload.I64:
-                    fields[tag] = I64.unpack(payload)[0]
-                case Payload.STRING:
-                    data = bytes(payload)
-                    if data.find(b"\0") != len(data) - 1 or not data:
-                        raise WireError(f"bad string (tag {tag})")
-                    fields[tag] = data[:-1].decode("utf-8", "surrogateescape")
-                case Payload.BYTES:
-                    fields[tag] = bytes(payload)
-                case Payload.BLOCK:
-                    fields[tag] = _decode_block(payload, _BLOCKS[tag], depth + 1)
+            if number is not None:
+                (fields[tag],) = number.unpack(payload)
+            elif tag in _STRINGS:
+                data = bytes(payload)
+                if data.find(b"\0") != len(data) - 1 or not data:
+                    raise WireError(f"bad string (tag {tag})")
+                fields[tag] = data[:-1].decode("utf-8", "surrogateescape")
+            elif tag in _BLOCKS:
+                fields[tag] = _decode_block(payload, _BLOCKS[tag], depth + 1)
+            else:
+                fields[tag] = bytes(payload)
         except struct.error:
             raise WireError(f"bad length (tag {tag})") from None
     return fields
@@ -333,7 +335,7 @@ def decode(packet: bytes) -> Message:
     allowed = _MESSAGES.get(kind)
     if allowed is None:
         raise WireError(f"unknown message kind {kind}")
-    return Message(Kind(kind), command, _decode_block(memoryview(packet)[ENVELOPE.size :], allowed, 1))
+    return Message(_KINDS[kind], command, _decode_block(memoryview(packet)[ENVELOPE.size :], allowed, 1))
 
 
 # --- messages to values -----------------------------------------------------------------------------------------------

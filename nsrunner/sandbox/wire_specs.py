@@ -101,6 +101,7 @@ class SpecTag:
     MAX_SIZE: Final = 103
     MAX_FILES: Final = 104
     TERMINATION_PATH: Final = 105
+    TARGET_ID: Final = 106
     TIMEOUT_MS: Final = 112
     OUTPUT_LIMIT: Final = 113
     ATTACHED: Final = 114
@@ -344,6 +345,7 @@ def _container(spec: ContainerSpec) -> Iterable[bytes]:
     if spec.log is not None:
         yield _log(spec.log)
     yield _text(SpecTag.TERMINATION_PATH, spec.termination_message_path)
+    yield _text(SpecTag.TARGET_ID, spec.target)
 
 
 def encode_container(spec: ContainerSpec) -> bytes:

@@ -62,6 +62,7 @@ _REASONS = {
     "make pipes": "CreateContainerError",
     "make cgroup": "CreateContainerError",
     "find the container": "CreateContainerError",
+    "join the target container": "CreateContainerError",
     "talk to the shim": "CreateContainerError",
 }
 """Of a container's start. All others are RunContainerError."""
@@ -150,6 +151,8 @@ def container_failure(error: SandboxError, spec: ContainerSpec) -> tuple[str, st
         message = f'failed to prepare subPath for volumeMount "{volume}" of container "{spec.name}": {sentence(error)}'
     elif error.step == "open mount source":
         message = f'failed to generate container spec: failed to stat "{error.path}": {_reason(error.errno)}'
+    elif error.step == "join the target container" and error.errno == errno.ESRCH:
+        message = "invalid target container: it is not running"
     elif reason == "RunContainerError":
         message = f"unable to start container process: {exec_failure(error, spec.argv[0] if spec.argv else '')}"
     else:

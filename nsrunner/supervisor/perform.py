@@ -60,11 +60,13 @@ from nsrunner.supervisor.plan import (
     plan_exec,
     plan_sandbox,
 )
-from nsrunner.supervisor.plan_sandbox import all_containers
+from nsrunner.supervisor.plan_sandbox import all_containers, field_path
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
+from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
 from nsrunner.supervisor.signals import signal_number
+from nsrunner.supervisor.targets import target_id
 from nsrunner.supervisor.termination import as_now, container_exited
 
 __all__ = ["Performer"]
@@ -78,8 +80,8 @@ _LAST_COMMAND = 1 << 62
 class Performer:
     """The effects of one pod.
 
-    ``post`` takes the events, ``record`` the Kubernetes Events that come from plans; ``spawn`` runs a coroutine beside
-    the caller, within the pod's task group.
+    ``post`` takes the events (``post_now`` those of callbacks of the loop, at once), ``record`` the Kubernetes Events
+    that come from plans; ``spawn`` runs a coroutine beside the caller, within the pod's task group.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Performer:
         post: Callable[[Event], None],
         record: Callable[[RecordEvent], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        post_now: Callable[[Event], None] | None = None,
     ) -> None:
         self._pod = pod
         self._registered = registered
@@ -109,9 +112,10 @@ class Performer:
         self._lost_a_shim = False
         self._plan: SandboxPlan | None = None
         self._images: dict[str, ImageRoot] = {}
+        self._preparations = Preparations(node, fallback_host=fallback_host)
         self._ledger = Ledger(post)
         self._warned: set[PlanWarning] = set()
-        self._prober = Prober(pod, exec=self._exec_quietly, record=record)
+        self._prober = Prober(pod, exec=self._exec_quietly, record=record, post=post_now or post, spawn=spawn)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
 
@@ -196,6 +200,8 @@ class Performer:
 
     def begin(self, command: AnsweredCommand) -> None:
         """:meth:`perform` beside the caller."""
+        if isinstance(command, RunProbe) and self._prober.quick(command, self._specs[command.container]):
+            return
         task = self._spawn(self.perform(command))
         if isinstance(command, RunHook | RunProbe):
             self._prober.begun(command.id, task)
@@ -244,7 +250,10 @@ class Performer:
             if sandbox is None:
                 sandbox = self._sandbox = await self._shims.launch(self._registered)
                 self._spawn(self._take_records(sandbox))
-            created = await sandbox.create_sandbox(command.id, plan.spec)
+            creation = sandbox.create_sandbox(command.id, plan.spec)
+            if command.attempt == 0:
+                self._preparations.begin(self._pod, sandbox, plan)
+            created = await creation
         except SandboxError as error:
             if sandbox is not None and error.errno == errno.ETIMEDOUT:
                 await self._give_up(sandbox)
@@ -298,17 +307,21 @@ class Performer:
             raise SandboxError("start container", errno.ESRCH, detail="there is no sandbox")
         container = self._specs[command.container]
         sandbox = self._sandbox
-        references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
-        plan = plan_container(
-            self._pod,
-            command.container,
-            self._node,
-            attempt=command.attempt,
-            sandbox=self._plan,
-            image=self._images[command.container],
-            config_maps=references.config_maps,
-            secrets=references.secrets,
-        )
+        image = self._images[command.container]
+        plan = self._preparations.take(self._pod, command.container, command.attempt, image)
+        if plan is None:
+            references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
+            plan = plan_container(
+                self._pod,
+                command.container,
+                self._node,
+                attempt=command.attempt,
+                sandbox=self._plan,
+                image=image,
+                config_maps=references.config_maps,
+                secrets=references.secrets,
+                target=target_id(self._pod, container, self._ledger),
+            )
         self._warn(plan.warnings)
         self._ledger.starting(command.container, command.attempt, plan.spec.id)
         try:
@@ -337,11 +350,15 @@ class Performer:
         )
 
     async def _exec_quietly(self, container: str, attempt: int, argv: tuple[str, ...], seconds: float) -> Process:
-        """For a probe or hook: its output is the shim's to collect."""
+        """For a probe or hook: its output is the shim's to collect. One with a limit is a probe, whose end means
+        nothing to anybody else: it ends with the connection, and costs one answer, not an answer, a record and its
+        acknowledgement."""
         identity = self._ledger.identity(container, attempt)
         if identity is None or self._sandbox is None:
             raise SandboxError("find the container", errno.ESRCH)
-        spec = plan_exec(identity, argv, timeout_ms=round(seconds * 1000), output_limit=MAX_OUTPUT)
+        spec = plan_exec(
+            identity, argv, timeout_ms=round(seconds * 1000), output_limit=MAX_OUTPUT, attached=seconds > 0
+        )
         return await self._sandbox.exec(spec)
 
     async def _signal_container(self, command: SignalContainer) -> Event:
@@ -398,16 +415,10 @@ class Performer:
         for warning in warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
-                path = self._field_path(warning.container) if warning.container else ""
+                path = field_path(self._pod, warning.container) if warning.container else ""
                 self._record(
                     RecordEvent(type="Warning", reason=warning.reason, message=warning.message, field_path=path)
                 )
-
-    def _field_path(self, container: str) -> str:
-        spec = self._pod.spec
-        kinds = {"initContainers": spec.init_containers, "ephemeralContainers": spec.ephemeral_containers}
-        kind = next((kind for kind, each in kinds.items() if any(container == one.name for one in each)), "containers")
-        return f"spec.{kind}{{{container}}}"
 
     # --- records ------------------------------------------------------------------------------------------------------
 

@@ -42,9 +42,10 @@ def plan_container(
     image: ImageRoot,
     config_maps: Mapping[str, ConfigMap] | None = None,
     secrets: Mapping[str, Secret] | None = None,
+    target: str = "",
 ) -> ContainerPlan:
     """The next instance of the container ``name``. ``config_maps`` and ``secrets`` are those of the pod's namespace, by
-    name. Raises ConfigError, CreateError."""
+    name; ``target`` is the id of the container whose PID namespace it joins. Raises ConfigError, CreateError."""
     container = next((one for one in all_containers(pod) if one.name == name), None)
     if container is None:
         raise ConfigError(f"the pod has no container {name}")
@@ -73,6 +74,7 @@ def plan_container(
             stdin_once=container.stdin_once,
             log=_log(pod, name, attempt, identity, node, sandbox.spec.paths),
             termination_message_path=_message_path(container.termination_message_path),
+            target=target,
         ),
         warnings=security.warnings,
     )
@@ -116,6 +118,8 @@ def _own_environment(
     secrets: Mapping[str, Secret],
 ) -> dict[str, str]:
     """What the manifest makes of env and envFrom: the variables that ``$(VAR)`` refers to."""
+    if not (container.env or container.env_from):
+        return {}
     facts = node.facts
     context = EnvironmentContext(
         config_maps=config_maps,

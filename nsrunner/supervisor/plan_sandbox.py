@@ -14,7 +14,7 @@ from nsrunner.sandbox.spec import EmptyDir, HostPath, MemoryDir, Namespaces, Own
 from nsrunner.supervisor import plan_network
 from nsrunner.supervisor.plan_types import CreateError, Node, PlanWarning, SandboxPlan
 
-__all__ = ["all_containers", "clamped_oom_score", "plan_sandbox"]
+__all__ = ["all_containers", "clamped_oom_score", "field_path", "plan_sandbox"]
 
 PAUSE_OOM_SCORE_ADJ: Final = -998
 
@@ -59,6 +59,14 @@ def plan_sandbox(pod: Pod, node: Node, *, owner: Owner, attempt: int) -> Sandbox
 
 def all_containers(pod: Pod) -> tuple[AnyContainer, ...]:
     return (*pod.spec.init_containers, *pod.spec.containers, *pod.spec.ephemeral_containers)
+
+
+def field_path(pod: Pod, container: str) -> str:
+    """Where events about a container say that it is: ``spec.initContainers{setup}``."""
+    spec = pod.spec
+    kinds = {"initContainers": spec.init_containers, "ephemeralContainers": spec.ephemeral_containers}
+    kind = next((kind for kind, each in kinds.items() if any(container == one.name for one in each)), "containers")
+    return f"spec.{kind}{{{container}}}"
 
 
 def clamped_oom_score(wanted: int, facts: HostFacts) -> int:

@@ -1,7 +1,7 @@
 """One pod under supervision: events go in by a queue, the machine decides, the performer acts.
 
-The task sleeps until an event is posted or the machine's deadline has come. Effects run beside it, so that a slow one
-delays nothing but its own answer.
+The task waits for the pod's end: events are taken by callbacks of the loop, the machine's deadline by a timer. Effects
+run beside it, so that a slow one delays nothing but its own answer.
 """
 
 from __future__ import annotations
@@ -79,12 +79,18 @@ class PodTask:
             objects=objects,
             fallback_host=fallback_host,
             post=self.post,
+            post_now=self._post_now,
             record=self._record,
             spawn=self._spawn,
         )
         self._queue: deque[Event] = deque([_acceptance(pod, node)] if saved is None else ())
         self._resumes = saved is not None
-        self._wake: asyncio.Future[None] | None = None
+        self._resting = False
+        """There is nothing to do until an event comes."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        """Monotonic time for which the timer is set."""
+        self._over: asyncio.Future[None] | None = None
         self._effects: asyncio.TaskGroup | None = None
         self._broken: str | None = None
         self._removed = asyncio.Event()
@@ -177,25 +183,34 @@ class PodTask:
     # --- the task -----------------------------------------------------------------------------------------------------
 
     def post(self, event: Event) -> None:
-        """Hands an event to the machine, after those that wait already."""
+        """Hands an event to the machine, after those that wait already, in a later turn of the loop."""
         self._queue.append(event)
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
+        if self._resting:
+            self._resting = False
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def _post_now(self, event: Event) -> None:
+        """The same in this turn, for callbacks of the loop, which nobody waits for."""
+        self._queue.append(event)
+        if self._resting:
+            self._resting = False
+            self._work()
 
     async def run(self) -> None:
         """From PodAdded until nothing of the pod is left. Cancelled: lets go of the pod, whose shim ends it when this
         process was its owner."""
+        self._over = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.TaskGroup() as self._effects:
                 if self._resumes:
                     await self._resume()
-                while not (self._machine.removed or self.removed):
-                    await self._next_event()
-                    while self._queue:
-                        self._take(self._queue.popleft())
+                self._work()
+                await self._over
                 await self._performer.detach()  # ends the taking of records
         finally:
             self._effects = None
+            self._resting = False
+            self._set_timer(None)
             await self._performer.detach()
             self._removed.set()
             self._changed()
@@ -209,22 +224,37 @@ class PodTask:
             self._begin(command)
         self._changed()
 
-    async def _next_event(self) -> None:
-        """Returns when the queue holds something, be it a Tick."""
-        if self._queue:
+    def _work(self) -> None:
+        """Takes all events that wait, then rests until the next one, be it a Tick."""
+        if self._effects is None or self._over is None or self._over.done():
             return
-        loop = asyncio.get_running_loop()
-        self._wake = loop.create_future()
-        timer = None
-        deadline = self._machine.next_deadline() if self._broken is None else None
-        if deadline is not None:
-            timer = loop.call_later(max(0.0, deadline - self._clock.now().mono), self.post, Tick())
         try:
-            await self._wake
-        finally:
-            self._wake = None
-            if timer is not None:
-                timer.cancel()
+            while self._queue:
+                self._take(self._queue.popleft())
+            if self._machine.removed or self.removed:
+                self._over.set_result(None)
+                return
+            self._set_timer(self._machine.next_deadline() if self._broken is None else None)
+        except Exception as error:  # noqa: BLE001 - it ends the task, where it is seen
+            self._over.set_exception(error)
+            return
+        self._resting = True
+
+    def _set_timer(self, deadline: float | None) -> None:
+        """``deadline``: monotonic time."""
+        if self._timer is not None:
+            if deadline == self._deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._deadline = deadline
+            delay = max(0.0, deadline - self._clock.now().mono)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._post_now(Tick())
 
     def _take(self, event: Event) -> None:
         """One event: through the machine, and its commands on their way."""

@@ -103,6 +103,11 @@ class Sandbox(Protocol):
         """Kills all that is left, then pause; answered when everything is reaped."""
         ...
 
+    def prepare_container(self, spec: ContainerSpec, /) -> None:
+        """A hint, right behind ``create_sandbox``: this start will be asked for. What can be done before is done; when
+        it fails or the start has another spec, nobody hears of it."""
+        ...
+
     def start_container(self, id: int, spec: ContainerSpec, /) -> Awaitable[ContainerRunning]:
         """Answered when execve has succeeded."""
         ...

@@ -162,6 +162,8 @@ class FakeSandbox:
         self.specs: list[SandboxSpec | ContainerSpec] = []
         """All that was asked for."""
         self.acknowledged: list[int] = []
+        self.prepared: dict[str, ContainerSpec] = {}
+        """By name: what would be held by now, waiting for its start."""
         self.closed = False
         self._shims = shims
         self._uid = uid
@@ -182,11 +184,9 @@ class FakeSandbox:
 
     def exit(self, container: str, exit_code: int) -> None:
         """A running container ends now."""
-        for instance in self._instances.values():
-            if instance.spec.name == container and instance.exit_code is None:
-                self._end(instance, exit_code)
-                return
-        raise AssertionError(f"{container} does not run")
+        live = [instance for instance in self._live() if instance.spec.name == container]
+        assert live, f"{container} does not run"
+        self._end(live[0], exit_code)
 
     def kill_pause(self) -> None:
         """Pause dies, and with it every container."""
@@ -202,6 +202,7 @@ class FakeSandbox:
             if instance.timer is not None:
                 instance.timer.cancel()
         self._instances.clear()
+        self.prepared.clear()
         if not self.closed:
             self._records.put_nowait(SandboxDeath(record=0, attempt=self.attempt or 0))
             self._records.put_nowait(None)
@@ -230,7 +231,13 @@ class FakeSandbox:
             return SandboxCreated(attempt=spec.attempt, pause_pid=os.getpid())
 
         self.specs.append(spec)
-        return self._command(id, "create sandbox", str(spec.attempt), effect)
+        created = self._command(id, "create sandbox", str(spec.attempt), effect)
+        created.add_done_callback(self._created)
+        return created
+
+    def _created(self, created: asyncio.Future[SandboxCreated]) -> None:
+        if not created.cancelled() and created.exception() is not None:
+            self.prepared.clear()
 
     def stop_sandbox(self, id: int, attempt: int, /) -> asyncio.Future[None]:
         def effect() -> None:
@@ -239,11 +246,15 @@ class FakeSandbox:
 
         return self._command(id, "stop sandbox", str(attempt), effect)
 
+    def prepare_container(self, spec: ContainerSpec, /) -> None:
+        self.prepared[spec.name] = spec
+
     def start_container(self, id: int, spec: ContainerSpec, /) -> asyncio.Future[ContainerRunning]:
         def effect() -> ContainerRunning:
             if self.attempt is None:
                 raise SandboxError("start container", errno.ESRCH, detail="there is no sandbox")
             assert spec.name not in self.running, f"two live instances of {spec.name}"
+            self.prepared.pop(spec.name, None)
             run = self._shims.next_run(spec.name)
             if run.fails is not None:
                 raise run.fails
@@ -316,9 +327,9 @@ class FakeSandbox:
             self._shims.left.discard(self._uid)
 
     def _end_all(self) -> None:
-        for instance in self._instances.values():
-            if instance.exit_code is None:
-                self._end(instance, 137)
+        self.prepared.clear()
+        for instance in self._live():
+            self._end(instance, 137)
 
     def _end(self, instance: _Instance, exit_code: int) -> None:
         if instance.exit_code is not None:

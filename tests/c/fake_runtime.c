@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,10 @@
 #include <unistd.h>
 
 #include "fake_runtime.h"
+#include "shim.h"
 #include "util.h"
 
-bool fake_runtime_dry;
+bool fake_runtime_dry, fake_runtime_cgroups;
 int fake_runtime_release_error;
 pid_t fake_runtime_last_pid = FAKE_RUNTIME_FIRST_PID;
 
@@ -36,7 +38,60 @@ int nsr_pod_fill(struct nsr_pod *pod, struct nsr_error *e)
 	return 0;
 }
 
-static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
+/* The child's ends of those that are held, when dry. */
+static struct {
+	pid_t pid;
+	int fd;
+} held_ends[NSR_INSTANCES_MAX];
+
+static void hold(pid_t pid, int fd)
+{
+	for (size_t i = 0; i < NSR_INSTANCES_MAX; i++)
+		if (held_ends[i].pid == 0) {
+			held_ends[i].pid = pid;
+			held_ends[i].fd = fd;
+			return;
+		}
+	abort();
+}
+
+static void let_go(pid_t pid, bool fails)
+{
+	static const struct nsr_error error = {.step = NSR_STEP_DIED, .err = ECHILD};
+
+	for (size_t i = 0; i < NSR_INSTANCES_MAX; i++)
+		if (held_ends[i].pid == pid) {
+			if (fails)
+				(void)!write(held_ends[i].fd, &error, sizeof(error));
+			nsr_close(&held_ends[i].fd);
+			held_ends[i].pid = 0;
+		}
+}
+
+void fake_runtime_end(pid_t pid)
+{
+	let_go(pid, true);
+}
+
+void nsr_spawned_tell(struct nsr_spawned *s, enum nsr_word word)
+{
+	if (word == NSR_WORD_GO && fake_runtime_dry)
+		let_go(s->pid, false);
+	else if (word == NSR_WORD_GO)
+		(void)send(s->channel, "", 1, MSG_NOSIGNAL);
+}
+
+/* In the child. */
+static void wait_for_go(int channel)
+{
+	struct pollfd said = {.fd = channel, .events = POLLIN};
+	char byte;
+
+	if (poll(&said, 1, -1) < 0 || read(channel, &byte, 1) != 1)
+		_exit(127);
+}
+
+static int spawn(const char *const *args, const int stdio[3], bool held, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	sigset_t none;
 	int ends[2];
@@ -48,6 +103,9 @@ static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned
 	if (ret->pid == 0) {
 		struct nsr_error error = {0};
 
+		(void)close(ends[0]);
+		if (held)
+			wait_for_go(ends[1]);
 		(void)setsid();
 		(void)sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -59,7 +117,10 @@ static int spawn(const char *const *args, const int stdio[3], struct nsr_spawned
 		(void)!write(ends[1], &error, sizeof(error));
 		_exit(127);
 	}
-	(void)close(ends[1]);
+	if (held && fake_runtime_dry)
+		hold(ret->pid, ends[1]);
+	else
+		(void)close(ends[1]);
 	if (ret->pid > 0 && !fake_runtime_dry)
 		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
 	return 0;
@@ -70,23 +131,32 @@ int nsr_pause_spawn(struct nsr_pod *pod, struct nsr_spawned *ret, struct nsr_err
 	static const char *const args[] = {"/bin/sleep", "1000", NULL};
 
 	(void)pod;
-	return spawn(args, NULL, ret, e);
+	return spawn(args, NULL, false, ret, e);
 }
 
-int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const int stdio[3], struct nsr_spawned *ret,
-			struct nsr_error *e)
-{
-	(void)pod;
-	return spawn(spec->args, stdio, ret, e);
-}
-
-int nsr_exec_spawn(struct nsr_pod *pod, const struct nsr_container *target, const struct nsr_exec_spec *spec, uint64_t number,
-		   const int stdio[3], struct nsr_spawned *ret, struct nsr_error *e)
+int nsr_container_spawn(struct nsr_pod *pod, const struct nsr_container_spec *spec, const struct nsr_container *target, const int stdio[3],
+			bool held, struct nsr_spawned *ret, struct nsr_error *e)
 {
 	(void)pod;
 	(void)target;
+	return spawn(spec->args, stdio, held, ret, e);
+}
+
+int nsr_exec_cgroup(const struct nsr_container *target, uint64_t number, int *ret, struct nsr_error *e)
+{
+	(void)target;
 	(void)number;
-	return spawn(spec->args, stdio, ret, e);
+	(void)e;
+	*ret = fake_runtime_cgroups ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+	return 0;
+}
+
+int nsr_exec_spawn(const struct nsr_container *target, const struct nsr_exec_spec *spec, int cgroup_fd, const int stdio[3],
+		   struct nsr_spawned *ret, struct nsr_error *e)
+{
+	(void)target;
+	(void)cgroup_fd;
+	return spawn(spec->args, stdio, false, ret, e);
 }
 
 int nsr_pod_null(const struct nsr_pod *pod, int flags)
@@ -196,6 +266,12 @@ int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e)
 	(void)cgroup_fd;
 	(void)e;
 	return 0;
+}
+
+int nsr_cgroup_events_empty(int events_fd)
+{
+	(void)events_fd;
+	return 1;
 }
 
 int nsr_cgroup_empty(int cgroup_fd)

@@ -10,6 +10,9 @@
 extern bool fake_runtime_dry;
 #define FAKE_RUNTIME_FIRST_PID 0x40000000
 extern pid_t fake_runtime_last_pid;
+extern bool fake_runtime_cgroups; /* execs have one, of no use */
 extern int fake_runtime_release_error; /* errno of removing an instance's layers; 0: it works */
+/* Dry: one that is held fails, as one that is killed does. */
+void fake_runtime_end(pid_t pid);
 
 #endif

@@ -161,7 +161,7 @@ int test_run(struct test_pod *t, const struct nsr_container_spec *spec, char *ou
 	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
 	stdio[0] = null;
 	stdio[1] = stdio[2] = out[1];
-	if (nsr_container_spawn(&t->pod, spec, stdio, &s, e) == 0) {
+	if (nsr_container_spawn(&t->pod, spec, NULL, stdio, false, &s, e) == 0) {
 		pid_t first = s.pid;
 		enum nsr_progress progress = test_wait_started(&s, e);
 

@@ -61,7 +61,7 @@ static void test_kill(void)
 {
 	struct nsr_clone c = {.pid_ns_of = -1};
 	struct nsr_error e;
-	int parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), pipes[2], group, deep, status;
+	int parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), pipes[2], group, events, deep, status;
 	char path[192], byte[16];
 
 	CHECK(parent >= 0);
@@ -72,6 +72,8 @@ static void test_kill(void)
 	deep = nsr_cgroup_make(group, "deep", &e);
 	CHECK(deep >= 0);
 	CHECK_EQUAL(nsr_cgroup_empty(group), 1);
+	events = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	CHECK_EQUAL(nsr_cgroup_events_empty(events), 1);
 	CHECK_EQUAL(pipe2(pipes, O_CLOEXEC), 0);
 	ready = pipes[1];
 	c.cgroup_fd = deep;
@@ -83,6 +85,7 @@ static void test_kill(void)
 		got += (int)n;
 	}
 	CHECK_EQUAL(nsr_cgroup_empty(group), 0);
+	CHECK_EQUAL(nsr_cgroup_events_empty(events), 0);
 	CHECK_EQUAL(nsr_pidfd_pid(c.pidfd), c.pid);
 	CHECK_EQUAL(nsr_cgroup_kill(group, &e), 0);
 	CHECK_EQUAL(waitpid(c.pid, &status, 0), c.pid);
@@ -91,6 +94,8 @@ static void test_kill(void)
 	CHECK_EQUAL(nsr_cgroup_remove(parent, mine, &e), 0); /* waits until the orphans are gone */
 	CHECK(access(path, F_OK) < 0);
 	CHECK_EQUAL(nsr_cgroup_empty(group), 1); /* removed counts as empty */
+	CHECK_EQUAL(nsr_cgroup_events_empty(events), -ENODEV);
+	nsr_close(&events);
 	CHECK_EQUAL(nsr_cgroup_remove(parent, mine, &e), 0);
 	CHECK_EQUAL(close(parent) | close(group) | close(deep) | close(pipes[0]) | close(pipes[1]) | close(c.pidfd), 0);
 }

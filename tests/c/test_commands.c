@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -27,6 +28,7 @@ static void turn_while_ready(void)
 	for (;;) {
 		struct pollfd ready = {.fd = shim.loop.epoll_fd, .events = POLLIN};
 
+		nsr_outputs_ready(&shim); /* in place of SIGIO */
 		if (shim.gone || poll(&ready, 1, 0) == 0)
 			return;
 		CHECK_EQUAL(nsr_loop_turn(&shim.loop), 0);
@@ -111,7 +113,9 @@ static void send_container(enum nsr_kind kind, uint64_t id, const char *containe
 	send_packet(controller, &w, -1);
 }
 
-static void send_start(uint64_t id, const char *container, bool works)
+static uint32_t other_user; /* that containers run as */
+
+static void send_container_spec(enum nsr_kind kind, uint64_t id, const char *container, bool works)
 {
 	struct nsr_writer w = begin(NSR_KIND_CONTAINER_SPEC, 0);
 	size_t mark;
@@ -125,7 +129,15 @@ static void send_start(uint64_t id, const char *container, bool works)
 	nsr_write_block_end(&w, mark);
 	nsr_write_string(&w, NSR_TAG_ARG, "/bin/true");
 	nsr_write_string(&w, NSR_TAG_CWD, "/");
-	send_spec(NSR_KIND_START_CONTAINER, id, &w);
+	mark = nsr_write_block_begin(&w, NSR_TAG_CREDENTIALS);
+	nsr_write_u32(&w, NSR_TAG_USER, other_user);
+	nsr_write_block_end(&w, mark);
+	send_spec(kind, id, &w);
+}
+
+static void send_start(uint64_t id, const char *container, bool works)
+{
+	send_container_spec(NSR_KIND_START_CONTAINER, id, container, works);
 }
 
 /* The next message's kind and id, in one number that a failing test prints: 1000 * id + kind. 0: there is none. */
@@ -160,6 +172,12 @@ static void expect_error(int socket, long long id, int err)
 
 	CHECK_EQUAL(next_answer(socket, &got), ANSWER(id, ERROR));
 	CHECK_EQUAL(got, err);
+}
+
+static void prepare(const char *container)
+{
+	send_container_spec(NSR_KIND_PREPARE_CONTAINER, 0, container, true);
+	expect(controller, 0);
 }
 
 static void end_process(pid_t pid, uint32_t exit_code)
@@ -385,6 +403,125 @@ static void test_failed_start(void)
 	remove_pod(20);
 }
 
+/* What is prepared runs when its start is asked for, and has a life like any other from there. */
+static void test_prepared(void)
+{
+	pid_t pid;
+
+	begin_pod();
+	prepare("b");
+	pid = fake_runtime_last_pid;
+	send_plain(controller, NSR_KIND_LIST, 10);
+	expect(controller, ANSWER(10, CONTAINER_INFO)); /* of "a" */
+	expect(controller, ANSWER(10, WELCOME));
+	prepare("b"); /* there is one */
+	CHECK(!shim.instances->next->next);
+	send_container(NSR_KIND_REMOVE_CONTAINER, 11, "b");
+	expect_error(controller, 11, EBUSY);
+	send_start(12, "b", true);
+	expect(controller, ANSWER(12, OK));
+	send_start(13, "b", true);
+	expect_error(controller, 13, EEXIST);
+	end_process(pid, 0);
+	expect(controller, ANSWER(0, CONTAINER_EXITED));
+	remove_pod(20);
+}
+
+/* One that has failed, or was killed, says nothing and leaves nothing; the start is made anew, when that is gone. */
+static void test_prepared_fails(void)
+{
+	pid_t pid;
+
+	begin_pod();
+	prepare("b");
+	pid = fake_runtime_last_pid;
+	send_container(NSR_KIND_SIGNAL, 10, "b");
+	expect(controller, ANSWER(10, OK));
+	send_start(11, "b", true);
+	send_start(12, "b", true);
+	expect_error(controller, 12, EEXIST); /* one start is under way */
+	fake_runtime_end(pid);
+	turn_while_ready();
+	expect(controller, 0);
+	end_process(shim.remover.pid, 0);
+	expect(controller, ANSWER(11, OK));
+	CHECK(fake_runtime_last_pid > pid);
+	prepare("c");
+	fake_runtime_end(fake_runtime_last_pid);
+	turn_while_ready();
+	send_start(13, "c", true);
+	end_process(shim.remover.pid, 0);
+	expect(controller, ANSWER(13, OK));
+	prepare("d");
+	fake_runtime_end(fake_runtime_last_pid);
+	turn_while_ready();
+	end_process(shim.remover.pid, 0);
+	expect(controller, 0);
+	send_start(14, "d", true);
+	expect(controller, ANSWER(14, OK));
+	prepare("e");
+	CHECK(shim.instances->spawning.timeout.armed);
+	shim.instances->spawning.timeout.due_ns = 0; /* nobody has asked for it in all that time */
+	shim.loop.timers->due_ns = 0;
+	CHECK_EQUAL(nsr_loop_turn(&shim.loop), 0);
+	fake_runtime_end(fake_runtime_last_pid);
+	end_process(shim.remover.pid, 0);
+	expect(controller, 0);
+	CHECK(!nsr_instance_find(&shim, "e"));
+	remove_pod(20);
+}
+
+/* The start has another spec: what was prepared goes first. */
+static void test_prepared_otherwise(void)
+{
+	struct nsr_writer w;
+	pid_t pid;
+
+	begin_pod();
+	prepare("b");
+	pid = fake_runtime_last_pid;
+	other_user = 7;
+	send_start(10, "b", true);
+	expect(controller, 0);
+	CHECK(shim.instances->killed);
+	fake_runtime_end(pid);
+	turn_while_ready();
+	end_process(shim.remover.pid, 0);
+	expect(controller, ANSWER(10, OK));
+	CHECK_EQUAL(shim.instances->spec->credentials.user, 7);
+	other_user = 0;
+	/* No sandbox is left for the second one. */
+	prepare("c");
+	pid = fake_runtime_last_pid;
+	other_user = 8;
+	send_start(11, "c", true);
+	other_user = 0;
+	w = begin(NSR_KIND_STOP_SANDBOX, 12);
+	nsr_write_u32(&w, NSR_TAG_ATTEMPT, 1);
+	send_packet(controller, &w, -1);
+	fake_runtime_end(pid);
+	turn_while_ready();
+	end_process(shim.remover.pid, 0);
+	expect_error(controller, 11, ESRCH);
+	remove_pod(20);
+}
+
+/* With its pod it goes, without a record. */
+static void test_prepared_in_a_removed_pod(void)
+{
+	begin_pod();
+	prepare("b");
+	send_plain(controller, NSR_KIND_REMOVE_POD, 20);
+	fake_runtime_end(fake_runtime_last_pid);
+	turn_while_ready();
+	for (pid_t pid = FAKE_RUNTIME_FIRST_PID; pid <= fake_runtime_last_pid && !shim.gone; pid++)
+		end_process(pid, pid == shim.remover.pid ? 0 : 137);
+	CHECK(shim.gone);
+	expect(controller, ANSWER(0, CONTAINER_EXITED)); /* "a" */
+	expect(controller, ANSWER(20, OK));
+	end_pod();
+}
+
 /* A client may attach so often and no more, and others may still. */
 static void test_attachments(void)
 {
@@ -456,15 +593,57 @@ static void test_no_descriptor_to_accept_with(void)
 	CHECK_EQUAL(close(caller) | close(listener), 0);
 }
 
+/* Only its end is told, so its start is nobody's business until then, or until one that takes too long would be killed. */
+static void test_an_attached_exec_that_runs_for_long(void)
+{
+	uint8_t bytes[256];
+	struct nsr_writer w;
+	struct nsr_timer *timeout;
+	ssize_t length;
+
+	fake_runtime_cgroups = true;
+	begin_pod();
+	while ((fake_runtime_last_pid + 1) % 5 == 3)
+		fake_runtime_last_pid++;
+	nsr_writer_begin(&w, bytes, sizeof(bytes), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "a");
+	nsr_write_string(&w, NSR_TAG_ARG, "/bin/sleep");
+	nsr_write_u64(&w, NSR_TAG_OUTPUT_LIMIT, 10);
+	nsr_write_u32(&w, NSR_TAG_ATTACHED, 1);
+	length = nsr_writer_end(&w);
+	CHECK(length > 0);
+	w = begin(NSR_KIND_EXEC, 10);
+	nsr_write_bytes(&w, NSR_TAG_SPEC, bytes, (size_t)length);
+	send_packet(controller, &w, -1);
+	CHECK(shim.execs && shim.spawnings && shim.spawnings->quiet);
+	timeout = &shim.spawnings->timeout;
+	nsr_timer_arm(&shim.loop, timeout, 0, timeout->fire);
+	CHECK_EQUAL(nsr_loop_turn(&shim.loop), 0);
+	CHECK(shim.execs && !shim.spawnings);
+	expect(controller, 0);
+	end_process(fake_runtime_last_pid, 4);
+	CHECK(!shim.execs);
+	expect(controller, ANSWER(0, EXEC_FINISHED));
+	end_container();
+	remove_pod(20);
+	fake_runtime_cgroups = false;
+}
+
 int main(void)
 {
+	CHECK(signal(SIGIO, SIG_IGN) != SIG_ERR);
 	test_removing();
 	test_removal_fails();
 	test_removals_queue();
 	test_every_end_is_answered();
 	test_stop_becomes_remove();
 	test_failed_start();
+	test_prepared();
+	test_prepared_fails();
+	test_prepared_otherwise();
+	test_prepared_in_a_removed_pod();
 	test_attachments();
+	test_an_attached_exec_that_runs_for_long();
 	test_no_descriptor_to_accept_with();
 	return 0;
 }

@@ -74,13 +74,20 @@ static void test_watches(void)
 	nsr_timer_arm(&loop, &timers[0], 0, on_timer);
 	CHECK_EQUAL(nsr_loop_turn(&loop), 0);
 	CHECK_EQUAL(fired_count, 2);
+	/* But one that is due again at once does not go before it twice. */
+	nsr_timer_arm(&loop, &timers[0], 0, on_timer);
+	CHECK_EQUAL(nsr_loop_turn(&loop), 0);
+	CHECK(fired_count == 2 && ready_count == 2 && timers[0].armed);
+	CHECK_EQUAL(nsr_loop_turn(&loop), 0);
+	CHECK_EQUAL(fired_count, 3);
+	CHECK_EQUAL(nsr_watch_add(&loop, &watches[0], pipes[0][0], EPOLLIN, on_ready), 0);
 	nsr_watch_change(&loop, &watches[0], 0);
 	nsr_timer_arm(&loop, &timers[0], 5, on_timer);
 	CHECK_EQUAL(nsr_loop_turn(&loop), 0);
-	CHECK_EQUAL(fired_count, 3);
+	CHECK_EQUAL(fired_count, 4);
 	nsr_watch_remove(&loop, &watches[0]);
 	nsr_watch_change(&loop, &watches[0], EPOLLIN); /* not watched: nothing */
-	CHECK_EQUAL(ready_count, 1);
+	CHECK_EQUAL(ready_count, 2);
 	CHECK_EQUAL(nsr_watch_add(&loop, &regular, file, EPOLLIN, on_ready), -EPERM);
 	CHECK(regular.fd < 0);
 }

@@ -55,6 +55,17 @@ static void test_descriptors(void)
 	CHECK_EQUAL(nsr_request_parse(message, end(), 2, &request), -EBADMSG);
 	begin(NSR_KIND_REMOVE_POD);
 	CHECK_EQUAL(nsr_request_parse(message, end(), 1, &request), -EBADMSG);
+	for (size_t fds = 0; fds <= 5; fds++) { /* a spec in the message, or among the descriptors */
+		begin(NSR_KIND_EXEC);
+		CHECK_EQUAL(nsr_request_parse(message, end(), fds, &request), fds == 1 || fds == 4 ? 0 : -EBADMSG);
+		begin(NSR_KIND_EXEC);
+		nsr_write_bytes(&w, NSR_TAG_SPEC, "spec", 4);
+		CHECK_EQUAL(nsr_request_parse(message, end(), fds, &request), fds == 0 || fds == 3 ? 0 : -EBADMSG);
+	}
+	begin(NSR_KIND_EXEC);
+	nsr_write_bytes(&w, NSR_TAG_SPEC, "spec", 4);
+	CHECK_EQUAL(nsr_request_parse(message, end(), 3, &request), 0);
+	CHECK(request.spec.length == 4 && memcmp(request.spec.data, "spec", 4) == 0);
 	for (uint32_t streams = 0; streams < 16; streams++)
 		for (size_t fds = 0; fds <= 4; fds++) {
 			begin(NSR_KIND_ATTACH);

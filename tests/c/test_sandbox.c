@@ -38,6 +38,7 @@ static char cgroup[128];
 static char base[64]; /* of this run alone */
 static const char *lower = "/";
 static uint8_t bytes[SPEC_SIZE];
+static uint8_t shells[3][SPEC_SIZE]; /* of the last three of shell() */
 static char output[65536];
 
 static void plain_credentials(struct nsr_writer *w)
@@ -54,8 +55,9 @@ static struct nsr_container_spec *shell(const char *name, unsigned attempt, cons
 {
 	struct nsr_writer w;
 	size_t mark;
+	static unsigned count;
 
-	test_container_begin(&w, bytes, name, attempt);
+	test_container_begin(&w, shells[count++ % 3], name, attempt);
 	mark = nsr_write_block_begin(&w, NSR_TAG_ROOT);
 	nsr_write_string(&w, NSR_TAG_LOWER, lower);
 	nsr_write_string(&w, NSR_TAG_PRIVATE, "/tmp");
@@ -374,6 +376,57 @@ static void test_failures(struct test_pod *t)
 	expect_failure(t, "sh", "/proc/self/fd/3", NSR_STEP_CHDIR, EXDEV);
 }
 
+/* One that sees another's processes, which has a pid namespace of its own; and one that is dead by then. */
+static void test_target(struct test_pod *t)
+{
+	struct nsr_container_spec *spec = shell("x", 0, "exec sleep 1000", NULL), *looking, *late;
+	struct nsr_container target;
+	struct nsr_error e = {0};
+	struct nsr_spawned s, d;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], status;
+	int stdio[3] = {null, null, null};
+	pid_t passing;
+	ssize_t n;
+
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, NULL, stdio, false, &s, &e), 0);
+	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
+	target = (struct nsr_container){.spec = spec, .pid = s.pid, .pidfd = s.pidfd, .cgroup_fd = s.cgroup_fd};
+	looking = shell("d", 0, "tr '\\0' ' ' </proc/1/cmdline; echo; readlink /proc/1/cwd; [ $$ = 1 ] || echo other; exit 4", NULL);
+	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
+	stdio[1] = out[1];
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, looking, &target, stdio, false, &d, &e), 0);
+	passing = d.pid;
+	CHECK_EQUAL(test_wait_started(&d, &e), NSR_RUNNING);
+	CHECK(d.pid != passing);
+	CHECK_EQUAL(waitpid(passing, &status, 0), passing);
+	CHECK_EQUAL(waitpid(d.pid, &status, 0), d.pid);
+	CHECK_EQUAL(WEXITSTATUS(status), 4);
+	n = read(out[0], output, sizeof(output) - 1);
+	CHECK(n > 0);
+	output[n] = '\0';
+	CHECK(strcmp(output, "sleep 1000 \n/\nother\n") == 0);
+	nsr_spawned_close(&d);
+	CHECK_EQUAL(nsr_container_release(&t->pod, looking, &e), 0);
+	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
+	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
+	late = shell("l", 0, "exec sleep 1000", NULL);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, late, &target, stdio, false, &d, &e), 0);
+	CHECK_EQUAL(test_wait_started(&d, &e), NSR_FAILED);
+	CHECK_EQUAL(e.step, NSR_STEP_TARGET);
+	CHECK_EQUAL(e.err, ESRCH);
+	CHECK_EQUAL(waitpid(d.pid, &status, 0), d.pid);
+	nsr_spawned_close(&d);
+	nsr_spawned_close(&s);
+	CHECK_EQUAL(nsr_container_release(&t->pod, late, &e), 0);
+	CHECK_EQUAL(nsr_container_release(&t->pod, spec, &e), 0);
+	nsr_container_spec_free(late);
+	nsr_container_spec_free(looking);
+	nsr_container_spec_free(spec);
+	nsr_close(&out[0]);
+	nsr_close(&out[1]);
+	nsr_close(&null);
+}
+
 static void test_exec(struct test_pod *t)
 {
 	struct nsr_container_spec *spec = shell("x", 0, "echo up; exec sleep 1000", NULL);
@@ -383,12 +436,12 @@ static void test_exec(struct test_pod *t)
 	struct nsr_exec_spec *exec;
 	struct nsr_writer w;
 	uint8_t exec_bytes[1024];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], status;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), out[2], group, status;
 	int stdio[3] = {null, null, null};
 	pid_t passing;
 	ssize_t n;
 
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, stdio, &s, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, NULL, stdio, false, &s, &e), 0);
 	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 	target = (struct nsr_container){.spec = spec, .pid = s.pid, .pidfd = s.pidfd, .cgroup_fd = s.cgroup_fd};
 	nsr_writer_begin(&w, exec_bytes, sizeof(exec_bytes), NSR_KIND_EXEC_SPEC, 0);
@@ -403,7 +456,9 @@ static void test_exec(struct test_pod *t)
 	CHECK_EQUAL(nsr_exec_spec_decode(exec_bytes, (size_t)n, &exec, &e), 0);
 	CHECK_EQUAL(pipe2(out, O_CLOEXEC), 0);
 	stdio[1] = stdio[2] = out[1];
-	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 7, stdio, &x, &e), 0);
+	CHECK_EQUAL(nsr_exec_cgroup(&target, 7, &group, &e), 0);
+	CHECK_EQUAL(nsr_exec_spawn(&target, exec, group, stdio, &x, &e), 0);
+	nsr_close(&group);
 	passing = x.pid;
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
 	CHECK(x.pid != passing);
@@ -421,7 +476,9 @@ static void test_exec(struct test_pod *t)
 	exec->rows = 33;
 	exec->columns = 77;
 	exec->args[2] = "stty size; tty";
-	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 8, stdio, &x, &e), 0);
+	CHECK_EQUAL(nsr_exec_cgroup(&target, 8, &group, &e), 0);
+	CHECK_EQUAL(nsr_exec_spawn(&target, exec, group, stdio, &x, &e), 0);
+	nsr_close(&group);
 	passing = x.pid;
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_RUNNING);
 	CHECK(x.pid != passing);
@@ -442,7 +499,9 @@ static void test_exec(struct test_pod *t)
 	CHECK_EQUAL(kill(s.pid, SIGKILL), 0);
 	CHECK_EQUAL(waitpid(s.pid, &status, 0), s.pid);
 	/* too late */
-	CHECK_EQUAL(nsr_exec_spawn(&t->pod, &target, exec, 9, stdio, &x, &e), 0);
+	CHECK_EQUAL(nsr_exec_cgroup(&target, 9, &group, &e), 0);
+	CHECK_EQUAL(nsr_exec_spawn(&target, exec, group, stdio, &x, &e), 0);
+	nsr_close(&group);
 	CHECK_EQUAL(test_wait_started(&x, &e), NSR_FAILED);
 	CHECK_EQUAL(e.step, NSR_STEP_GONE);
 	CHECK_EQUAL(waitpid(x.pid, &status, 0), x.pid);
@@ -526,7 +585,7 @@ static void test_propagation(struct test_pod *t)
 		propagation = cases[i].propagation;
 		spec = shell("p", i, script, with_share);
 		CHECK_EQUAL(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
-		CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){in[0], out[1], out[1]}, &s, &e), 0);
+		CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, NULL, (int[]){in[0], out[1], out[1]}, false, &s, &e), 0);
 		CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 		CHECK_EQUAL(close(out[1]), 0);
 		n = read(out[0], output, sizeof(output) - 1);
@@ -618,7 +677,7 @@ static void test_terminal(struct test_pod *t)
 	size_t length = 0;
 
 	spec->tty = 1;
-	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, (int[]){-1, -1, -1}, &s, &e), 0);
+	CHECK_EQUAL(nsr_container_spawn(&t->pod, spec, NULL, (int[]){-1, -1, -1}, false, &s, &e), 0);
 	CHECK_EQUAL(test_wait_started(&s, &e), NSR_RUNNING);
 	CHECK(s.console >= 0);
 	for (ssize_t n; (n = read(s.console, output + length, sizeof(output) - 1 - length)) > 0;)
@@ -685,6 +744,7 @@ int main(int argc, char **argv)
 	test_one(0, test_volumes);
 	test_one(0, test_failures);
 	test_one(0, test_exec);
+	test_one(0, test_target);
 	test_one(0, test_confinement);
 	test_one(0, test_roots);
 	test_one(0, test_termination);
@@ -699,6 +759,7 @@ int main(int argc, char **argv)
 	test_one(0, test_world);
 	test_one(0, test_volumes);
 	test_one(0, test_exec);
+	test_one(0, test_target);
 	test_one(0, test_roots);
 	nsr_force_fallback |= NSR_FALLBACK_OVERLAY;
 	test_one(0, test_world);

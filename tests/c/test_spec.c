@@ -46,6 +46,7 @@ static size_t write_container(void)
 	nsr_write_bytes(&w, NSR_TAG_SECCOMP, "12345678", 8);
 	nsr_write_block_end(&w, mark);
 	nsr_write_i64(&w, NSR_TAG_OOM_SCORE_ADJ, -5);
+	nsr_write_string(&w, NSR_TAG_TARGET_ID, "def");
 	n = nsr_writer_end(&w);
 	CHECK(n > 0);
 	return (size_t)n;
@@ -72,6 +73,7 @@ static void test_round_trip(void)
 	CHECK_EQUAL(spec->credentials.bounding, UINT64_C(1) << 40);
 	CHECK_EQUAL(spec->credentials.seccomp.length, 8);
 	CHECK_EQUAL(spec->oom_score_adj, -5);
+	CHECK(strcmp(spec->target, "def") == 0);
 	CHECK(*spec->termination_path == '\0' && *spec->log.directory == '\0');
 	nsr_container_spec_free(spec);
 }
@@ -114,6 +116,27 @@ static void test_every_byte(void)
 			buffer[at] ^= (uint8_t)(1u << bit);
 		}
 	CHECK_EQUAL(decode_copy(buffer, n), 0);
+}
+
+static void test_copy(void)
+{
+	struct nsr_exec_spec *spec;
+	struct nsr_error e;
+	struct nsr_writer w;
+	ssize_t n;
+
+	nsr_writer_begin(&w, buffer, sizeof(buffer), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, "abc");
+	nsr_write_string(&w, NSR_TAG_ARG, "true");
+	nsr_write_string(&w, NSR_TAG_ENV, "A=1");
+	nsr_write_string(&w, NSR_TAG_ENV, "B=2");
+	n = nsr_writer_end(&w);
+	CHECK_EQUAL(nsr_exec_spec_copy((struct nsr_bytes){buffer, (uint32_t)n - 1}, &spec, &e), -EBADMSG);
+	CHECK_EQUAL(nsr_exec_spec_copy((struct nsr_bytes){buffer, (uint32_t)n}, &spec, &e), 0);
+	memset(buffer, 0xff, sizeof(buffer));
+	CHECK(strcmp(spec->container_id, "abc") == 0 && spec->args_count == 1 && strcmp(spec->args[0], "true") == 0 && !spec->args[1]);
+	CHECK(spec->env_count == 2 && strcmp(spec->env[1], "B=2") == 0 && !spec->env[2]);
+	nsr_exec_spec_free(spec);
 }
 
 /* A spec that is good, and then one field more. */
@@ -227,6 +250,21 @@ static void log_name_with_slash(struct nsr_writer *w)
 	nsr_write_block_end(w, mark);
 }
 
+static void target_above(struct nsr_writer *w)
+{
+	nsr_write_string(w, NSR_TAG_TARGET_ID, "..");
+}
+
+static void target_itself(struct nsr_writer *w)
+{
+	nsr_write_string(w, NSR_TAG_TARGET_ID, "abc");
+}
+
+static void target_of_another(struct nsr_writer *w)
+{
+	nsr_write_string(w, NSR_TAG_TARGET_ID, "abcd");
+}
+
 static void test_values(void)
 {
 	static const struct {
@@ -234,8 +272,9 @@ static void test_values(void)
 		int result;
 		const char *path;
 	} cases[] = {
-		{nothing, 0, ""}, {user_minus_one, -EINVAL, "credentials"}, {odd_filter, -EINVAL, "credentials.seccomp"},
+		{nothing, 0, ""}, {target_of_another, 0, ""}, {user_minus_one, -EINVAL, "credentials"}, {odd_filter, -EINVAL, "credentials.seccomp"},
 		{relative_mask, -EINVAL, "masked_paths"}, {absolute_sub_path, -EINVAL, "mounts.sub_path"}, {log_name_with_slash, -EINVAL, "log"},
+		{target_above, -EINVAL, "target"}, {target_itself, -EINVAL, "target"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -328,6 +367,7 @@ int main(void)
 	test_round_trip();
 	test_cut();
 	test_every_byte();
+	test_copy();
 	test_malformed();
 	test_values();
 	test_memfd();

@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static void turn_while_ready(struct nsr_shim *shim, const int *ours)
 	for (int i = 0; i < TURNS_MAX && !shim->gone; i++) {
 		struct pollfd ready = {.fd = shim->loop.epoll_fd, .events = POLLIN};
 
+		nsr_outputs_ready(shim); /* in place of SIGIO */
 		if (poll(&ready, 1, 0) == 0)
 			break;
 		demand(nsr_loop_turn(&shim->loop) == 0, "the loop turns");
@@ -104,8 +106,12 @@ static void end_some_process(struct nsr_shim *shim, uint32_t which)
 {
 	uint32_t count = (uint32_t)(fake_runtime_last_pid - FAKE_RUNTIME_FIRST_PID);
 
-	if (count > 0)
-		nsr_process_ended(shim, (pid_t)(FAKE_RUNTIME_FIRST_PID + 1 + which % count), which % 256);
+	pid_t pid = (pid_t)(FAKE_RUNTIME_FIRST_PID + 1 + (count > 0 ? which % count : 0));
+
+	if (count == 0)
+		return;
+	fake_runtime_end(pid);
+	nsr_process_ended(shim, pid, which % 256);
 }
 
 /* Whatever has happened: the pod can be removed, and then nothing of it is left. */
@@ -116,8 +122,10 @@ static void remove_all(struct nsr_shim *shim, int *ours)
 	(void)nsr_sandbox_end(shim, NSR_ENDING_REMOVE, nobody, NULL);
 	for (int round = 0; round < 3 && !shim->gone; round++) {
 		turn_while_ready(shim, ours);
-		for (pid_t pid = FAKE_RUNTIME_FIRST_PID; pid <= fake_runtime_last_pid && !shim->gone; pid++)
+		for (pid_t pid = FAKE_RUNTIME_FIRST_PID; pid <= fake_runtime_last_pid && !shim->gone; pid++) {
+			fake_runtime_end(pid);
 			nsr_process_ended(shim, pid, 137);
+		}
 	}
 	demand(shim->gone, "a pod can always be removed");
 	demand(!shim->instances && !shim->execs && !shim->spawnings && !shim->removals, "nothing runs in a removed pod");
@@ -150,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	shim.pod = (struct nsr_pod){.run_fd = -1, .state_fd = -1, .logs_fd = -1, .cgroup_fd = -1, .host_mnt_fd = -1, .files_fd = -1,
 				    .shm_fd = -1, .pause_pidfd = -1};
 	shim.owner = (struct nsr_owner){.owner_fd = -1, .peer_fd = -1, .owner.fd = -1, .peer.fd = -1};
+	demand(signal(SIGIO, SIG_IGN) != SIG_ERR, "a signal without effect");
 	demand(nsr_loop_open(&shim.loop) == 0, "an epoll descriptor");
 	open_connection(&shim, &ours[0]);
 	open_connection(&shim, &ours[1]);
@@ -267,12 +276,12 @@ static void add_sandbox(uint64_t id)
 	add(&w, 0, 0);
 }
 
-static void add_container(uint64_t id, const char *container, bool stdin_open)
+static void add_container(enum nsr_kind kind, uint64_t id, const char *container, bool stdin_open)
 {
 	struct nsr_writer w;
 	size_t mark;
 
-	add_plain(NSR_KIND_START_CONTAINER, id, 1, 0);
+	add_plain(kind, id, 1, 0);
 	w = begin(NSR_KIND_CONTAINER_SPEC, 0);
 	nsr_write_string(&w, NSR_TAG_NAME, "web");
 	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, container);
@@ -299,6 +308,25 @@ static void add_exec(uint64_t id, const char *container, uint8_t what, bool outp
 	add(&w, 0, 0);
 }
 
+/* Its spec in its message. */
+static void add_short_exec(uint64_t id, const char *container, uint8_t what)
+{
+	uint8_t spec[512];
+	struct nsr_writer w;
+	ssize_t length;
+
+	nsr_writer_begin(&w, spec, sizeof(spec), NSR_KIND_EXEC_SPEC, 0);
+	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, container);
+	nsr_write_string(&w, NSR_TAG_ARG, "/bin/true");
+	nsr_write_u64(&w, NSR_TAG_OUTPUT_LIMIT, 4096);
+	nsr_write_u32(&w, NSR_TAG_ATTACHED, 1);
+	length = nsr_writer_end(&w);
+	demand(length > 0, "a spec fits");
+	w = begin(NSR_KIND_EXEC, id);
+	nsr_write_bytes(&w, NSR_TAG_SPEC, spec, (size_t)length);
+	add(&w, 0, what);
+}
+
 static void add_numbers(enum nsr_kind kind, uint64_t id, const char *container, enum nsr_tag tag, uint32_t value, uint8_t fds, uint8_t what)
 {
 	struct nsr_writer w = begin(kind, id);
@@ -317,12 +345,15 @@ static void make_seed(void)
 
 	add_hello(NSR_ROLE_CONTROLLER, 0);
 	add_sandbox(2);
-	add_container(3, a, true);
-	add_container(4, b, false);
+	add_container(NSR_KIND_START_CONTAINER, 3, a, true);
+	add_container(NSR_KIND_PREPARE_CONTAINER, 0, b, false);
+	add_container(NSR_KIND_START_CONTAINER, 4, b, false);
 	add_hello(NSR_ROLE_CLIENT, 1);
 	add_exec(5, a, 0, true);
 	add_exec(6, a, 1, false);
 	add_exec(7, b, 0, false);
+	add_short_exec(20, a, 0);
+	add_short_exec(21, b, 1);
 	add_numbers(NSR_KIND_ATTACH, 8, a, NSR_TAG_STREAMS, 7, 3, 1);
 	add_numbers(NSR_KIND_ATTACH, 9, b, NSR_TAG_STREAMS, 2, 1, 0);
 	add_numbers(NSR_KIND_SIGNAL, 10, a, NSR_TAG_SIGNAL, 15, 0, 0);

@@ -6,7 +6,19 @@ import errno
 import os
 from typing import Literal, NamedTuple
 
-__all__ = ["ELSEWHERE", "EVERY_STEP", "EXEC", "HOST_PID", "PAUSE", "SANDBOX", "SHIM", "START", "TERMINAL", "Step"]
+__all__ = [
+    "ELSEWHERE",
+    "EVERY_STEP",
+    "EXEC",
+    "HOST_PID",
+    "PAUSE",
+    "SANDBOX",
+    "SHIM",
+    "START",
+    "TARGET",
+    "TERMINAL",
+    "Step",
+]
 
 
 class Step(NamedTuple):
@@ -174,15 +186,15 @@ START = [
     run("mount", "/m", "mount", "/proc/self/fd/.*MS_PRIVATE", "EPERM"),
     run("mount", "/v", "mount_setattr", "/v>", "EPERM"),
     run("mount /proc", "/proc", "fsopen", '"proc"', "EPERM"),
-    run("mount /sys", "/sys", "fsopen", "sysfs", "EPERM"),
-    run("mount /sys/fs/cgroup", "/sys/fs/cgroup", "fsopen", "cgroup2", "EPERM"),
     run("mount /dev", "/dev", "mknodat", '"zero"', "EPERM"),
     run("mount /dev", "/dev", "symlinkat", '"ptmx"', "ENOSPC"),
     run("mount /dev", "/dev/pts", "fsopen", "devpts", "ENODEV"),
-    run("mount /dev/mqueue", "/dev/mqueue", "fsopen", "mqueue", "ENOMEM"),
     run("mount /dev", "/dev/shm", "open_tree", "/shm>", "EPERM"),
     run("mount", "/etc/hosts", "open_tree", "/generated/hosts>", "EPERM"),
     run("mount", "/dev/termination-log", "open_tree", "/files/termination/", "EPERM"),
+    run("mount /sys", "/sys", "fsopen", "sysfs", "EPERM"),
+    run("mount /sys/fs/cgroup", "/sys/fs/cgroup", "fsopen", "cgroup2", "EPERM"),
+    run("mount /dev/mqueue", "/dev/mqueue", "fsopen", "mqueue", "ENOMEM"),
     run("make path read-only", "/proc/bus", "open_tree", "/proc/bus>", "EPERM"),
     run("mask path", "/proc/interrupts", "move_mount", "/proc/interrupts>", "EPERM"),
     run(
@@ -222,10 +234,7 @@ TERMINAL = [
 
 EXEC = [
     # the shim
-    an_exec("read spec", "memfd", "fcntl", "nsrunner-spec.*F_GET_SEALS", "EPERM"),
-    an_exec("allocate memory", "memfd", "mmap", "nsrunner-spec", "ENOMEM"),
     an_exec("set standard streams", "", "openat", '"null"', "EMFILE"),
-    an_exec("make cgroup", "exec-N", "mkdirat", '"exec-', "ENOSPC"),
     an_exec("make pipes", "", "socketpair", "SOCK_SEQPACKET", "EMFILE"),
     an_exec("clone", "", "clone3", "", "EAGAIN"),
     # the process that does all that takes rights
@@ -254,7 +263,28 @@ EXEC = [
     an_exec("exec", "", "execve", "", "ENOMEM", 'exec: "/usr/local/sbin/true": cannot allocate memory'),
 ]
 
-EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC]
+GONE = "invalid target container: it is not running"
+TARGET = [  # of a container that joins another one's pid namespace
+    run("clone", "", "clone", "flags=SIGCHLD", "EAGAIN"),
+    # the one outside
+    run("close descriptors", "", "close_range", "", "EPERM"),
+    run("set capabilities", "", "capset", "", "EPERM"),
+    run("install seccomp filter", "", "seccomp", "", "ENOMEM"),
+    # the one inside
+    create("join the target container", "", "fsopen", '"proc"', "SIGKILL", GONE),
+    # the first again
+    run("join namespaces", "", "setns", ", CLONE_NEWPID", "EPERM"),
+    create("join the target container", "", "setns", ", CLONE_NEWPID", "ESRCH", GONE),
+]
+
+FIRST_EXEC = [an_exec("make cgroup", "exec-N", "mkdirat", '"exec-', "ENOSPC")]
+
+LONG_EXEC = [
+    an_exec("read spec", "memfd", "fcntl", "nsrunner-spec.*F_GET_SEALS", "EPERM"),
+    an_exec("allocate memory", "memfd", "mmap", "nsrunner-spec", "ENOMEM"),
+]
+
+EVERY_STEP = [*SHIM, *SANDBOX, *PAUSE, *START, *HOST_PID, *TERMINAL, *EXEC, *FIRST_EXEC, *LONG_EXEC, *TARGET]
 
 ELSEWHERE = {
     "none": "no step",

@@ -16,12 +16,27 @@ from typing import Any
 
 import pytest
 
-from kernel.fault_steps import ELSEWHERE, EVERY_STEP, EXEC, HOST_PID, PAUSE, SANDBOX, SHIM, START, TERMINAL, Step
-from nsrunner import AsyncPod, PodEvent
+from kernel.fault_steps import (
+    ELSEWHERE,
+    EVERY_STEP,
+    EXEC,
+    FIRST_EXEC,
+    HOST_PID,
+    LONG_EXEC,
+    PAUSE,
+    SANDBOX,
+    SHIM,
+    START,
+    TARGET,
+    TERMINAL,
+    Step,
+)
+from nsrunner import AsyncPod, PodEvent, PodFailed
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import Now, Tick
 from nsrunner.sandbox import native
 from nsrunner.sandbox.shim import Shim
+from nsrunner.sandbox.wire import MAX_MESSAGE
 from nsrunner.supervisor.clock import SystemClock
 from real_pods import Manifest, container, pod
 from strace import Call, Fault, Tracer, find, hits, without
@@ -117,6 +132,8 @@ class Stage:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Shim, "launch", launch)
             patch.setattr(Shim, "start_container", start_container)
+            # What fails while it is prepared is silent: the start does it again, and is what tells.
+            patch.setattr(Shim, "prepare_container", lambda shim, spec: None)
             patch.setattr("nsrunner.library.engine.SystemClock", lambda: self._clock)
             async with asyncio.timeout(WITHIN), self.pod:
                 self.pod.subscribe(self._look)
@@ -330,23 +347,26 @@ def test_a_cgroup_that_cannot_be_cloned_into(joins: bool) -> None:
     asyncio.run(script())
 
 
-async def outcome(stage: Stage) -> tuple[str, str, int]:
+async def outcome(stage: Stage, *words: str) -> tuple[str, str, int]:
     """Step, path and errno of an exec that fails, or what is said of its program."""
     try:
-        result = await stage.pod.exec("main", ["true"])
+        result = await stage.pod.exec("main", ["true", *words])
     except SandboxError as error:
         return error.step, re.sub("exec-[0-9]+", "exec-N", error.path), error.errno
     return result.error, "", result.exit_code
 
 
-async def failing_execs(steps: list[tuple[Step, Fault]]) -> None:
+async def failing_execs(steps: list[Step], *words: str) -> None:
+    calls = await recorded_exec(*words)
+    faults = [(step, Fault(*find(calls, step.call, step.text), step.error)) for step in steps]
     stage = Stage()
     async with stage.running() as events:
         await anext_of(events, "Started")
+        assert await outcome(stage) == ("", "", 0)  # which leaves its cgroup to the next
         before, pid = await settled(stage), stage.pod.pid("main")
-        for step, fault in steps:
+        for step, fault in faults:
             stage.trace(stage.shim, fault)
-            said = await outcome(stage)
+            said = await outcome(stage, *words)
             hit = hits(stage.untrace(), fault)
             assert any(re.search(step.text, call.text) for call in hit), step
             assert said == ((step.says, "", 126) if step.says else (step.step, step.path, step.errno)), step
@@ -355,20 +375,88 @@ async def failing_execs(steps: list[tuple[Step, Fault]]) -> None:
         assert (stage.pod.pid("main"), stage.pod.status.phase) == (pid, "Running")
 
 
-async def recorded_exec() -> list[Call]:
+async def recorded_exec(*words: str) -> list[Call]:
     stage = Stage()
     async with stage.running() as events:
         await anext_of(events, "Started")
-        stage.trace(stage.shim)
         assert await outcome(stage) == ("", "", 0)
+        stage.trace(stage.shim)
+        assert await outcome(stage, *words) == ("", "", 0)
         return stage.untrace()
 
 
 def test_a_step_of_an_exec() -> None:
     """Each in turn, in one pod: its container does not notice, and the next exec works."""
-    calls = asyncio.run(recorded_exec())
-    steps = [(step, Fault(*find(calls, step.call, step.text), step.error)) for step in EXEC]
-    asyncio.run(failing_execs(steps))
+    asyncio.run(failing_execs(EXEC))
+
+
+def test_a_step_of_an_exec_of_many_words() -> None:
+    asyncio.run(failing_execs(LONG_EXEC, "x" * MAX_MESSAGE))
+
+
+def test_a_step_of_the_first_exec() -> None:
+    async def script() -> None:
+        stage = Stage()
+        async with stage.running() as events:
+            await anext_of(events, "Started")
+            stage.trace(stage.shim)
+            stage.untrace()  # its file is there from now on
+            before = await settled(stage)
+            for step in FIRST_EXEC:
+                stage.trace(stage.shim, Fault(step.call, 1, step.error))
+                assert await outcome(stage) == (step.step, step.path, step.errno)
+                assert any(re.search(step.text, call.text) for call in stage.untrace() if call.injected)
+                assert await settled(stage, before) == before
+            assert await outcome(stage) == ("", "", 0)
+
+    asyncio.run(script())
+
+
+@cache
+def recorded_target() -> list[Call]:
+    async def script() -> list[Call]:
+        stage = Stage()
+        async with stage.running() as events:
+            await anext_of(events, "Started")
+            stage.trace(stage.shim)
+            await stage.pod.debug(["sleep", "1000"], target="main")
+            return stage.untrace()
+
+    return asyncio.run(script())
+
+
+@pytest.mark.parametrize("step", TARGET, ids=str)
+def test_a_step_of_joining_another_container(step: Step) -> None:
+    """That one does not notice. What has been created fails for good, anything before is tried again."""
+
+    fault = Fault(*find(recorded_target(), step.call, step.text, step.nth), step.error)
+
+    async def script() -> None:
+        stage = Stage()
+        async with stage.running() as events:
+            await anext_of(events, "Started")
+            before, pid = await settled(stage), stage.pod.pid("main")
+            stage.trace(stage.shim, fault)
+            said = rf"cannot be started: (CreateContainerError: )?{re.escape(step.message)}$"
+            with pytest.raises(PodFailed, match=said) as failed:
+                await stage.pod.debug(["sleep", "1000"], name="debugger", target="main")
+            assert ("CreateContainerError" in str(failed.value)) is (step.kind == "create")
+            hit = hits(stage.untrace(), fault)
+            assert any(re.search(step.text, call.text) for call in hit), hit
+            if step.kind == "create":
+                stage.leap()
+                while "debugger" not in stage.pod.task.running:
+                    await anext_of(events, "Started")
+                os.kill(stage.pod.pid("debugger"), signal.SIGKILL)
+                async for _ in stage.pod.follow("debugger"):
+                    pass
+            after = await settled(stage)
+            assert {kind: after[kind] for kind in ("process", "descriptor", "mount")} == {
+                kind: before[kind] for kind in ("process", "descriptor", "mount")
+            }
+            assert (stage.pod.pid("main"), stage.pod.status.phase) == (pid, "Running")
+
+    asyncio.run(script())
 
 
 def test_every_step_is_here() -> None:

@@ -77,7 +77,7 @@ def test_rotation_while_a_container_floods(pod: Pod, peer: Peer) -> None:
     assert numbers == list(range(numbers[0], 200_001))  # the newest, without a gap
 
 
-def test_a_full_disk_blocks_no_container(pod: Pod, shim: Shim, peer: Peer) -> None:
+def test_a_full_disk_blocks_no_container_and_the_log_says_what_is_missing(pod: Pod, shim: Shim, peer: Peer) -> None:
     """The log directory is a file system of 256 KiB, mounted where only the shim and this test's helper see it."""
     pod.start(peer, "web", "/bin/sh", "-c", "echo first; read go; seq 1 300000; echo last", extra=[("STDIN", 1)])
     pod.wait_until_printed("web", "first")
@@ -85,12 +85,23 @@ def test_a_full_disk_blocks_no_container(pod: Pod, shim: Shim, peer: Peer) -> No
     (pod.logs / "full").mkdir(mode=0o755)
     inside = ["nsenter", f"--mount=/proc/{shim.pid}/ns/mnt"]
     subprocess.run([*inside, "mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", pod.logs / "full"], check=True)
-    pod.start(peer, "full", "/bin/sh", "-c", "seq 1 300000; echo done >/dev/termination-log; exit 3", max_size=-1)
-    record = peer.record("CONTAINER_EXITED", NAME="full")
-    assert (record.EXIT_CODE, record.MESSAGE) == (3, b"done\n")
-    text = subprocess.run([*inside, "cat", pod.logs / "full" / "0.log"], check=True, capture_output=True).stdout
+    script = "seq 1 300000; mkfifo /tmp/go; read go </tmp/go; echo after; echo done >/dev/termination-log; exit 3"
+    pod.start(peer, "full", "/bin/sh", "-c", script, max_size=-1)
+
+    def log() -> bytes:
+        return subprocess.run([*inside, "cat", pod.logs / "full" / "0.log"], check=True, capture_output=True).stdout
+
+    assert pod.execute(peer, "full", "/bin/sh", "-c", "until [ -p /tmp/go ]; do sleep 0.01; done") == (0, b"")
+    text = log()
     assert 200_000 < len(text) <= 256 << 10
     assert text.endswith(b"\n") and re.search(rb"F 1\n", text)
+    # With room again, the log says what is missing, and goes on.
+    subprocess.run([*inside, "mount", "-o", "remount,size=32m", pod.logs / "full"], check=True)
+    pod.execute(peer, "full", "/bin/sh", "-c", "echo >/tmp/go")  # its container's end may take it along
+    record = peer.record("CONTAINER_EXITED", NAME="full")
+    assert (record.EXIT_CODE, record.MESSAGE) == (3, b"done\n")
+    notice = rb"\S+ stderr F nsrunner: [1-9]\d+ bytes of log were lost: No space left on device\n"
+    assert len(re.findall(notice, log())) == 1 and log().endswith(b" stdout F after\n")
     subprocess.run([*inside, "umount", pod.logs / "full"], check=True)
     peer.call("SIGNAL", [("CONTAINER_ID", pod.id("web")), ("SIGNAL", 9)])
     peer.record("CONTAINER_EXITED", NAME="web")

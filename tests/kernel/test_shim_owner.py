@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -190,23 +189,7 @@ def test_with_the_shim_everything_below_it_dies(pod: Pod, shim: Shim, pid_mode: 
                 os.close(pidfd)
                 pidfds.remove(pidfd)
     peer.close()
-    remove_what_a_dead_shim_left(pod)
-
-
-def remove_what_a_dead_shim_left(pod: Pod) -> None:
-    """As the sweeper does (nsrunner.sandbox.sweep has its own tests)."""
-    for place in (pod.run, pod.state, pod.logs, pod.links):
-        shutil.rmtree(place)
-    if pod.cgroup and pod.cgroup.exists():
-        for folder, _, _ in os.walk(pod.cgroup, topdown=False):
-            deadline = time.monotonic() + WITHIN
-            while True:
-                try:
-                    os.rmdir(folder)
-                    break
-                except OSError:
-                    if time.monotonic() > deadline:
-                        raise
+    pod.sweep()
 
 
 def test_signals_to_the_shim_itself_are_not_how_a_pod_is_stopped(pod: Pod, shim: Shim) -> None:

@@ -88,6 +88,20 @@ def test_a_dead_pause_is_a_new_sandbox() -> None:
         assert pod.status.container_statuses[0].restart_count == 1
 
 
+@pytest.mark.parametrize("share", [False, True])
+def test_the_death_of_pause_is_not_held_against_a_container_that_has_crashed_before(share: bool) -> None:
+    """The kernel kills the container first, so its end is seen before that of pause: it is no crash all the same, after
+    which it would have to wait for 10 s."""
+    with Pod.from_dict(manifest(shareProcessNamespace=share), grace_period=0) as pod:
+        pod.wait("Ready", timeout=20)
+        os.kill(pod.pid(), signal.SIGKILL)
+        pod.wait("Ready=False", timeout=20)
+        pod.wait("Ready", timeout=20)
+        os.kill(pause_of(shim_of(pod.pid())), signal.SIGKILL)
+        pod.wait("Ready=False", timeout=5)
+        pod.wait("Ready", timeout=5)
+
+
 @pytest.mark.parametrize("spec", [{}, {"shareProcessNamespace": True}, {"hostPID": True}], ids=lambda spec: str(spec))
 def test_a_dead_shim_takes_the_pod_along_and_there_is_another(spec: dict[str, object]) -> None:
     with Pod.from_dict(manifest(**spec), grace_period=0) as pod:

@@ -24,7 +24,7 @@ _SLACK: Final = 2.0
 
 Start = Callable[[tuple[str, ...], float], Awaitable[Process]]
 """Starts a command in the instance; it and all that it started are killed after so many seconds (0: never). Raises
-SandboxError."""
+SandboxError, or its result does."""
 
 
 async def probe_exec(start: Start, action: ExecAction, container: AnyContainer, timeout: float) -> Outcome:
@@ -49,12 +49,16 @@ async def run_command(start: Start, argv: tuple[str, ...], timeout: float = 0.0)
     try:
         process = await start(argv, timeout)
     except SandboxError as error:
-        if timeout and error.errno == errno.ETIMEDOUT and error.step == "wait for the process to start":
+        if _took_too_long(error, timeout):
             raise TimeoutError from None
         raise
     try:
         async with asyncio.timeout(timeout + _SLACK if timeout else None):
             result = await process.result()
+    except SandboxError as error:  # nothing runs that could be killed
+        if _took_too_long(error, timeout):
+            raise TimeoutError from None
+        raise
     except BaseException:
         try:
             await process.kill()
@@ -64,6 +68,11 @@ async def run_command(start: Start, argv: tuple[str, ...], timeout: float = 0.0)
     if result.timed_out:
         raise TimeoutError
     return result
+
+
+def _took_too_long(error: SandboxError, timeout: float) -> bool:
+    """Whether time was up before the program ran."""
+    return timeout > 0 and error.errno == errno.ETIMEDOUT and error.step == "wait for the process to start"
 
 
 def why_not(error: SandboxError, argv: tuple[str, ...]) -> str:

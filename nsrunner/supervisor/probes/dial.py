@@ -20,7 +20,7 @@ __all__ = ["DialError", "Network"]
 
 _FLAGS: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 _AT_ONCE: Final = 4
-"""Sockets that are made together, because the way to the thread that makes them costs more than they do."""
+"""Sockets that are made together, because the way to the pod and back costs more than they do."""
 _names = Names()
 
 
@@ -35,11 +35,10 @@ class Network:
     def __init__(self, ip: str, pidfd: int | None) -> None:
         self.ip = ip
         """Where probes go that name no host."""
+        self.own = literal(ip)
+        """The same with its family; None: the pod has none."""
         self._pidfd = pidfd
-        self._own = literal(ip)
         self._spare: list[socket.socket] = []
-        self._asked = False
-        """Some are under way."""
 
     def close(self) -> None:
         pidfd, self._pidfd = self._pidfd, -1
@@ -53,8 +52,8 @@ class Network:
 
         Raises DialError: the other side cannot be reached; ProbeError: there is no socket to try it with.
         """
-        if host == self.ip and self._own is not None:
-            return await self._connect(self._own, port)
+        if host == self.ip and self.own is not None:
+            return await self._connect(self.own, port)
         try:
             addresses = await _names.addresses(host)
         except UnknownName as error:
@@ -70,7 +69,7 @@ class Network:
 
     async def _connect(self, address: Address, port: int) -> Plain:
         family, ip = address
-        sock = await self._socket(family, ip)
+        sock = self._socket(family, ip)
         try:
             code = await _connected(sock, (ip, port))
         except BaseException:
@@ -81,35 +80,24 @@ class Network:
             raise DialError(f"dial tcp {host_port(ip, port)}: connect: {go_errno(code)}")
         return Plain(sock, (ip, port))
 
-    async def _socket(self, family: int, ip: str) -> socket.socket:
+    def own_socket(self) -> socket.socket:
+        """One for a connection to the pod's own address. Raises ProbeError: there is none to be had."""
+        assert self.own is not None, "the pod has an address"
+        return self._socket(*self.own)
+
+    def _socket(self, family: int, ip: str) -> socket.socket:
         try:
             if self._pidfd is None or ip != self.ip:
                 return socket.socket(family, _FLAGS)
-            if self._pidfd < 0:
-                raise SandboxError("make socket", errno.ESRCH)
-            if self._spare:
-                return self._spare.pop()
-            sock, *spare = await self._made(family)
-            if self._pidfd >= 0:
-                self._spare += spare
-            else:
-                for late in spare:
-                    late.close()
-            return sock
+            if not self._spare:
+                if self._pidfd < 0:
+                    raise SandboxError("make socket", errno.ESRCH)
+                self._spare = sockets_in_pod(self._pidfd, _AT_ONCE, family=family)
+            return self._spare.pop()
         except SandboxError as error:
             raise ProbeError(f"socket: {go_errno(error.errno)}") from None
         except OSError as error:
             raise ProbeError(f"socket: {go_errno(error.errno or 0)}") from None
-
-    async def _made(self, family: int) -> list[socket.socket]:
-        """Some, or one while those are under way already."""
-        assert self._pidfd is not None, "sockets of the host are made here"
-        count, self._asked = (1 if self._asked else _AT_ONCE), True
-        try:
-            return await sockets_in_pod(self._pidfd, count, family=family)
-        finally:
-            if count > 1:
-                self._asked = False
 
 
 async def _connected(sock: socket.socket, address: tuple[str, int]) -> int:

@@ -8,11 +8,12 @@ from nsrunner.model.types import AnyContainer, HTTPGetAction
 from nsrunner.supervisor.probes.dial import Network
 from nsrunner.supervisor.probes.http_get import BodyError, GetError, http_get
 from nsrunner.supervisor.probes.http_request import Headers, headers_of
+from nsrunner.supervisor.probes.http_response import Response
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, success
 from nsrunner.supervisor.probes.target import container_port
 from nsrunner.supervisor.probes.url import Url, probe_url
 
-__all__ = ["http_request", "probe_http"]
+__all__ = ["http_request", "outcome_of", "probe_http"]
 
 
 def http_request(
@@ -33,6 +34,11 @@ async def probe_http(network: Network, action: HTTPGetAction, container: AnyCont
         return failure(str(error))
     except BodyError as error:
         raise ProbeError(str(error)) from None
+    return outcome_of(response)
+
+
+def outcome_of(response: Response) -> Outcome:
+    """Of the last response."""
     if not 200 <= response.status < 400:
         return failure(f"HTTP probe failed with statuscode: {response.status}")
     if response.status >= 300:

@@ -12,14 +12,15 @@ from nsrunner.supervisor.probes.stream import Stream, StreamError, Tls, TLSError
 from nsrunner.supervisor.probes.url import Url, UrlError
 from nsrunner.supervisor.probes.words import go_quote
 
-__all__ = ["BodyError", "GetError", "http_get"]
+__all__ = ["IN_BODY", "NO_HEADERS", "BodyError", "GetError", "follow", "http_get", "leads_on"]
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MAX_REQUESTS: Final = 10
 _HANDSHAKE: Final = 10.0
 """Seconds for a TLS handshake, whatever the probe's own timeout is."""
-_TIMED_OUT: Final = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-_TIMED_OUT_IN_BODY: Final = "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
+NO_HEADERS: Final = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+IN_BODY: Final = "context deadline exceeded (Client.Timeout or context cancellation while reading body)"
+"""The words for a timeout, by how far the response had come."""
 
 
 class GetError(Exception):
@@ -39,10 +40,23 @@ async def http_get(
     response; BodyError: its body did not come; ProbeError: no socket.
     """
     deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
-    first_host, requests = url.host, 0
+    first = await _exchange(network, url, headers, deadline, body_within)
+    return await follow(network, url, headers, first, deadline, body_within)
+
+
+async def follow(
+    network: Network,
+    url: Url,
+    headers: Headers,
+    first: tuple[Response, BodyError | None],
+    deadline: float | None,
+    body_within: float | None = None,
+) -> Response:
+    """The same from the response to the first request on, and what was wrong with its body. ``deadline`` is the loop's
+    time."""
+    first_host, requests = url.host, 1
+    response, trouble = first
     while True:
-        response, trouble = await _exchange(network, url, headers, deadline, body_within)
-        requests += 1
         following = _following(url, response)
         if following is None or following.host != first_host:
             if trouble is not None:
@@ -54,11 +68,18 @@ async def http_get(
             raise GetError(following, f"unsupported protocol scheme {go_quote(following.scheme)}")
         headers = _headers_after(headers, response.location, url, following)
         url = following
+        response, trouble = await _exchange(network, url, headers, deadline, body_within)
+        requests += 1
+
+
+def leads_on(response: Response) -> bool:
+    """Whether it is a redirect that may have to be followed."""
+    return response.status in _REDIRECTS and bool(response.location)
 
 
 def _following(url: Url, response: Response) -> Url | None:
     """Where the response leads to. Raises GetError."""
-    if response.status not in _REDIRECTS or not response.location:
+    if not leads_on(response):
         return None
     try:
         return url.resolve(response.location)
@@ -100,8 +121,8 @@ async def _exchange(
         return response, error
     except TimeoutError:
         if response.status:
-            return response, BodyError(_TIMED_OUT_IN_BODY)
-        raise GetError(url, _TIMED_OUT) from None
+            return response, BodyError(IN_BODY)
+        raise GetError(url, NO_HEADERS) from None
     except StreamError as error:
         if response.status:
             return response, BodyError(str(error))

@@ -10,9 +10,10 @@ from nsrunner.supervisor.probes.command import Start, probe_exec
 from nsrunner.supervisor.probes.dial import Network
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError
 
-__all__ = ["probe_of", "run_probe"]
+__all__ = ["TRIES", "probe_of", "run_probe"]
 
-_TRIES: Final = 3
+TRIES: Final = 3
+"""Of a prober that errs."""
 
 
 def probe_of(container: AnyContainer, name: ProbeName) -> Probe:
@@ -28,9 +29,11 @@ def probe_of(container: AnyContainer, name: ProbeName) -> Probe:
     return probe
 
 
-async def run_probe(probe: Probe, container: AnyContainer, *, network: Network | None, start: Start) -> Outcome:
+async def run_probe(
+    probe: Probe, container: AnyContainer, *, network: Network | None, start: Start, tries: int = TRIES
+) -> Outcome:
     """A prober that errs tries again at once. Raises ProbeError when it never gets to know anything."""
-    for _ in range(_TRIES - 1):
+    for _ in range(tries - 1):
         try:
             return await _attempt(probe, container, network, start)
         except ProbeError:

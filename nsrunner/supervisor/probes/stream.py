@@ -11,9 +11,10 @@ from typing import Final, Protocol
 from nsrunner.supervisor.probes.names import literal
 from nsrunner.supervisor.probes.words import go_errno, host_port
 
-__all__ = ["Plain", "Stream", "StreamError", "TLSError", "Tls"]
+__all__ = ["CHUNK", "Plain", "Stream", "StreamError", "TLSError", "Tls", "words"]
 
-_CHUNK: Final = 16384
+CHUNK: Final = 16384
+"""Bytes that are read at once."""
 
 
 class StreamError(Exception):
@@ -50,20 +51,16 @@ class Plain:
         try:
             await self._loop.sock_sendall(self._sock, data)
         except OSError as error:
-            raise StreamError(self._words("write", error)) from None
+            raise StreamError(words("write", self._sock, self._peer, error)) from None
 
     async def read(self) -> bytes:
         try:
-            return await self._loop.sock_recv(self._sock, _CHUNK)
+            return await self._loop.sock_recv(self._sock, CHUNK)
         except OSError as error:
-            raise StreamError(self._words("read", error)) from None
+            raise StreamError(words("read", self._sock, self._peer, error)) from None
 
     def close(self) -> None:
         self._sock.close()
-
-    def _words(self, operation: str, error: OSError) -> str:
-        ends = f"{host_port(*self._sock.getsockname()[:2])}->{host_port(*self._peer)}"
-        return f"{operation} tcp {ends}: {operation}: {go_errno(error.errno or 0)}"
 
 
 class Tls:
@@ -108,7 +105,7 @@ class Tls:
     async def read(self) -> bytes:
         while True:
             try:
-                return self._session.read(_CHUNK)
+                return self._session.read(CHUNK)
             except ssl.SSLWantReadError:
                 await self._flush()
                 if not await self._fill():
@@ -144,6 +141,12 @@ class Tls:
         if error.reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE", "BAD_RECORD_TYPE"):
             return "tls: first record does not look like a TLS handshake"
         return _words(error)
+
+
+def words(operation: str, sock: socket.socket, peer: tuple[str, int], error: OSError) -> str:
+    """What went wrong with a connection: ``read tcp 192.0.2.1:50100->192.0.2.1:80: read: connection reset by peer``."""
+    ends = f"{host_port(*sock.getsockname()[:2])}->{host_port(*peer)}"
+    return f"{operation} tcp {ends}: {operation}: {go_errno(error.errno or 0)}"
 
 
 def _words(error: ssl.SSLError) -> str:

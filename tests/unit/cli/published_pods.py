@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from nsrunner.sandbox.published import publish
@@ -51,17 +52,19 @@ class PublishedPod:
     def publish(self, *containers: dict[str, Any], phase: str = "Running", inits: tuple[str, ...] = ()) -> None:
         publish(
             self.paths.run,
-            {
-                "metadata": {
-                    "name": self.name,
-                    "namespace": self.namespace,
-                    "uid": self.uid,
-                    "creationTimestamp": CREATED,
-                },
-                "spec": {
-                    "initContainers": [{"name": name} for name in inits],
-                    "containers": [{"name": each["name"]} for each in containers],
-                },
-                "status": {"phase": phase, "podIP": "192.0.2.1", "containerStatuses": list(containers)},
-            },
+            json.dumps(
+                {
+                    "metadata": {
+                        "name": self.name,
+                        "namespace": self.namespace,
+                        "uid": self.uid,
+                        "creationTimestamp": CREATED,
+                    },
+                    "spec": {
+                        "initContainers": [{"name": name} for name in inits],
+                        "containers": [{"name": each["name"]} for each in containers],
+                    },
+                    "status": {"phase": phase, "podIP": "192.0.2.1", "containerStatuses": list(containers)},
+                }
+            ).encode(),
         )

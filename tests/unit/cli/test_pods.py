@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,8 @@ def start(
         RegisteredPod(uid=uid, namespace=namespace, name=name, owner=owner or this_process(), paths=paths, cgroup=""),
     )
     if spec is not None:
-        publish(paths.run, {"metadata": {"name": name, "namespace": namespace, "uid": uid}, "spec": spec})
+        shown = {"metadata": {"name": name, "namespace": namespace, "uid": uid}, "spec": spec}
+        publish(paths.run, json.dumps(shown).encode())
 
 
 SPEC = {"initContainers": [{"name": "i"}], "containers": [{"name": "a"}, {"name": "b"}]}
@@ -131,8 +133,8 @@ def test_a_pod_that_is_only_just_starting_is_waited_for(root: Roots, monkeypatch
     metadata = {"name": "web", "namespace": "default", "uid": "u1"}
 
     def owner() -> None:
-        publish(paths.run, {"metadata": metadata})  # not yet what is waited for
-        publish(paths.run, {"metadata": metadata, "spec": SPEC})
+        publish(paths.run, json.dumps({"metadata": metadata}).encode())  # not yet what is waited for
+        publish(paths.run, json.dumps({"metadata": metadata, "spec": SPEC}).encode())
 
     thread = Thread(target=owner)
     with monkeypatch.context() as context:

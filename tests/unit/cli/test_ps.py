@@ -33,11 +33,13 @@ def web(root: Roots) -> None:
     state = {"name": "a", "ready": True, "restartCount": 0, "state": {"running": {"startedAt": CREATED}}}
     publish(
         paths.run,
-        {
-            "metadata": {"name": "web", "namespace": "default", "uid": "u1", "creationTimestamp": CREATED},
-            "spec": {"containers": [{"name": "a"}]},
-            "status": {"phase": "Running", "podIP": "192.0.2.1", "containerStatuses": [state]},
-        },
+        json.dumps(
+            {
+                "metadata": {"name": "web", "namespace": "default", "uid": "u1", "creationTimestamp": CREATED},
+                "spec": {"containers": [{"name": "a"}]},
+                "status": {"phase": "Running", "podIP": "192.0.2.1", "containerStatuses": [state]},
+            }
+        ).encode(),
     )
 
 

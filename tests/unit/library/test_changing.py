@@ -12,6 +12,7 @@ from nsrunner.errors import ManifestError, PodFailed, SandboxError, UsageError, 
 from nsrunner.library.aio import AsyncPod
 from nsrunner.library.pod import Pod
 from nsrunner.model.types import Container, EphemeralContainer
+from nsrunner.sandbox.spec import ContainerSpec
 from nsrunner.testing import clock
 from nsrunner.testing.fake_sandbox import FakeShims, Run
 from unit.library.stage import stage
@@ -109,8 +110,6 @@ def test_a_debugger_that_cannot_be_added(shims: FakeShims) -> None:
 
                 probe = Probe(exec=ExecAction(command=("x",)))
                 await pod.add_ephemeral_container(EphemeralContainer(name="d", image="host", liveness_probe=probe))
-            with pytest.raises(ManifestError, match=r"targetContainerName: Not supported: joining another container's"):
-                await pod.debug(["sh"], target="web")
             assert pod.containers == ("web",)
             pod.request_delete()
             await asyncio.sleep(0.1)
@@ -120,10 +119,35 @@ def test_a_debugger_that_cannot_be_added(shims: FakeShims) -> None:
     clock.run(script())
 
 
-def test_a_target_where_all_see_each_other(shims: FakeShims) -> None:
+@pytest.mark.parametrize("more", ["", "\n  shareProcessNamespace: true"])
+def test_a_target(shims: FakeShims, more: str) -> None:
     async def script() -> None:
-        async with AsyncPod.from_yaml(POD.replace("spec:", "spec:\n  shareProcessNamespace: true")) as pod:
+        async with AsyncPod.from_yaml(POD.replace("spec:", f"spec:{more}")) as pod:
+            await pod.wait("Running")
             assert await pod.debug(["sh"], target="web") == "debugger-1"
+            (sandbox,) = shims.sandboxes.values()
+            web, debugger = sandbox.specs[-2:]
+            assert isinstance(web, ContainerSpec) and isinstance(debugger, ContainerSpec)
+            assert debugger.target == ("" if more else web.id)
+
+    clock.run(script())
+
+
+def test_a_target_that_does_not_run_is_waited_for(shims: FakeShims) -> None:
+    shims.script("web", Run(lasts=1, exit_code=1), Run(lasts=1, exit_code=1), Run())
+
+    async def script() -> None:
+        async with AsyncPod.from_yaml(POD) as pod:
+            await pod.wait("Running")
+            await asyncio.sleep(5)
+            with pytest.raises(
+                PodFailed, match=r'CreateContainerError: .*"web" is not running - in state CONTAINER_EX'
+            ):
+                await pod.debug(["sh"], target="web", name="d")
+            await asyncio.sleep(60)
+            (status,) = pod.status.ephemeral_container_statuses
+            assert status.state is not None and status.state.running is not None
+            assert (status.restart_count, pod.status.container_statuses[0].restart_count) == (0, 2)
 
     clock.run(script())
 

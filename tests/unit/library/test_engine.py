@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from nsrunner.errors import HostError, PrivilegeError
 from nsrunner.library.engine import Engine, require_root
 from nsrunner.library.options import RunOptions
+from nsrunner.sandbox.state import Roots
 from nsrunner.testing import clock
 from unit.library.stage import stage
+
+REMOVE_LEFTOVERS = Engine._remove_leftovers
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +39,25 @@ def test_the_same_options_share_an_engine() -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     clock.run(script())
+
+
+def test_leftovers_are_swept_when_there_are_any(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    swept: list[Roots] = []
+    monkeypatch.setattr(Engine, "_remove_leftovers", REMOVE_LEFTOVERS)
+    monkeypatch.setattr("nsrunner.library.engine.sweep", swept.append)
+
+    async def script() -> None:
+        options = RunOptions(root=str(tmp_path / "x"))
+        await (await Engine.acquire(options)).release()
+        assert swept == []
+        engine = await Engine.acquire(options)
+        roots = engine.node.roots
+        await engine.release()
+        os.makedirs(f"{roots.run}/pods/u1")
+        await (await Engine.acquire(options)).release()
+        assert swept == [roots]
+
+    asyncio.run(script())  # it works in a thread
 
 
 def test_the_root_moves_everything(tmp_path: Path) -> None:

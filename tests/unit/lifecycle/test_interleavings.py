@@ -1,5 +1,7 @@
 """The pod's machine in a world that answers late, in any order, with failures, or (after a sandbox died) not at all.
 
+A hundred pods' lives at each run of the tests, ten thousand with ``make nightly``.
+
 The invariants that hold after every step:
 
 - no container has two instances alive in the world, and starts are asked for one at a time;
@@ -12,7 +14,7 @@ The invariants that hold after every step:
 - a Tick at the next deadline moves the deadline on: no loop stands still;
 - a machine restored from its saved value is identical and goes on;
 - every event that was offered is legal: IllegalEvent is never raised;
-- nothing starts before its predecessors in the spec have passed, unless regular containers run (7), nor while the
+- no start begins before its predecessors in the spec have passed, unless regular containers run (7), nor while the
   postStart hook of one of them runs (8, 15);
 - hooks and probes are run of live instances only, one hook a container and one attempt a probe at a time, a probe never
   during the postStart hook (15); when their container is dead they have been answered or cancelled;
@@ -31,7 +33,6 @@ The invariants that hold after every step:
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import msgspec
@@ -286,7 +287,6 @@ class Interleavings(Watched):
 
 TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(
-    max_examples=10_000 if os.environ.get("NSRUNNER_TEST_NIGHTLY") else 100,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -123,6 +123,20 @@ def test_7_a_successful_init_container_is_not_run_again_with_policy_always() -> 
     assert play.state_of("a") == "terminated 0 Completed"
 
 
+def test_7_8_an_init_container_that_cannot_be_created_holds_up_those_after_it() -> None:
+    play = Play(make_pod("c", init=["a"], policy="Never")).begin()
+    play.image("a")
+    assert play.start_failed("a", "CreateContainerConfigError", 'secret "x" not found') == []
+    assert (play.phase, play.state_of("a"), play.state_of("c")) == (
+        "Pending",
+        "waiting CreateContainerConfigError",
+        "waiting PodInitializing",
+    )
+    assert play.until_deadline() == ["image a"], "whatever the policy, for it has not failed yet"
+    play.run("a")
+    assert play.exit("a", 0) == ["image c"]
+
+
 def test_30_3_an_init_container_without_its_image() -> None:
     play = Play(make_pod("c", init=["a"])).begin()
     play.image_failed("a")

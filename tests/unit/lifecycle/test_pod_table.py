@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from msgspec import structs
 
 from nsrunner.lifecycle import IllegalEvent
 from nsrunner.lifecycle.commands import AnsweredCommand
@@ -231,7 +232,8 @@ def test_5_when_the_sandbox_dies_everything_starts_anew() -> None:
     )
 
 
-def test_5_the_death_of_a_sandbox_counts_in_the_back_off() -> None:
+def test_5_9_the_death_of_a_sandbox_is_not_held_against_its_containers() -> None:
+    """The kubelet kills and starts them in one sync, so it knows of no end but older ones."""
     play = Play(make_pod("c")).begin()
     play.run("c")
     play.sandbox_died(0)
@@ -239,8 +241,80 @@ def test_5_the_death_of_a_sandbox_counts_in_the_back_off() -> None:
     assert play.sandbox() == ["image c"]
     play.run("c")
     play.time = 5
+    assert play.exit("c", 1) == ["image c"], "its first crash"
+    play.run("c")
+    play.time = 20
+    play.sandbox_died(1)
+    play.sandbox_stopped()
+    assert play.sandbox() == ["image c"], "10 s would have to pass after a crash"
+    play.run("c")
     assert play.exit("c", 1) == []
-    assert play.machine.next_deadline() == 15
+    assert play.machine.next_deadline() == 30
+
+
+@pytest.mark.parametrize("far", ["pulling", "starting"])
+def test_5_9_neither_is_an_end_that_is_seen_just_before(far: str) -> None:
+    """The kernel kills what is in a pid namespace before it shows the death of the namespace's first process."""
+    play = Play(make_pod("c")).begin()
+    play.run("c")
+    for sandbox in range(3):
+        play.time += 100
+        assert play.exit("c", 137) == ["image c"]
+        play.time += 0.01
+        if far == "starting":
+            play.image("c")
+        play.sandbox_died(sandbox)
+        assert play.machine.value.containers["c"].backoff is None, "the start that was allowed did not come about"
+        play.sandbox_stopped()
+        assert play.sandbox() == ["image c"]
+        play.run("c")
+    assert play.exit("c", 1) == ["image c"], "its first crash"
+    play.run("c")
+    play.time += 100
+    assert play.exit("c", 137) == []
+    assert play.state_of("c") == "waiting CrashLoopBackOff"
+    play.sandbox_died(3)
+    play.sandbox_stopped()
+    assert play.sandbox() == ["image c"], "it only looked like a crash"
+
+
+@pytest.mark.parametrize(
+    ("code", "oom", "before", "waits"),
+    [
+        (137, False, 1.0, False),
+        (137, False, 1.1, True),
+        (143, False, 0.0, True),
+        (137, True, 0.0, True),
+    ],
+)
+def test_5_9_an_end_of_its_own_before_the_sandbox_died_counts(code: int, oom: bool, before: float, waits: bool) -> None:
+    play = Play(make_pod("c")).begin()
+    play.run("c")
+    assert play.exit("c", 1) == ["image c"]
+    play.run("c")
+    play.time = 50
+    assert play.exit("c", code, oom=oom) == []
+    play.time += before
+    play.sandbox_died()
+    play.sandbox_stopped()
+    assert play.sandbox() == ([] if waits else ["image c"])
+    assert (play.machine.next_deadline() == 60) is waits
+
+
+def test_5_9_a_start_that_was_allowed_is_allowed_in_the_next_sandbox() -> None:
+    play = Play(make_pod("c")).begin()
+    play.run("c")
+    play.exit("c", 1)
+    play.run("c")
+    play.exit("c", 1)
+    assert play.until_deadline() == ["image c"]
+    entry = play.machine.value.containers["c"].backoff
+    assert entry is not None and entry.delay == 20
+    play.sandbox_died()
+    play.sandbox_stopped()
+    assert play.sandbox() == ["image c"]
+    entry = play.machine.value.containers["c"].backoff
+    assert entry is not None and entry.delay == 10, "it is not counted twice"
 
 
 def test_5_onfailure_a_container_that_succeeded_is_not_run_again() -> None:
@@ -593,6 +667,20 @@ def test_16_the_deadline_ends_a_running_pod() -> None:
     assert play.says("Ready") == "False PodFailed"
     assert play.machine.unanswered == []
     assert play.delete() == ["remove pod"]
+
+
+def test_16_what_is_overdue_with_the_deadline_is_done_with_it() -> None:
+    """Nobody looked for a while: the kill of one container and the end of the pod are due at once."""
+    play = Play(make_pod("c", "d", deadline=100, grace=5)).begin()
+    play.run("c")
+    play.run("d")
+    spec = play.machine.pod.spec
+    assert play.spec(containers=(structs.replace(spec.containers[0], image="other"), spec.containers[1])) == [
+        "TERM c/0"
+    ]
+    play.time = 100
+    assert play.tell(Tick()) == ["TERM d/0", "KILL c/0"]
+    assert play.machine.next_deadline() == 105
 
 
 def test_16_clean_exits_do_not_save_a_pod_from_its_deadline() -> None:

@@ -19,7 +19,7 @@ from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.pod_actions import advance
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.probe import Outcome
-from nsrunner.lifecycle.status import looks_alike, settle
+from nsrunner.lifecycle.status import Statuses, looks_alike, settle
 from nsrunner.lifecycle.value import ContainerValue
 from nsrunner.model.types import Container, ExecAction, Lifecycle, LifecycleHandler, PodReadinessGate, Probe
 from unit.lifecycle.play import Play, make_pod
@@ -164,6 +164,43 @@ def test_10_1_the_probes_own_grace_period() -> None:
     assert play.machine.next_deadline() == play.time + 3
     play.delete(60)
     assert play.machine.next_deadline() == pytest.approx(play.time + 3), "a deletion can only make it shorter"
+
+
+@pytest.mark.parametrize("probe", ["Liveness", "Startup"])
+@pytest.mark.parametrize(
+    ("policy", "code", "restarted", "phase"),
+    [
+        ("Always", 0, True, "Running"),
+        ("Always", 143, True, "Running"),
+        ("OnFailure", 0, True, "Running"),
+        ("OnFailure", 143, True, "Running"),
+        ("Never", 0, False, "Succeeded"),
+        ("Never", 143, False, "Failed"),
+    ],
+)
+def test_30_1_6_3_33_13_killed_by_a_probe(
+    probe: ProbeName, policy: str, code: int, restarted: bool, phase: str
+) -> None:
+    quick = structs.replace(PROBE, failure_threshold=1)
+    play = Play(make_pod(container(**{probe.lower(): quick}), policy=policy)).begin()
+    play.run("c")
+    assert answer(play, probe, "Failure") == ["TERM c/0"]
+    message = f"Killing: Container c failed {probe.lower()} probe{', will be restarted' if restarted else ''}"
+    assert play.events[-1] == message
+    assert play.exit("c", code) == (["image c"] if restarted else ["stop sandbox 0"])
+    if restarted:
+        play.run("c")
+    else:
+        play.sandbox_stopped()
+    assert (play.phase, play.status_of("c").restart_count) == (phase, int(restarted))
+
+
+def test_14_2_2_nothing_is_probed_once_the_pod_has_ended() -> None:
+    play = Play(make_pod(container(readiness=PROBE, liveness=PROBE), policy="Never")).begin()
+    play.run("c")
+    play.exit("c", 0)
+    play.sandbox_stopped()
+    assert (play.phase, play.machine.unanswered, play.machine.next_deadline()) == ("Succeeded", [], None)
 
 
 def test_6_3_with_policy_never_a_probe_kill_is_the_end() -> None:
@@ -408,7 +445,7 @@ def test_what_is_left_out_after_a_quiet_answer_would_have_changed_nothing(script
         draft = Draft(machine.value, plan, out, play.now)
         advance(draft)
         assert (draft.value, out.commands) == (machine.value, [])
-        assert settle(machine.pod, plan, machine.value, play.now.wall + 99) == machine.value
+        assert settle(Statuses(machine.pod, plan), machine.value, play.now.wall + 99) == machine.value
 
 
 def test_looks_alike_sees_what_others_see() -> None:

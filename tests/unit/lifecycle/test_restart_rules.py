@@ -374,3 +374,16 @@ def test_6_5_the_sandbox_dies_meanwhile() -> None:
     assert play.machine.value.restarting is False
     play.sandbox_stopped()
     assert play.sandbox() == ["image i"]
+
+
+def test_6_5_9_the_death_of_the_sandbox_does_not_spare_the_one_that_set_it_off() -> None:
+    play = Play(make_pod(ruled("c", "Never", rule("RestartAllContainers", 88)))).begin()
+    play.run("c")
+    play.exit("c", 88)
+    play.run("c")
+    play.exit("c", 88)
+    assert play.state_of("c") == "waiting CrashLoopBackOff"
+    play.sandbox_died()
+    play.sandbox_stopped()
+    assert play.sandbox() == []
+    assert play.machine.next_deadline() == 10

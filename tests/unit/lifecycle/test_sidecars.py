@@ -309,3 +309,13 @@ def test_a_sidecar_that_is_being_killed_for_itself_waits_when_the_pod_ends() -> 
     assert play.hook_done("s") == []
     assert play.exit("m", 0) == ["TERM s/0"]
     assert play.exit("s", 0) == ["stop sandbox 0"]
+
+
+def test_8_a_start_that_has_begun_goes_on_when_the_sidecar_before_it_dies() -> None:
+    """A start is one piece, from the image on: what becomes of a predecessor meanwhile does not hold it up."""
+    play = Play(make_pod("c", init=[sidecar(startup_probe=PROBE)])).begin()
+    play.run("s")
+    assert play.probed("s", "Startup")[-1] == "image c"
+    assert play.exit("s", 1) == []
+    assert play.image("c") == ["start c/0"]
+    assert play.runs("c") == ["image s"]

@@ -8,7 +8,9 @@ from msgspec import structs
 from nsrunner.lifecycle import Settings
 from nsrunner.lifecycle.commands import RunHook
 from nsrunner.lifecycle.events import HookDone, SpecChanged
-from nsrunner.lifecycle.status import cut
+from nsrunner.lifecycle.policy import plan_of
+from nsrunner.lifecycle.status import Statuses, cut, settle
+from nsrunner.lifecycle.value import PodState
 from nsrunner.model.quantity import Quantity
 from nsrunner.model.types import (
     Container,
@@ -348,3 +350,33 @@ def test_10_3_a_regular_container_that_ran_shows_that_sidecars_let_it() -> None:
         "terminated 0 Completed",
         "terminated 137 ContainerStatusUnknown",
     )
+
+
+def test_a_status_is_made_again_when_its_container_s_value_is_another() -> None:
+    play = Play(make_pod("a", "b")).begin()
+    play.run("a")
+    value = play.machine.value
+    statuses = Statuses(play.machine.pod, plan_of(play.machine.pod))
+    before = statuses.of(value)
+    changed = structs.replace(value.containers["b"], reason="Odd")
+    after = statuses.of(structs.replace(value, containers={**value.containers, "b": changed}))
+    assert after["a"] is before["a"]
+    assert after["b"] != before["b"]
+    assert statuses.of(value) == before
+
+
+def test_a_value_settles_as_before_until_something_shown_is_another() -> None:
+    play = Play(make_pod("a")).begin()
+    play.run("a")
+    settled = play.machine.value
+    statuses = Statuses(play.machine.pod, plan_of(play.machine.pod))
+    alike = structs.replace(settled, queue=("x",), next_id=99)
+    assert settle(statuses, alike, 1e9, settled=settled) is alike
+    stopped = structs.replace(settled.containers["a"], current=None)
+    for other in (
+        structs.replace(settled, state=PodState.STOPPED, reason="Evicted"),
+        structs.replace(settled, state=PodState.RENEWING),
+        structs.replace(settled, containers={"a": stopped}),
+    ):
+        assert settle(statuses, other, 1e9, settled=settled) != other
+        assert settle(statuses, other, 1e9, settled=settled) == settle(statuses, other, 1e9)

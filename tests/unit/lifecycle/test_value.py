@@ -167,7 +167,7 @@ def test_what_an_older_build_saved_is_refused_by_its_version_whatever_is_in_it()
     }
     with pytest.raises(BadValue) as caught:
         PodMachine.restore(machine.pod, old)
-    assert str(caught.value) == "saved by another version of nsrunner: it is of format 1, not 2"
+    assert str(caught.value) == "saved by another version of nsrunner: it is of format 1, not 3"
 
 
 def test_not_a_mapping() -> None:

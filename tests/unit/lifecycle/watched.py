@@ -5,6 +5,7 @@ The invariants are listed in :mod:`unit.lifecycle.test_interleavings`.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
@@ -27,8 +28,9 @@ from nsrunner.lifecycle.commands import (
     StopSandbox,
 )
 from nsrunner.lifecycle.container import RUNS
-from nsrunner.lifecycle.events import Event
+from nsrunner.lifecycle.events import Event, SandboxDied
 from nsrunner.lifecycle.policy import ContainerPlan, Kind, plan_of
+from nsrunner.lifecycle.status import Statuses, pod_status, settle
 from nsrunner.lifecycle.value import ContainerState as S
 from nsrunner.lifecycle.value import ContainerValue, Then
 from nsrunner.model.types import ContainerStatus, Pod
@@ -73,6 +75,7 @@ class Watched(RuleBasedStateMachine):
         self.at_once = False
         self.grace_end: float | None = None
         self.backoff: dict[str, Allowed] = {}
+        self.backoff_before: dict[str, Allowed | None] = {}
         self.finished: dict[str, float | None] = {}
         self.hooked: set[tuple[str, int]] = set()
         self.termed: dict[tuple[str, int], float] = {}
@@ -100,7 +103,10 @@ class Watched(RuleBasedStateMachine):
             self.take(command)
         for name, value in self.values.items():
             if value.backoff != before.get(name):
-                self.check_restart(name, ends.get(name, []) + self.last_ends(name))
+                if isinstance(event, SandboxDied):
+                    self.check_given_back(name)
+                else:
+                    self.check_restart(name, ends.get(name, []) + self.last_ends(name))
             if value.current is not None:
                 self.recorded.setdefault(name, set()).add(value.current.attempt)
                 self.finished[name] = (
@@ -121,6 +127,7 @@ class Watched(RuleBasedStateMachine):
         """The machine allowed a restart: was it allowed?"""
         image = self.plans[name].image
         model = self.backoff.get(name)
+        self.backoff_before[name] = copy(model)
         if model is None or model.image != image:
             model = self.backoff[name] = Allowed(image)
         assert ends
@@ -129,6 +136,18 @@ class Watched(RuleBasedStateMachine):
         entry = self.values[name].backoff
         assert entry is not None
         assert (entry.delay, entry.updated) == (model.delay, model.updated)
+
+    def check_given_back(self, name: str) -> None:
+        """The sandbox died while a start was under way that it had allowed."""
+        model, entry = self.backoff_before[name], self.values[name].backoff
+        assert self.values[name].spared
+        if model is None:
+            del self.backoff[name]
+            assert entry is None
+        else:
+            self.backoff[name] = model
+            assert entry is not None
+            assert (entry.delay, entry.updated) == (model.delay, model.updated)
 
     def take(self, command: Command) -> None:
         match command:
@@ -162,7 +181,7 @@ class Watched(RuleBasedStateMachine):
                 begun = [other for other in self.live_todo() if isinstance(other, (StartContainer, EnsureImage))]
                 assert not begun, "starts are serial"
                 assert all(run.container != command.container for run in self.world.alive)
-                self.check_order(self.plans[command.container])
+                self.check_order(self.plans[command.container], begins=isinstance(command, EnsureImage))
             case RunHook(container=name, attempt=attempt, hook=hook):
                 self.check_live(name, attempt)
                 assert not [
@@ -199,8 +218,8 @@ class Watched(RuleBasedStateMachine):
         assert current is not None
         assert (current.attempt, current.finished) == (attempt, None)
 
-    def check_order(self, plan: ContainerPlan) -> None:
-        """A start is asked for: have its predecessors passed?"""
+    def check_order(self, plan: ContainerPlan, *, begins: bool) -> None:
+        """A start begins, or goes on: have its predecessors passed? A sidecar may die between the two."""
         if plan.ephemeral:
             assert self.values[plan.name].current is None, "it runs once"
             return
@@ -211,7 +230,7 @@ class Watched(RuleBasedStateMachine):
             return
         init = [other for other in before if other.init]
         current = self.values[plan.name].current
-        if init and (not plan.init or current is None or current.removed or current.reset):
+        if begins and init and (not plan.init or current is None or current.removed or current.reset):
             last = self.status_of(init[-1].name)
             assert last.started if init[-1].sidecar else last.ready
 
@@ -243,6 +262,15 @@ class Watched(RuleBasedStateMachine):
         return [command for number, command in self.world.todo.items() if number in waited]
 
     # What always holds.
+
+    @invariant()
+    def nothing_old_is_shown(self) -> None:
+        """Statuses, phase and conditions that were kept are those that would be made now."""
+        machine = self.machine
+        made = Statuses(machine.pod, plan_of(machine.pod))
+        if machine.value.conditions:
+            assert settle(made, machine.value, 0.0) == machine.value
+        assert pod_status(made, machine.value, ()) == machine.status()
 
     @invariant()
     def counts_and_phases(self) -> None:
@@ -292,6 +320,8 @@ class Watched(RuleBasedStateMachine):
             assert value.then is Then.END or state in (S.ABORTING, *stopped)
             assert (value.retry_at is None) is (state is not S.PULL_WAIT)
             assert value.early is None or state in (S.STARTING, S.ABORTING)
+            assert value.backoff_before is None or state in (S.PULLING, S.STARTING, S.ABORTING)
+            assert not value.spared or state in (S.IDLE, S.QUEUED, S.ENDED)
             assert (value.due is None) or state in (S.PULL_WAIT, S.CREATE_WAIT, S.BACK_OFF, *stopped)
 
     @invariant()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from nsrunner.model import encode, load
+from nsrunner.model import encode, encode_json, load
 from nsrunner.model.types import (
     ConfigMap,
     ContainerState,
@@ -99,3 +99,12 @@ spec:
     again = load(json.dumps(encode(first)).encode())[0]
     assert again.errors == ()
     assert again.object == first
+
+
+def test_as_json() -> None:
+    pod = Pod(metadata=ObjectMeta(name="wéb"), spec=PodSpec(containers=()))
+    written = encode_json(pod)
+    assert written.startswith('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"wéb"},"spec":'.encode())
+    assert json.loads(written) == encode(pod)
+    assert encode_json(ObjectMeta(name="x")) == b'{"name":"x"}'
+    assert encode_json(Secret()) == b'{"apiVersion":"v1","kind":"Secret"}'

@@ -52,6 +52,7 @@ def one(make_pod: MakePod, source: dict[str, Any], **spec: Any) -> str:
 
 
 def test_values_see_what_came_before(make_pod: MakePod) -> None:
+    """kubelet-semantics 33.26."""
     env = [
         {"name": "A", "value": "a"},
         {"name": "B", "value": "$(A)-$(C)-$(SVC_HOST)-$$(A)"},

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nsrunner.model.jsonstream import read_json
-from nsrunner.model.stream import MAX_DEPTH, StreamError
+from nsrunner.model.stream import MAX_DEPTH, MAX_NODES, StreamError
 
 
 def values(text: str) -> list[Any]:
@@ -78,6 +78,16 @@ def test_strings_of_escapes_take_linear_time(start: str, unit: str) -> None:
     for document in read_json(start + unit * (1_000_000 // len(unit))):
         assert document.error is not None or document.value is not None
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("text", ["0", "[]", '",,,,,"'])
+def test_values_are_counted_however_flat_they_lie(text: str) -> None:
+    assert "has more than" in problem(f'{{"a": [{",".join([text] * (MAX_NODES + 1))}]}}').problem
+
+
+def test_commas_in_strings_are_not_values() -> None:
+    text = "," * (MAX_NODES + 1)
+    assert values(f'{{"a": "{text}"}}') == [{"a": text}]
 
 
 def test_deep_nesting_never_reaches_the_recursive_parser() -> None:

@@ -11,7 +11,6 @@ from nsrunner.model.types import (
     ConfigMap,
     Container,
     ContainerPort,
-    EphemeralContainer,
     ObjectMeta,
     Pod,
     PodSpec,
@@ -61,7 +60,7 @@ def test_the_path_may_start_elsewhere() -> None:
         (
             "ephemeralContainers: [{name: x, targetContainerName: web}]",
             "spec.ephemeralContainers[0].targetContainerName",
-            U,
+            S,
         ),
         ("runtimeClassName: gvisor", "spec.runtimeClassName", U),
         ("schedulingGates: [{name: x}]", "spec.schedulingGates", U),
@@ -108,13 +107,6 @@ def test_verdicts(spec: str, field: str, verdict: Verdict) -> None:
     assert bool(found[field].note) is (verdict is not S)
     assert (field in [error.field for error in document.unsupported]) is (verdict is U)
     assert (field in [item.field for item in document.ignored]) is (verdict is IGNORED)
-
-
-@pytest.mark.parametrize("shared", [{"share_process_namespace": True}, {"host_pid": True}])
-def test_a_target_is_fine_where_all_see_each_other(shared: dict[str, bool]) -> None:
-    debug = EphemeralContainer(name="d", target_container_name="a")
-    pod = Pod(spec=PodSpec(containers=(Container(name="a"),), ephemeral_containers=(debug,), **shared))
-    assert of(pod)["spec.ephemeralContainers[0].targetContainerName"] is S
 
 
 def test_host_ports_are_fine_on_the_hosts_network() -> None:

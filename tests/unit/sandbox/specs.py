@@ -148,6 +148,7 @@ containers = st.builds(
     tty=st.booleans(),
     stdin=st.booleans(),
     stdin_once=st.booleans(),
+    target=text,
     log=st.one_of(
         st.none(),
         st.builds(

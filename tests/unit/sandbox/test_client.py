@@ -43,7 +43,7 @@ def test_exec_and_its_end(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet(role=Role.CLIENT)
         command = peer.take(Kind.EXEC).command
-        assert len(peer.fds) == 4
+        assert len(peer.fds) == 3
         peer.close_fds()
         peer.send(Kind.OK, command, {Tag.PID: 8})
         resize = peer.take(Kind.RESIZE)

@@ -15,6 +15,7 @@ from nsrunner.sandbox.records import ExecResult, SandboxCreated
 from nsrunner.sandbox.shim import Shim
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Namespaces, Owner, PodPaths, RootSpec, SandboxSpec
 from nsrunner.sandbox.wire import Kind, Tag
+from nsrunner.sandbox.wire_specs import encode_exec
 from unit.sandbox.fake_shim import Peer, play
 from unit.sandbox.specs import decode_spec
 
@@ -57,6 +58,31 @@ def test_commands_are_sent_before_the_first_answer(tmp_path: Path) -> None:
     play(tmp_path, script, test)
 
 
+def test_what_is_prepared_has_no_answer_and_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(peer: Peer) -> None:
+        peer.greet()
+        prepare = peer.take(Kind.PREPARE_CONTAINER)
+        assert prepare.command == 0
+        prepared = peer.spec()
+        peer.close_fds()
+        for same in (True, False):
+            start = peer.take(Kind.START_CONTAINER)
+            assert (peer.spec() == prepared) == same
+            peer.close_fds()
+            peer.send(Kind.OK, start.command, {Tag.CONTAINER_ID: "c1", Tag.PID: 43, Tag.STARTED: STAMP})
+        assert peer.ended()
+
+    async def test(shim: Shim) -> None:
+        shim.prepare_container(replace(CONTAINER, argv=("a\0b",)))  # its start says why not
+        shim.prepare_container(CONTAINER)
+        with monkeypatch.context() as patch:
+            patch.setattr("nsrunner.sandbox.shim.encode_container", None)
+            assert (await shim.start_container(5, CONTAINER)).pid == 43
+        await shim.start_container(6, replace(CONTAINER, argv=("other",)))
+
+    play(tmp_path, script, test)
+
+
 def test_specs_travel_sealed(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet()
@@ -91,9 +117,11 @@ def test_an_error_has_its_step_errno_and_path(tmp_path: Path) -> None:
 def test_exec_hands_over_descriptors_and_waits_for_the_end(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet()
-        command = peer.take(Kind.EXEC).command
-        assert len(peer.fds) == 4
-        os.write(peer.fds[2], b"out")
+        message = peer.take(Kind.EXEC)
+        command = message.command
+        assert message.data(Tag.SPEC) == encode_exec(EXEC)
+        assert len(peer.fds) == 3
+        os.write(peer.fds[1], b"out")
         peer.close_fds()
         peer.send(Kind.OK, command, {Tag.PID: 99})
         peer.send(Kind.EXEC_FINISHED, 0, {Tag.RECORD: 4, Tag.EXEC_ID: command, Tag.EXIT_CODE: 5})

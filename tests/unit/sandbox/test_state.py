@@ -12,7 +12,16 @@ import pytest
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.sandbox import state
 from nsrunner.sandbox.spec import Owner
-from nsrunner.sandbox.state import RegisteredPod, Roots, alive, locked, register, registered, this_process
+from nsrunner.sandbox.state import (
+    RegisteredPod,
+    Roots,
+    alive,
+    locked,
+    make_directory,
+    register,
+    registered,
+    this_process,
+)
 
 
 @pytest.fixture
@@ -82,6 +91,24 @@ def test_registering_again_is_the_owner_s_right(roots: Roots) -> None:
     other = make(roots, owner=Owner(kind="process", pid=1, start_time=2))
     with pytest.raises(UsageError, match=f"belongs to process {os.getpid()}"):
         register(roots, other)
+
+
+def test_a_directory_is_made_once(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+    assert make_directory(str(path))
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert not make_directory(str(path))
+    (path / "file").touch()
+    with pytest.raises(FileExistsError):
+        make_directory(str(path / "file"))
+
+
+def test_what_is_left_of_a_registration_is_no_pod(roots: Roots) -> None:
+    pod = make(roots)
+    Path(pod.paths.run).mkdir(parents=True)
+    Path(pod.paths.run, "pod.json.new").write_text("{")
+    register(roots, pod)
+    assert registered(roots) == [pod]
 
 
 def test_a_daemon_s_pods_are_known_after_a_reboot(roots: Roots) -> None:

@@ -12,7 +12,7 @@ from nsrunner.errors import SandboxError
 from nsrunner.sandbox import native, transport
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import RegisteredPod, Roots, locked, register, registered, this_process
-from nsrunner.sandbox.sweep import remove_log, remove_pod, sweep
+from nsrunner.sandbox.sweep import is_needed, remove_log, remove_pod, sweep
 from nsrunner.sandbox.wire import Kind
 from unit.sandbox.fake_shim import FakeShim, Peer
 
@@ -53,6 +53,20 @@ def test_only_pods_of_the_dead_go(roots: Roots) -> None:
     assert len(left(living)) == len(left(daemons)) == 5
     assert registered(roots) == [living, daemons]
     assert sweep(roots) == []
+
+
+@pytest.mark.parametrize("kept", ["run", "state"])
+def test_a_sweep_is_needed_as_long_as_anything_of_any_pod_is_there(roots: Roots, kept: str) -> None:
+    assert not is_needed(roots)
+    pods = Path(getattr(roots, kept), "pods")
+    (pods / "u1").mkdir(parents=True)
+    assert is_needed(roots)
+    assert sweep(roots) == ["u1"]
+    assert not is_needed(roots)
+    pods.rmdir()
+    pods.touch()
+    with pytest.raises(SandboxError, match="read directory"):
+        is_needed(roots)
 
 
 def test_foreign_logs_and_links_stay(roots: Roots) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import transport
-from nsrunner.sandbox.wire import MAX_MESSAGE, WireError
+from nsrunner.sandbox.wire import ENVELOPE, HEADER, MAX_MESSAGE, Kind, Tag, WireError, decode, encode
 
 
 @pytest.fixture
@@ -72,4 +72,18 @@ def test_large_memfds() -> None:
     data = os.urandom(1 << 20)
     fd = transport.sealed_memfd("big", data)
     assert os.pread(fd, len(data) + 1, 0) == data
+    os.close(fd)
+
+
+def test_a_spec_goes_in_its_message_while_it_fits() -> None:
+    data = os.urandom(MAX_MESSAGE - ENVELOPE.size - HEADER.size)
+    fields, fd = transport.spec_fields(data)
+    assert fd == -1
+    packet = encode(Kind.EXEC, 1, fields)
+    assert len(packet) == MAX_MESSAGE
+    assert decode(packet).data(Tag.SPEC) == data
+    longer = data + b"x"
+    fields, fd = transport.spec_fields(longer)
+    assert fields == {}
+    assert os.pread(fd, len(longer) + 1, 0) == longer
     os.close(fd)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -26,6 +28,38 @@ def instances() -> int:
         except FileNotFoundError:  # that of the listing itself
             pass
     return count
+
+
+def test_whoever_watches_needs_no_ctypes(tmp_path: Path) -> None:
+    """It takes longer to import than a short run has left."""
+    code = """
+import os, sys
+from nsrunner.sandbox.inotify import CREATE, Inotify
+assert "nsrunner.sandbox.native" not in sys.modules  # until somebody watches
+watch = Inotify(sys.argv[1], CREATE)
+os.close(os.open(f"{sys.argv[1]}/new", os.O_CREAT, 0o600))
+print(*(change.name for change in watch.changes()), "ctypes" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "new False\n", "")
+
+
+def test_what_cannot_be_watched(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    watch = Inotify(str(tmp_path), CREATE)
+    try:
+        with pytest.raises(FileNotFoundError) as error:
+            watch.add(f"{tmp_path}/nope", CREATE)
+        assert error.value.filename == f"{tmp_path}/nope"
+        with pytest.raises(NotADirectoryError):
+            watch.add(str(file), CREATE)
+        watch.remove(1000)  # ended already
+    finally:
+        watch.close()
+    instances()  # waits for the end of it
 
 
 @pytest.mark.asyncio

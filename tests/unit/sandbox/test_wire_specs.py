@@ -112,6 +112,7 @@ def test_container(spec: s.ContainerSpec) -> None:
     assert flags == [spec.privileged, spec.tty, spec.stdin, spec.stdin_once]
     assert one(fields, "OOM_SCORE_ADJ", 0) == spec.oom_score_adj
     assert one(fields, "TERMINATION_PATH", "") == spec.termination_message_path
+    assert one(fields, "TARGET_ID", "") == spec.target
     log = one(fields, "LOG", None)
     assert (log is None) == (spec.log is None)
     if spec.log is not None:

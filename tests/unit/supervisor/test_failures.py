@@ -134,6 +134,14 @@ def test_sandbox(error: SandboxError, expected: tuple[str, str]) -> None:
             SandboxError("mount root", errno.EINVAL, "overlay"),
             ("CreateContainerError", "mount root overlay: invalid argument"),
         ),
+        (
+            SandboxError("join the target container", errno.ESRCH),
+            ("CreateContainerError", "invalid target container: it is not running"),
+        ),
+        (
+            SandboxError("join the target container", errno.EPERM),
+            ("CreateContainerError", "join the target container: operation not permitted"),
+        ),
     ],
 )
 def test_container(error: SandboxError, expected: tuple[str, str]) -> None:

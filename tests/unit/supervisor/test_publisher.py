@@ -10,7 +10,7 @@ import msgspec
 
 from nsrunner.library.documents import load_objects
 from nsrunner.model.types import Pod, PodStatus
-from nsrunner.sandbox.published import published
+from nsrunner.sandbox.published import LATEST, QUIET, published
 from nsrunner.supervisor.publisher import Publisher
 from nsrunner.testing import clock
 
@@ -54,6 +54,40 @@ def test_many_changes_are_one_file(tmp_path: Path) -> None:
         publisher.flush()
         await asyncio.sleep(1)
         assert len(asked) == 2
+
+    clock.run(script())
+
+
+def test_what_goes_on_changing_is_published_all_the_same(tmp_path: Path) -> None:
+    async def script() -> None:
+        current, asked = counted()
+        publisher = Publisher(str(tmp_path), current)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while not asked:
+            publisher.changed()
+            await asyncio.sleep(QUIET / 2)
+        assert LATEST <= loop.time() - begun <= LATEST + QUIET
+        while len(asked) == 1:
+            publisher.changed()
+            await asyncio.sleep(QUIET / 2)
+        assert 2 * LATEST <= loop.time() - begun <= 2 * (LATEST + QUIET)
+        publisher.close()
+
+    clock.run(script())
+
+
+def test_a_quiet_moment_after_the_last_change_is_enough(tmp_path: Path) -> None:
+    async def script() -> None:
+        current, asked = counted()
+        publisher = Publisher(str(tmp_path), current)
+        publisher.changed()
+        await asyncio.sleep(QUIET * 0.9)
+        publisher.changed()
+        await asyncio.sleep(QUIET * 0.9)
+        assert not asked
+        await asyncio.sleep(QUIET * 0.2)
+        assert asked
 
     clock.run(script())
 

@@ -1,7 +1,7 @@
 import asyncio
 
 from nsrunner.library.documents import Documents, load_objects
-from nsrunner.supervisor.references import References, referenced
+from nsrunner.supervisor.references import References, referenced, refers
 
 MANIFEST = """
 apiVersion: v1
@@ -46,3 +46,4 @@ def test_what_the_environment_names_is_read_and_nothing_else() -> None:
     found = asyncio.run(referenced(first, "default", documents))
     assert (sorted(found.config_maps), sorted(found.secrets)) == (["more", "settings"], ["login"])
     assert asyncio.run(referenced(second, "default", documents)) == References()
+    assert (refers(first), refers(second)) == (True, False)

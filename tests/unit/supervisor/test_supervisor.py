@@ -3,7 +3,6 @@
 import pytest
 
 from nsrunner.errors import UsageError
-from nsrunner.lifecycle.events import PodAdded
 from unit.supervisor.world import POD, container, play, world
 
 
@@ -84,11 +83,10 @@ def test_a_task_that_fails_costs_its_pod_only(
             await w.phase(healthy, "Running")
             task = w.add()
 
-            async def fail() -> None:
+            def fail() -> None:
                 raise ZeroDivisionError
 
-            monkeypatch.setattr(task, "_next_event", fail)
-            task.post(PodAdded())
+            monkeypatch.setattr(task._machine, "next_deadline", fail)
             await task.wait_removed()
             assert list(w.supervisor.pods) == ["uid-healthy"]
             w.shims.left.discard("uid-web")  # of a real pod, the shim takes care

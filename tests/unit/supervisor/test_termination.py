@@ -28,6 +28,7 @@ def log_tail(lines: int, size: int) -> bytes:
     ],
 )
 def test_message(written: bytes, policy: str | None, exit_code: int, message: str) -> None:
+    """kubelet-semantics 33.27: the log only after a failure, and only when nothing was written."""
     assert termination_message(written, policy=policy, exit_code=exit_code, log_tail=log_tail) == message
 
 

@@ -80,6 +80,21 @@ def test_a_repeated_id_gets_the_first_answer_and_nothing_happens_twice() -> None
     clock.run(script())
 
 
+def test_what_is_prepared_is_no_command_and_goes_with_its_start_or_its_sandbox() -> None:
+    async def script() -> None:
+        shims = FakeShims()
+        sandbox = await launch(shims)
+        sandbox.prepare_container(spec("web"))
+        sandbox.prepare_container(spec("side"))
+        assert await sandbox.start_container(2, spec("web"))
+        assert list(sandbox.prepared) == ["side"]
+        await sandbox.stop_sandbox(3, 0)
+        assert not sandbox.prepared
+        assert [str(call) for call in shims.calls] == ["launch", "create sandbox 0", "start web/0", "stop sandbox 0"]
+
+    clock.run(script())
+
+
 def test_faults_and_hangs_are_counted_over_all_commands() -> None:
     async def script() -> None:
         shims = FakeShims()

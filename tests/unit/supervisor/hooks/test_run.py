@@ -134,6 +134,7 @@ def http_hook(talk: Talk, context: ssl.SSLContext | None = None, **fields: objec
 
 @pytest.mark.parametrize("status", ["200 OK", "302 Found", "404 Not Found", "500 Oh"])
 def test_any_status_is_success(status: str) -> None:
+    """kubelet-semantics 33.7."""
     talk, requests = answering(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n")
     assert http_hook(talk, http_headers=(HTTPHeader(name="X-A", value="b"),))[0] == ""
     assert requests[0].startswith("GET /stop HTTP/1.1\r\n")
@@ -159,6 +160,8 @@ def test_no_response_is_a_failure() -> None:
 
 
 def test_there_is_no_time_limit() -> None:
+    """kubelet-semantics 33.7."""
+
     async def script() -> None:
         async with serving(silent) as port:
             under_way = start(LifecycleHandler(http_get=HTTPGetAction(port=port)))

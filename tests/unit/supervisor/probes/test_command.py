@@ -8,13 +8,19 @@ import errno
 import pytest
 
 from nsrunner.errors import SandboxError
-from nsrunner.model.types import Container, EnvVar, ExecAction
+from nsrunner.model.types import Container, EnvVar, EnvVarSource, ExecAction, ObjectFieldSelector
 from nsrunner.supervisor.probes.command import probe_exec, run_command
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, success
 from nsrunner.testing import clock
 from unit.supervisor.probes.played_shim import PlayedShim, ended
 
-CONTAINER = Container(name="web", env=(EnvVar(name="FILE", value="/tmp/ready"),))
+CONTAINER = Container(
+    name="web",
+    env=(
+        EnvVar(name="FILE", value="/tmp/ready"),
+        EnvVar(name="NAME", value_from=EnvVarSource(field_ref=ObjectFieldSelector(field_path="metadata.name"))),
+    ),
+)
 GONE = SandboxError("talk to the shim", errno.ECONNRESET)
 
 
@@ -29,9 +35,10 @@ def test_exit_codes() -> None:
 
 
 def test_the_command_is_expanded_and_the_shim_knows_the_limit() -> None:
+    """kubelet-semantics 33.25: by what the manifest gives literally; what comes from elsewhere is empty."""
     shim = ended(0)
-    probe(shim, "test", "-e", "$(FILE)", "$(OTHER)", timeout=5.0)
-    assert shim.asked == [(("test", "-e", "/tmp/ready", "$(OTHER)"), 5.0)]
+    probe(shim, "test", "-e", "$(FILE)", "$(NAME)", "$(OTHER)", timeout=5.0)
+    assert shim.asked == [(("test", "-e", "/tmp/ready", "", "$(OTHER)"), 5.0)]
 
 
 def test_time_is_up() -> None:
@@ -42,6 +49,9 @@ def test_time_is_up() -> None:
     assert hung.kills == 1
     slow = PlayedShim(refuses=SandboxError("wait for the process to start", errno.ETIMEDOUT))
     assert probe(slow, "sleep", '"60"') == failure(words)
+    later = PlayedShim(SandboxError("wait for the process to start", errno.ETIMEDOUT))
+    assert probe(later, "sleep", '"60"') == failure(words)
+    assert later.kills == 0
 
 
 @pytest.mark.parametrize(

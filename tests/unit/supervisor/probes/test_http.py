@@ -1,4 +1,4 @@
-"""httpGet probes against real servers (kubelet-semantics 14.7)."""
+"""httpGet probes against real servers (kubelet-semantics 14.7), each in a task and, where that is possible, without."""
 
 from __future__ import annotations
 
@@ -6,21 +6,54 @@ import asyncio
 import os
 import socket
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from nsrunner.model.types import Container, ContainerPort, HTTPGetAction, HTTPHeader
+from nsrunner.model.types import Container, ContainerPort, HTTPGetAction, HTTPHeader, Probe
 from nsrunner.supervisor.probes import http_get
+from nsrunner.supervisor.probes.dial import Network
 from nsrunner.supervisor.probes.http import probe_http
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, success
+from nsrunner.supervisor.probes.poller import Poller
+from nsrunner.supervisor.probes.quick import Attempt, Redirect, follow_redirect, quick_probe
 from unit.supervisor.probes.servers import HOST, IP, Talk, answering, request_of, run, self_signed, serving, silent
 
+in_task = probe_http
 CONTAINER = Container(name="web")
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BROKEN = "net/http: HTTP/1.x transport connection broken: "
 SHORT = 0.05
 """Seconds, for servers that never answer."""
+
+
+@pytest.fixture(params=["task", "quick"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the probes are made."""
+    if request.param == "quick":
+        monkeypatch.setattr(sys.modules[__name__], "probe_http", probe_quickly)
+
+
+async def probe_quickly(network: Network, action: HTTPGetAction, container: Container, timeout: float) -> Outcome:
+    quick = quick_probe(Probe(http_get=action), container, network)
+    if quick is None:
+        return await in_task(network, action, container, timeout)
+    ended: asyncio.Future[Outcome | Redirect | Exception] = asyncio.get_running_loop().create_future()
+    poller = Poller.acquire()
+    attempt = Attempt(replace(quick, timeout=timeout), network, poller, ended.set_result)
+    attempt.begin()
+    try:
+        result = await ended
+    finally:
+        attempt.cancel()
+        poller.release()
+    if isinstance(result, Redirect):
+        return await follow_redirect(quick, network, result)
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 async def probe(port: int, path: str = "/healthz", *, timeout: float = 10.0, **fields: object) -> Outcome:
@@ -201,6 +234,7 @@ def moved(location: str, status: str = "302 Found") -> str:
 
 @pytest.mark.parametrize("status", ["301 A", "302 B", "303 C", "307 D", "308 E"])
 def test_within_the_host_they_are_followed(status: str) -> None:
+    """kubelet-semantics 33.24."""
     talk, requests = answering(moved("next?x=y", status), "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n")
     outcome, port = outcome_of(talk, path="/a/b", http_headers=(HTTPHeader(name="Host", value="example.com"),))
     assert outcome == failure("HTTP probe failed with statuscode: 503")
@@ -211,6 +245,8 @@ def test_within_the_host_they_are_followed(status: str) -> None:
 
 
 def test_an_absolute_one_has_its_own_host_header() -> None:
+    """kubelet-semantics 33.24: another port of the same host is followed."""
+
     async def script() -> list[str]:
         there, requests = answering(OK)
         async with serving(there) as other:
@@ -225,12 +261,14 @@ def test_an_absolute_one_has_its_own_host_header() -> None:
 
 
 def test_to_another_host_is_success_with_a_warning() -> None:
+    """kubelet-semantics 33.24."""
     talk, requests = answering(moved("http://localhost:1/"))
     assert outcome_of(talk)[0] == success("Probe terminated redirects, Response body: moved")
     assert len(requests) == 1
 
 
 def test_without_location_it_is_final() -> None:
+    """kubelet-semantics 33.24."""
     talk, _ = answering("HTTP/1.1 302 Found\r\nContent-Length: 1\r\n\r\n!")
     assert outcome_of(talk)[0] == success("Probe terminated redirects, Response body: !")
 

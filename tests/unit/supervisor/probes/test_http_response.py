@@ -119,3 +119,40 @@ def test_anything_is_a_response_or_an_error_of_ours(data: bytes, cuts: int) -> N
         except (ResponseError, BodyError):
             continue
         assert response.done and response.status
+
+
+LINES = [
+    "HTTP/1.1 200 OK", "HTTP/1.0 404", "HTTP/1.1 503 ", "HTTP/2.0 200 OK", "HTTP/1.1  200 OK", "HTTP/1.1 099 Odd",
+    "HTTP/1.1 204 None", "HTTP/1.1 302 Found", "HTTP/1.1 100 Continue", "HTTP/1.1 200\tOK", "HTTP/1.1 2000 OK",
+]  # fmt: skip
+HEADERS = [
+    "Content-Length: 2", "content-length: 2", "Content-Length:2", "Content-Length:  2", "Content-Length: 2 ",
+    "Content-Length: 3", "Content-Length: -1", "Content-Length: 99999999999999999999", "X-Content-Length: 9",
+    "Transfer-Encoding: chunked", "Location: /x", "X: content-length: 7", "X:", "X: ", " folded", "no colon", "X : y",
+    "A_b: c", "Connection: close", "X: \xff",
+]  # fmt: skip
+
+
+@given(
+    st.sampled_from(LINES),
+    st.lists(st.sampled_from(HEADERS), max_size=4),
+    st.sampled_from(["\r\n", "\n"]),
+    st.sampled_from(["", "o", "ok", "okay", "2\r\nok\r\n0\r\n\r\n"]),
+)
+def test_one_that_comes_whole_is_what_it_is_in_pieces(line: str, headers: list[str], newline: str, body: str) -> None:
+    data = (newline.join([line, *headers, "", ""]) + body).encode("latin-1")
+    results = []
+    for cuts in (0, 1):
+        try:
+            response = read(data, cuts=cuts)
+            results.append((response.status, response.body, response.location, response.done))
+        except (ResponseError, BodyError) as error:
+            results.append((type(error), str(error)))
+    assert results[0] == results[1]
+
+
+def test_a_large_one_that_comes_whole() -> None:
+    for length in (MAX_BODY - 1, MAX_BODY, MAX_BODY + 1, 99999):
+        response = Response()
+        assert response.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + b"x" * 99999)
+        assert response.body == b"x" * min(length, MAX_BODY)
