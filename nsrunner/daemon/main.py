@@ -84,6 +84,7 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
         running = asyncio.Event()
         task = asyncio.create_task(supervisor.run(running), name="pods")
         stack.push_async_callback(_end, task)
+        stack.callback(pods.let_go)
         await running.wait()
         pods.begin(registry)
         await stack.enter_async_context(_sources(config, pods, registry, node.name))

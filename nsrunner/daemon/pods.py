@@ -50,6 +50,7 @@ class Pods:
         self._flush: asyncio.Handle | None = None
         self._followers: dict[str, set[Callable[[], None]]] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self._lets_go = False
 
     @property
     def tasks(self) -> Mapping[str, PodTask]:
@@ -202,10 +203,14 @@ class Pods:
 
     # --- StatusSink, EventSink: the supervisor's side -----------------------------------------------------------------
 
+    def let_go(self) -> None:
+        """The pods go on without this process: that their tasks end says nothing of them."""
+        self._lets_go = True
+
     def pod_changed(self, uid: str) -> None:
         task = self.task(uid)
-        if task is None:
-            return  # of a pod that could not begin
+        if task is None or self._lets_go:
+            return  # None: of a pod that could not begin
         self._changed[uid] = task
         if self._flush is None:  # once for all that happens in a turn of the loop
             self._flush = asyncio.get_running_loop().call_soon(self._write_statuses)
