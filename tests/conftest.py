@@ -18,7 +18,7 @@ import capabilities
 import leaks
 
 TESTS = Path(__file__).parent
-REAL = (TESTS / "kernel", TESTS / "examples")
+REAL = (TESTS / "daemon", TESTS / "examples", TESTS / "kernel")
 """Tests below these make real pods: each is checked for what it left."""
 
 FINAL_SKIP = "this machine cannot: "
