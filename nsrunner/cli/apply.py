@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..api.client import Client, Refused
@@ -21,6 +21,8 @@ _USAGE: Final = "nsrunner apply -f FILE... [options]"
 _DESCRIPTION: Final = """\
 Make the objects of the manifests, or change those that exist so that they are as the manifests say.
 """
+
+_APPLY: Final = "application/apply-patch+yaml"
 
 _EPILOG: Final = """\
 examples:
@@ -79,22 +81,29 @@ def _dry(options: argparse.Namespace) -> str:
 
 
 def _apply(
-    client: Client, path: str, name: str, object: dict[str, Any], query: dict[str, str], warnings: list[str]
+    client: Client, path: str, name: str, object: dict[str, Any], query: Mapping[str, str], warnings: list[str]
 ) -> str:
-    try:
+    if not name:  # generateName makes another object each time
         client.call("POST", path, query=query, body=object, warn=warnings)
-    except Refused as error:
-        if error.reason != "AlreadyExists":
-            raise
-    else:
         return "created"
     here = f"{path}/{name}"
-    before = client.call("GET", here)
-    after = client.call(
-        "PATCH", here, query=query, body=object, content_type="application/merge-patch+json", warn=warnings
-    )
-    same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
-    return "unchanged" if same else "configured"
+    before = _version(client, here)
+    query = {**query, "force": "true"}
+    after = client.call("PATCH", here, query=query, body=object, content_type=_APPLY, warn=warnings)
+    if not before:
+        return "created"
+    return "unchanged" if before == after["metadata"]["resourceVersion"] else "configured"
+
+
+def _version(client: Client, path: str) -> str:
+    """Of the object that is there; empty: there is none."""
+    try:
+        version: str = client.call("GET", path)["metadata"]["resourceVersion"]
+    except Refused as error:
+        if error.reason != "NotFound":
+            raise
+        return ""
+    return version
 
 
 def _refusal(error: Refused, source: str) -> str:

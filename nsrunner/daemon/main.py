@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
-from nsrunner.api.errors import unsupported_media_type
+from nsrunner.api.protobuf import decode_body
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import served
 from nsrunner.api.server.app import application
@@ -91,7 +91,7 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
         leftovers = asyncio.create_task(asyncio.to_thread(sweep, roots), name="leftovers")
         stack.push_async_callback(_end, leftovers)
 
-        verbs = Verbs(registry, streams={}, protobuf=_no_protobuf)
+        verbs = Verbs(registry, streams={}, protobuf=decode_body)
         problems = partial(_problems, store, journal)
         sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
         token = ""
@@ -175,7 +175,3 @@ def _node(config: Config, roots: Roots) -> Node:
 
 def _problems(store: Store, journal: FileJournal) -> dict[str, str]:
     return {"store": store.problem, "journal": journal.problem}
-
-
-def _no_protobuf(data: bytes) -> Any:
-    raise unsupported_media_type(["application/json", "application/yaml"])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from nsrunner.api import errors
+from nsrunner.api.patch import settled, updated_managers
 from nsrunner.api.ports import Hooks
 from nsrunner.api.registry.reading import Json, Reading
 from nsrunner.api.resources import Context, Resource, object_of
@@ -31,7 +32,10 @@ class Writing(Reading):
         super().__init__(store, resources)
         self._hooks = hooks
 
-    async def create(self, resource: Resource, namespace: str, body: Any, context: Context) -> Json:
+    async def create(
+        self, resource: Resource, namespace: str, body: Any, context: Context, *, applied: bool = False
+    ) -> Json:
+        """POST. ``applied``: its managedFields are right already."""
         object = object_of(resource.info, body)
         metadata = object["metadata"]
         self._place_in(resource, metadata, namespace)
@@ -41,12 +45,14 @@ class Writing(Reading):
             raise errors.invalid(resource.info.kind, "", [errors.NAME_REQUIRED], resource.info.group)
         for field in ("resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
             metadata.pop(field, None)
+        given = metadata.pop("managedFields", None)
         base = metadata.get("generateName", "")
         for _ in range(_NAME_TRIES if generate else 1):
             if generate:
                 metadata["name"] = base + _suffix()
             fresh = {**metadata, "uid": str(uuid.uuid4()), "creationTimestamp": context.now}
             prepared = resource.prepare_create({**object, "metadata": fresh}, context)
+            prepared = _with_managers(None, prepared, given, context, applied)
             key = self._key(resource, namespace, metadata["name"])
             try:
                 if context.dry_run:
@@ -78,13 +84,27 @@ class Writing(Reading):
         return await self._replace(resource, namespace, name, lambda _: new, context)
 
     async def change(
-        self, resource: Resource, namespace: str, name: str, modify: Callable[[Json], Json], context: Context
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        modify: Callable[[Json], Json],
+        context: Context,
+        *,
+        applied: bool = False,
     ) -> Json:
-        """PATCH. ``modify`` gets what is there and gives a new object; nobody else comes between."""
-        return await self._replace(resource, namespace, name, modify, context)
+        """PATCH. ``modify`` gets what is there and gives a new object; nobody else comes between. ``applied``: the
+        managedFields of the new one are right already."""
+        return await self._replace(resource, namespace, name, modify, context, applied)
 
     async def _replace(
-        self, resource: Resource, namespace: str, name: str, modify: Callable[[Json], Json], context: Context
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        modify: Callable[[Json], Json],
+        context: Context,
+        applied: bool = False,
     ) -> Json:
         key, info = self._key(resource, namespace, name), resource.info
         old = self.get(resource, namespace, name)
@@ -106,7 +126,9 @@ class Writing(Reading):
             new["metadata"].pop(field, None)
             if field in there:
                 new["metadata"][field] = there[field]
+        given = new["metadata"].pop("managedFields", None)
         prepared = resource.prepare_update(old, new, context)
+        prepared = _with_managers(old, prepared, given, context, applied)
         if context.dry_run:
             return prepared
         updated = self._store.update(key, prepared, ttl=_ttl(resource))
@@ -164,6 +186,28 @@ class Writing(Reading):
                 "creationTimestamp": now_text(),
             }
             self._store.create(key, {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata})
+
+
+def _with_managers(old: Json | None, new: Json, given: Any, context: Context, applied: bool) -> Json:
+    """With metadata.managedFields; ``old`` itself when nothing else is different."""
+    entries = given or []
+    if not applied:
+        entries = updated_managers(
+            old,
+            new,
+            given,
+            manager=context.field_manager or "unknown",
+            subresource=context.subresource,
+            now=context.now,
+        )
+    metadata = {key: value for key, value in new["metadata"].items() if key != "managedFields"}
+    if old is not None:
+        there = old["metadata"].get("managedFields") or []
+        entries = settled(there, entries)
+        same = {**old, "metadata": {key: value for key, value in old["metadata"].items() if key != "managedFields"}}
+        if entries is there and same == {**new, "metadata": metadata}:
+            return old
+    return {**new, "metadata": {**metadata, **({"managedFields": entries} if entries else {})}}
 
 
 def _ttl(resource: Resource) -> float | None:

@@ -51,6 +51,8 @@ class Context(Struct, kw_only=True):
     """RFC 3339, whole seconds."""
     user: str = ""
     field_manager: str = ""
+    manager_named: bool = False
+    """Whether the client has said it; otherwise it is made of its name."""
     dry_run: bool = False
     field_validation: Literal["Strict", "Warn", "Ignore"] = "Warn"
     subresource: str = ""

@@ -53,7 +53,8 @@ class Pods(TypedResource[Pod]):
     def prepare_create(self, object: dict[str, Any], context: Context) -> dict[str, Any]:
         prepared = super().prepare_create(object, context)
         spec, metadata = dict(prepared["spec"]), {**prepared["metadata"], "generation": 1}
-        spec.setdefault("serviceAccountName", "default")
+        # The deprecated name of the same field is always there, too: defaulted later, it would be a change.
+        spec.setdefault("serviceAccount", spec.setdefault("serviceAccountName", "default"))
         spec.setdefault("nodeName", self._node)
         qos = qos_class(self.decode(prepared, context))
         return {**prepared, "metadata": metadata, "spec": spec, "status": {"phase": "Pending", "qosClass": str(qos)}}

@@ -58,6 +58,7 @@ def context_of(request: web.Request, user: str, subresource: str = "") -> Contex
         now=now_text(),
         user=user,
         field_manager=manager or _manager_of(request.headers.get("User-Agent", "")),
+        manager_named=bool(manager),
         dry_run=bool(dry_run),
         field_validation=validation,  # type: ignore[arg-type] # one of the three
         subresource=subresource,
