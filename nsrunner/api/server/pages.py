@@ -12,6 +12,7 @@ from nsrunner.api import discovery, errors
 from nsrunner.api.registry import Registry
 from nsrunner.api.server.app import Page
 from nsrunner.api.server.media import JSON, parse_accept
+from nsrunner.api.server.openapi import openapi_pages
 from nsrunner.api.server.paths import parse_path
 from nsrunner.api.server.verbs import answer
 
@@ -70,6 +71,7 @@ def pages(
     for resource in resources:
         info = resource.info
         served[f"/apis/{info.api_version}" if info.group else f"/api/{info.version}"] = listed
+    served.update(openapi_pages([resource.info for resource in resources], git_version))
     assert all(parse_path(path) is None for path in served)
     return served
 
