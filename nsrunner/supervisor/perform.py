@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, assert_never
 
 from nsrunner.errors import SandboxError, UsageError
@@ -49,7 +50,7 @@ from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
-from nsrunner.supervisor.images import ImageProblem, find_image
+from nsrunner.supervisor.images import ImageProblem
 from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.plan import (
     Node,
@@ -102,7 +103,6 @@ class Performer:
         self._node = node
         self._shims = shims
         self._objects = objects
-        self._fallback_host = fallback_host
         self._post = post
         self._record = record
         self._spawn = spawn
@@ -213,12 +213,13 @@ class Performer:
         self._warn(plan.warnings)
         sandbox = self._sandbox
         try:
+            create = partial(self._preparations.create, command.id, self._pod, plan)
             if sandbox is None:
-                sandbox = self._sandbox = await self._shims.launch(self._registered)
+                sandbox, creation = await self._shims.launch(self._registered, create)
+                self._sandbox = sandbox
                 self._spawn(self._take_records(sandbox))
-            creation = sandbox.create_sandbox(command.id, plan.spec)
-            if command.attempt == 0:
-                self._preparations.begin(self._pod, sandbox, plan)
+            else:
+                creation = create(sandbox)
             created = await creation
         except SandboxError as error:
             if sandbox is not None and error.errno == errno.ETIMEDOUT:
@@ -244,14 +245,7 @@ class Performer:
         return SandboxStopped(id=command.id, attempt=command.attempt)
 
     def _ensure_image(self, command: EnsureImage) -> Event:
-        container = self._specs[command.container]
-        found = find_image(
-            container.image or "",
-            container.image_pull_policy,
-            facts=self._node.facts,
-            roots=self._node.roots,
-            fallback_host=self._fallback_host,
-        )
+        found = self._preparations.image(self._specs[command.container])
         if isinstance(found, ImageProblem):
             return ImageFailed(id=command.id, container=command.container, reason=found.reason, message=found.message)
         self._images[command.container] = found
