@@ -1,6 +1,6 @@
 # Calls tools, holds no logic. `make` prints this help.
 .DEFAULT_GOAL := help
-.PHONY: help demo test nightly dev wheel dist lint types test-c fuzz bench vm-test fresh-machine clean FORCE
+.PHONY: help demo test nightly mutate dev wheel dist lint types test-c fuzz bench vm-test fresh-machine clean FORCE
 
 PYTHON ?= python3
 PYTEST_ARGS ?=
@@ -20,6 +20,12 @@ test: $(WHEEL)/.wheel $(WHEEL)/.extras ## run every test against the built wheel
 
 nightly: $(ENV)/.extras ## the lifecycle's properties with 10,000 examples each: half an hour
 	NSRUNNER_TEST_NIGHTLY=1 $(ENV)/bin/pytest -m hypothesis $(PYTEST_ARGS) tests/unit/lifecycle
+
+mutate: $(ENV)/.extras ## which mutants of the lifecycle its tests do not notice; all, or those of MUTANTS='nsrunner.lifecycle.probe.*'
+	$(ENV)/bin/python tools/requirements.py mutate | xargs -d '\n' $(ENV)/bin/python $(INSTALL)
+	rm -rf mutants
+	set -f; $(ENV)/bin/mutmut run $(MUTANTS)
+	$(ENV)/bin/mutmut results
 
 dev: $(ENV)/.extras ## make .venv, with the checkout in it; again after an edit of C or of pyproject.toml
 	$(ENV)/bin/python tools/develop.py
@@ -71,5 +77,5 @@ fresh-machine: ## README's two commands in empty roots, of SUITES="bookworm trix
 	$(PYTHON) tools/fresh_machine.py $(SUITES)
 
 clean: ## remove everything that was built (not .venv)
-	rm -rf build dist nsrunner/libexec nsrunner/_native*.so
+	rm -rf build dist mutants nsrunner/libexec nsrunner/_native*.so
 	find nsrunner tests tools -name __pycache__ -prune -exec rm -rf {} +

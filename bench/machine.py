@@ -7,7 +7,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-__all__ = ["facts"]
+__all__ = ["facts", "file_system"]
 
 
 def _version(*argv: str) -> str:
@@ -16,6 +16,11 @@ def _version(*argv: str) -> str:
     except FileNotFoundError:
         return "not installed"
     return out.splitlines()[0].strip() if out else "?"
+
+
+def file_system(path: str) -> str:
+    """The type of the file system that a path lies on, such as ``tmpfs``."""
+    return _version("stat", "--file-system", "--format=%T", path)
 
 
 def facts() -> dict[str, str]:
@@ -32,6 +37,7 @@ def facts() -> dict[str, str]:
         "CPU": f"{os.cpu_count()} x {model}",
         "memory": f"{memory} GiB",
         "kernel": platform.release(),
+        "/run, /var/lib": f"{file_system('/run')}, {file_system('/var/lib')}",
         "cgroups": "hybrid" if unified and v1 else "v2" if unified else "v1",
         "Python": platform.python_version(),
         "podman": _version("podman", "--version"),

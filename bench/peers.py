@@ -144,7 +144,7 @@ class Peers:
 
     def podman(self, *words: str) -> list[str]:
         """A podman command line on this store."""
-        where = ["--root", str(self.directory / "store"), "--runroot", str(self.directory / "run")]
+        where = ["--root", str(self.directory / "store"), "--runroot", f"/run/{self.directory.name}"]
         return ["podman", *where, "--storage-driver", "vfs", *words]
 
     def _import(self) -> None:
@@ -188,4 +188,5 @@ def peers() -> Iterator[Peers]:
         yield made
     finally:
         subprocess.run(made.podman("system", "reset", "--force"), env=made.env, capture_output=True, timeout=120)
-        shutil.rmtree(directory, ignore_errors=True)
+        for path in (directory, f"/run/{directory.name}"):
+            shutil.rmtree(path, ignore_errors=True)

@@ -88,6 +88,14 @@ static int complete_world(struct nsr_world *w, struct nsr_error *e)
 	return r < 0 ? r : nsr_pivot(w->root, e);
 }
 
+/* 5 */
+static int join_target(struct container_job *job, struct nsr_error *e)
+{
+	int r = join_pod(job->world.pod, e);
+
+	return r < 0 ? r : nsr_target_join(job->target->pidfd, job->world.spec->oom_score_adj, &job->world.proc_context, e);
+}
+
 /* 1-13. The pod's namespaces are joined (5) between 10a and 10b: pause may be making them meanwhile. */
 static int set_up(struct container_job *job, struct nsr_error *e)
 {
@@ -101,13 +109,13 @@ static int set_up(struct container_job *job, struct nsr_error *e)
 		r = nsr_fail(e, NSR_STEP_CGROUP_NS, errno, "");
 	if (r == 0)
 		r = nsr_join_keyring(e); /* 8 */
-	if (r == 0 && job->target)
-		r = nsr_target_join(job->target->pidfd, spec->oom_score_adj, &job->world.proc_context, e);
+	if (r == 0 && job->target) /* its pod is complete */
+		r = join_target(job, e);
 	if (r == 0)
 		r = begin_world(&job->world, e); /* 9, 10a */
 	if (r == 0 && job->early && nsr_channel_wait(job->finish.channel, NSR_WORD_SANDBOX, &job->finish.heard) < 0)
 		_exit(127); /* the shim has given us up, or is gone */
-	if (r == 0)
+	if (r == 0 && !job->target)
 		r = join_pod(job->world.pod, e); /* 5 */
 	return r < 0 ? r : complete_world(&job->world, e); /* 10b-13 */
 }

@@ -119,8 +119,12 @@ void nsr_instance_begin(struct nsr_shim *shim, struct nsr_container_spec *spec, 
 		if (r < 0)
 			(void)nsr_fail(&instance->error, NSR_STEP_PIPE, -r, "");
 	}
-	if (r == 0 && may_spawn(shim))
+	if (r == 0 && may_spawn(shim)) {
 		r = spawn(instance, &instance->error);
+		/* Pause has just ended: the news of that, which has the reason, is on its way. */
+		if (r < 0 && shim->sandbox == NSR_SANDBOX_STARTING && instance->error.step == NSR_STEP_GONE)
+			return;
+	}
 	if (r < 0)
 		nsr_instance_undo(instance);
 }
@@ -219,7 +223,8 @@ void nsr_instances_sandbox_ready(struct nsr_shim *shim, const struct nsr_error *
 		} else if (instance->state == NSR_INSTANCE_QUEUED) {
 			if (e)
 				*error = *e;
-			r = e ? -e->err : instance->killed ? nsr_fail(error, NSR_STEP_GONE, ESRCH, "sandbox") : spawn(instance, error);
+			r = error->err ? -error->err : instance->killed ? nsr_fail(error, NSR_STEP_GONE, ESRCH, "sandbox") :
+				spawn(instance, error);
 		}
 		if (r < 0)
 			nsr_instance_undo(instance);

@@ -20,12 +20,14 @@ TERMINAL: Final = frozenset({SUCCEEDED, FAILED})
 
 
 class _Count(Struct):
-    pending_init: int = 0
-    failed_init: int = 0
-    """Plain init containers that failed and will not be started again."""
-    pending_sidecar: int = 0
-    waiting: int = 0
-    running: int = 0
+    """What there is among the containers, and how many of those that are compared."""
+
+    pending_init: bool = False
+    failed_init: bool = False
+    """A plain init container failed and will not be started again."""
+    pending_sidecar: bool = False
+    waiting: bool = False
+    running: bool = False
     stopped: int = 0
     """Regular containers, as all that follow."""
     succeeded: int = 0
@@ -54,26 +56,26 @@ def phase_of(plan: PodPlan, statuses: Mapping[str, ContainerStatus], *, over: bo
 def _count_init(count: _Count, plan: ContainerPlan, status: ContainerStatus) -> None:
     last = _terminated(status)
     if _is_running(status) or last is None:
-        count.pending_init += 1
+        count.pending_init = True
     elif last.exit_code != 0 and not _restarts(plan, last):
-        count.failed_init += 1
+        count.failed_init = True
 
 
 def _count_sidecar(count: _Count, status: ContainerStatus) -> None:
     if _is_running(status):
-        count.running += 1
-        count.pending_sidecar += not status.started
+        count.running = True
+        count.pending_sidecar |= not status.started
     elif _terminated(status) is None:
-        count.pending_sidecar += 1
-        count.waiting += 1
+        count.pending_sidecar = True
+        count.waiting = True
 
 
 def _count_regular(count: _Count, plan: ContainerPlan, status: ContainerStatus) -> None:
     last = _terminated(status)
     if _is_running(status):
-        count.running += 1
+        count.running = True
     elif last is None:
-        count.waiting += 1
+        count.waiting = True
     else:
         count.stopped += 1
         count.succeeded += _is_terminated(status) and last.exit_code == 0

@@ -87,10 +87,13 @@ def _active_until(value: PodValue, plan: PodPlan) -> float | None:
 def deadlines(value: PodValue, plan: PodPlan) -> list[float]:
     """All times at which something happens by itself."""
     sandbox = value.due if value.state is S.SANDBOX_WAIT else None
-    dues = [sandbox, _active_until(value, plan)]
+    dues = [due for due in (sandbox, _active_until(value, plan)) if due is not None]
     for known in value.containers.values():
-        dues += (known.due, probe.deadline(known.probes) if known.probes else None)
-    return [due for due in dues if due is not None]
+        if known.due is not None:
+            dues.append(known.due)
+        if known.probes and (due := probe.deadline(known.probes)) is not None:
+            dues.append(due)
+    return dues
 
 
 # What several actions share.

@@ -199,7 +199,11 @@ def begin(plans: ProbePlans, started: float, now: float) -> Change:
 
 def deadline(probes: Probes) -> float | None:
     """Monotonic time at which :func:`tick` has something to do."""
-    return min((value.due for value in probes.values() if value.due is not None), default=None)
+    soonest = None
+    for value in probes.values():
+        if value.due is not None and (soonest is None or value.due < soonest):
+            soonest = value.due
+    return soonest
 
 
 def tick(probes: Probes, plans: ProbePlans, now: float) -> Change:

@@ -296,6 +296,7 @@ class Connection:
             pending.timer.cancel()
             if not pending.future.done():
                 pending.future.set_exception(error)
+                pending.future.exception()  # nobody may be waiting any more, which is no mistake then
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             session.lost(error)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import native, state, transport, wire
@@ -28,6 +29,9 @@ from nsrunner.sandbox.wire import Kind, Message, Role, Tag
 from nsrunner.sandbox.wire_specs import encode_container, encode_sandbox
 
 __all__ = ["Attachment", "Exec", "Shim", "Shims"]
+
+
+T = TypeVar("T")
 
 
 def _nothing(message: Message, fds: list[int]) -> None:
@@ -56,9 +60,9 @@ class Shim(Connection):
     # --- making a connection ------------------------------------------------------------------------------------------
 
     @classmethod
-    async def launch(cls, run_dir: str, *, within: float = 10.0) -> Shim:
+    async def launch(cls, run_dir: str, first: Callable[[Shim], T], *, within: float = 10.0) -> tuple[Shim, T]:
         """Makes ``run_dir`` (0700) if need be, starts a shim that serves ``<run_dir>/shim.sock``, connects as its
-        controller. Raises SandboxError, HostError."""
+        controller. ``first`` sends the first commands, while the shim comes up. Raises SandboxError, HostError."""
         try:
             state.make_directory(run_dir)
         except OSError as error:
@@ -68,7 +72,10 @@ class Shim(Connection):
             try:
                 shim = cls(run_dir, transport.dial(run_dir, blocking=False))
                 shim._process = process
-                return await shim._greet(Role.CONTROLLER, within)
+                welcome = shim._hello(Role.CONTROLLER, within)
+                result = first(shim)
+                await shim._greet(welcome)
+                return shim, result
             except BaseException as error:
                 if process is not None:
                     state.kill(process)
@@ -80,16 +87,19 @@ class Shim(Connection):
     async def connect(cls, run_dir: str, *, controller: bool = False, within: float = 10.0) -> Shim:
         """Connects to the shim that serves ``run_dir``. A controller takes over from the one before."""
         shim = cls(run_dir, transport.dial(run_dir, blocking=False))
-        return await shim._greet(Role.CONTROLLER if controller else Role.CLIENT, within)
+        await shim._greet(shim._hello(Role.CONTROLLER if controller else Role.CLIENT, within))
+        shim.attempt = shim.snapshot.sandbox_attempt or 0
+        return shim
 
-    async def _greet(self, role: Role, within: float) -> Shim:
+    def _hello(self, role: Role, within: float) -> asyncio.Future[Snapshot]:
+        return self._listing(Kind.HELLO, {Tag.ROLE: role}, within)
+
+    async def _greet(self, welcome: asyncio.Future[Snapshot]) -> None:
         try:
-            self.snapshot = await self._listing(Kind.HELLO, {Tag.ROLE: role}, within)
+            self.snapshot = await welcome
         except BaseException:
             await self.close()
             raise
-        self.attempt = self.snapshot.sandbox_attempt or 0
-        return self
 
     async def close(self) -> None:
         """Closes the connection. What the shim does then depends on the pod's owner."""
@@ -232,11 +242,12 @@ class Shims:
     def __init__(self, roots: Roots) -> None:
         self.roots = roots
 
-    async def launch(self, pod: RegisteredPod) -> Shim:
-        """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller. Raises
-        SandboxError; UsageError when the pod belongs to somebody else."""
+    async def launch(self, pod: RegisteredPod, first: Callable[[Shim], T], /) -> tuple[Shim, T]:
+        """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller, and
+        sends what ``first`` sends without waiting for the shim. Raises SandboxError; UsageError when the pod belongs to
+        somebody else."""
         register(self.roots, pod)
-        return await Shim.launch(pod.paths.run)
+        return await Shim.launch(pod.paths.run, first)
 
     async def connect(self, pod: RegisteredPod) -> Shim:
         """Connects as the controller to the shim of a pod that an earlier process launched. Raises SandboxError."""

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, assert_never
 
 from nsrunner.errors import SandboxError, UsageError
@@ -50,7 +51,7 @@ from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
-from nsrunner.supervisor.images import ImageProblem, find_image
+from nsrunner.supervisor.images import ImageProblem
 from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.plan import (
     Node,
@@ -103,7 +104,6 @@ class Performer:
         self._node = node
         self._shims = shims
         self._objects = objects
-        self._fallback_host = fallback_host
         self._post = post
         self._record = record
         self._spawn = spawn
@@ -165,8 +165,9 @@ class Performer:
     async def resume(self, value: PodValue, sandbox: Sandbox | None) -> None:
         """Takes over from a process that is gone: ``value`` is the machine's, ``sandbox`` the shim's connection (None:
         it is gone, too). Posts what the machine cannot know."""
-        for name in self._specs:
-            self._find_image(name)
+        for name, spec in self._specs.items():
+            if not isinstance(found := self._preparations.image(spec), ImageProblem):
+                self._images[name] = found
         running = {info.container_id: info.pid for info in sandbox.snapshot.running} if sandbox is not None else {}
         for name, container in value.containers.items():
             for instance in (container.previous, container.current):
@@ -247,12 +248,13 @@ class Performer:
         self._warn(plan.warnings)
         sandbox = self._sandbox
         try:
+            create = partial(self._preparations.create, command.id, self._pod, plan)
             if sandbox is None:
-                sandbox = self._sandbox = await self._shims.launch(self._registered)
+                sandbox, creation = await self._shims.launch(self._registered, create)
+                self._sandbox = sandbox
                 self._spawn(self._take_records(sandbox))
-            creation = sandbox.create_sandbox(command.id, plan.spec)
-            if command.attempt == 0:
-                self._preparations.begin(self._pod, sandbox, plan)
+            else:
+                creation = create(sandbox)
             created = await creation
         except SandboxError as error:
             if sandbox is not None and error.errno == errno.ETIMEDOUT:
@@ -284,23 +286,11 @@ class Performer:
         return SandboxStopped(id=command.id, attempt=command.attempt)
 
     def _ensure_image(self, command: EnsureImage) -> Event:
-        found = self._find_image(command.container)
+        found = self._preparations.image(self._specs[command.container])
         if isinstance(found, ImageProblem):
             return ImageFailed(id=command.id, container=command.container, reason=found.reason, message=found.message)
+        self._images[command.container] = found
         return ImageReady(id=command.id, container=command.container, image_id=found.image_id)
-
-    def _find_image(self, name: str) -> ImageRoot | ImageProblem:
-        container = self._specs[name]
-        found = find_image(
-            container.image or "",
-            container.image_pull_policy,
-            facts=self._node.facts,
-            roots=self._node.roots,
-            fallback_host=self._fallback_host,
-        )
-        if not isinstance(found, ImageProblem):
-            self._images[name] = found
-        return found
 
     async def _start_container(self, command: StartContainer) -> Event:
         if self._plan is None or self._sandbox is None:

@@ -15,7 +15,14 @@ from typing import Any
 import msgspec
 
 from nsrunner.errors import SandboxError
-from nsrunner.lifecycle.commands import AnsweredCommand, CancelHook, CancelProbe, RecordEvent
+from nsrunner.lifecycle.commands import (
+    AnsweredCommand,
+    CancelHook,
+    CancelProbe,
+    Command,
+    RecordEvent,
+    RunProbe,
+)
 from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, ProbeDone, Tick
 from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import PodMachine
@@ -266,7 +273,7 @@ class PodTask:
             commands = self._machine.handle(event, now)
             if self._observer is not None:
                 self._observer.saw(self._machine, event, now, commands)
-            if self._journal is not None and commands:
+            if self._journal is not None and self._matters(event, commands, revision):
                 self._journal.save(self.registered.paths.run, self._machine.save())
         except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
             self._break(event, error)
@@ -292,6 +299,17 @@ class PodTask:
             self._queue.append(answer)
         else:
             self._performer.begin(command)
+
+    def _matters(self, event: Event, commands: list[Command], revision: int) -> bool:
+        """Whether the journal has to know. Not of probes that go on saying what they said: what a process that is
+        killed may lose of them is that an attempt was under way, which is made anew, and how much further their
+        outcome has outrun its threshold. ``revision``: the machine's before the event."""
+        if self._machine.revision != revision or not all(isinstance(command, RunProbe) for command in commands):
+            return True
+        if isinstance(event, ProbeDone):
+            probe = self._machine.value.containers[event.container].probes.get(event.probe)
+            return probe is not None and (probe.run <= 1 or probe.outcome != probe.result)
+        return False
 
     def _break(self, event: Event, error: Exception) -> None:
         """A bug: the pod fails where everybody sees it, and is removed."""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from nsrunner.lifecycle.events import Now
 from nsrunner.model.types import ConfigMap, Pod, Secret
@@ -18,6 +18,9 @@ from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent
 
 __all__ = ["Clock", "EventSink", "Journal", "ObjectReader", "PodSource", "Process", "Sandbox", "Shims", "StatusSink"]
+
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -146,8 +149,9 @@ class Sandbox(Protocol):
 class Shims(Protocol):
     """Makes shims, and does what a shim would do where there is none."""
 
-    async def launch(self, pod: RegisteredPod) -> Sandbox:
-        """A new shim, connected as its controller; the pod's directories are registered first. Raises SandboxError."""
+    async def launch(self, pod: RegisteredPod, first: Callable[[Sandbox], T], /) -> tuple[Sandbox, T]:
+        """A new shim, connected as its controller; the pod's directories are registered before. ``first`` sends what
+        comes first, without waiting for the shim; its result is handed on. Raises SandboxError."""
         ...
 
     async def connect(self, pod: RegisteredPod) -> Sandbox:

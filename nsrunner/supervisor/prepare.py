@@ -6,12 +6,13 @@ comes, or comes with another plan, has only cost the work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Final
 
 from msgspec import Struct
 
 from nsrunner.model.types import AnyContainer, Pod
+from nsrunner.sandbox.records import SandboxCreated
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.supervisor.images import ImageProblem, find_image
 from nsrunner.supervisor.plan import Node, plan_container
@@ -52,8 +53,15 @@ class Preparations:
         self._fallback_host = fallback_host
         self._prepared: dict[str, _Prepared] = {}
 
-    def begin(self, pod: Pod, sandbox: Sandbox, plan: SandboxPlan) -> None:
-        """Right after the making of the sandbox was asked for. What cannot be planned now says why at its start."""
+    def create(self, id: int, pod: Pod, plan: SandboxPlan, sandbox: Sandbox) -> Awaitable[SandboxCreated]:
+        """Asks for the sandbox, and right behind that has its first containers prepared. What cannot be planned now
+        says why at its start."""
+        creation = sandbox.create_sandbox(id, plan.spec)
+        if plan.spec.attempt == 0:
+            self._begin(pod, sandbox, plan)
+        return creation
+
+    def _begin(self, pod: Pod, sandbox: Sandbox, plan: SandboxPlan) -> None:
         for container in first_containers(pod):
             if refers(container):  # to objects, which are read when it starts
                 continue
@@ -65,18 +73,22 @@ class Preparations:
                 self._prepared[container.name] = prepared
                 sandbox.prepare_container(prepared.plan.spec)
 
-    def _plan(self, pod: Pod, container: AnyContainer, sandbox: SandboxPlan) -> _Prepared | None:
+    def image(self, container: AnyContainer) -> ImageRoot | ImageProblem:
+        """The root that it gets. Looks at the disk, quickly."""
         node = self._node
-        image = find_image(
+        return find_image(
             container.image or "",
             container.image_pull_policy,
             facts=node.facts,
             roots=node.roots,
             fallback_host=self._fallback_host,
         )
+
+    def _plan(self, pod: Pod, container: AnyContainer, sandbox: SandboxPlan) -> _Prepared | None:
+        image = self.image(container)
         if isinstance(image, ImageProblem):
             return None
-        plan = plan_container(pod, container.name, node, attempt=0, sandbox=sandbox, image=image)
+        plan = plan_container(pod, container.name, self._node, attempt=0, sandbox=sandbox, image=image)
         return _Prepared(pod, image, plan)
 
     def take(self, pod: Pod, container: str, attempt: int, image: ImageRoot) -> ContainerPlan | None:

@@ -122,9 +122,10 @@ class FakeShims:
         loop.call_later(60 if number in self.hangs else self.latency, answer)
         return future
 
-    async def launch(self, pod: RegisteredPod) -> FakeSandbox:
+    async def launch(self, pod: RegisteredPod, first: Callable[[FakeSandbox], T], /) -> tuple[FakeSandbox, T]:
         self.left.add(pod.uid)  # the registered directory
-        return await self.command("launch", "", lambda: self._launched(pod))
+        sandbox = await self.command("launch", "", lambda: self._launched(pod))
+        return sandbox, first(sandbox)
 
     def _launched(self, pod: RegisteredPod) -> FakeSandbox:
         assert pod.uid not in self.sandboxes, "two shims for one pod"
@@ -175,8 +176,7 @@ class FakeSandbox:
     # --- what a test does to it ---------------------------------------------------------------------------------------
 
     @property
-    def running(self) -> list[str]:
-        """Names of the containers that run."""
+    def running(self) -> list[str]:  # names of containers
         return [instance.spec.name for instance in self._live()]
 
     def _live(self) -> list[_Instance]:

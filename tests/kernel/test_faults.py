@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -117,13 +117,13 @@ class Stage:
             if place == at and not self.traced:  # the first time only: what comes later is to work
                 self.trace(pid, *faults)
 
-        async def launch(run_dir: str, *, within: float = 10.0) -> Shim:
+        async def launch(run_dir: str, first: Callable[[Shim], Any], *, within: float = 10.0) -> tuple[Shim, Any]:
             reached("shim", os.getpid())
-            shim = await shim_launch(run_dir, within=within)
+            shim, _ = await shim_launch(run_dir, lambda shim: None, within=within)
             assert shim._process is not None
             self.shim = shim._process.pid
             reached("sandbox", self.shim)
-            return shim
+            return shim, first(shim)
 
         def start_container(shim: Shim, *arguments: Any, **options: Any) -> Any:
             reached("start", self.shim)

@@ -10,7 +10,7 @@ import pytest
 
 from nsrunner import Pod
 from probed_server import HTTP, server, up
-from real_pods import next_event, pod, shell, start, status_of, terminated, waiting
+from real_pods import Manifest, next_event, pod, shell, start, status_of, terminated, waiting
 
 STAYS = "trap 'exit 7' TERM; while :; do sleep 1000 & wait $!; done"
 
@@ -28,6 +28,46 @@ def test_post_start_comes_before_the_next_container() -> None:
         assert waiting(running, "second").reason in ("ContainerCreating", "PodInitializing")
         assert running.exec("first", ["sh", "-c", "echo go > /shared/gate"]).exit_code == 0
         running.wait("Ready", timeout=20)
+
+
+def serving_sidecar() -> Manifest:
+    """``main``: it listens before the next container starts."""
+    listens = {"tcpSocket": {"port": HTTP}, "periodSeconds": 1, "failureThreshold": 60}
+    return server(restartPolicy="Always", startupProbe=listens)
+
+
+def test_a_post_start_by_http_reaches_a_server_of_the_pod() -> None:
+    """15, 33.7: what the server says is of no interest, only that it does."""
+    container = shell("hooked", STAYS)
+    container["lifecycle"] = {"postStart": {"httpGet": {"port": HTTP, "path": "/started"}}}
+    with start(pod(container, initContainers=[serving_sidecar()])) as running:
+        running.wait("Ready", timeout=20)
+        assert "GET /started\n" in running.logs("main")
+
+
+def test_a_post_start_by_http_that_nobody_answers_holds_up_nothing_but_those_after_it() -> None:
+    """15, 33.6: not the status, not those before it, and not the deletion."""
+    container = shell("hooked", STAYS)
+    container["lifecycle"] = {"postStart": {"httpGet": {"port": HTTP, "path": "/hang"}}}
+    with start(pod(container, initContainers=[serving_sidecar()], terminationGracePeriodSeconds=20)) as running:
+        events = running.events()
+        for _ in ("main", "hooked"):
+            next_event(events, "Started")
+        assert next(line for line in running.follow("main") if line == "GET /hang")
+        assert waiting(running, "hooked").reason == "PodInitializing"
+        assert status_of(running, "main").ready
+        began = time.monotonic()
+        running.delete(grace=20)
+        assert time.monotonic() - began < 10
+
+
+def test_a_post_start_that_sleeps() -> None:
+    container = shell("main", STAYS)
+    container["lifecycle"] = {"postStart": {"sleep": {"seconds": 1}}}
+    with start(pod(container, terminationGracePeriodSeconds=5)) as running:
+        running.wait("Ready", timeout=20)
+        state = status_of(running, "main").state
+        assert state is not None and state.running is not None
 
 
 @pytest.mark.parametrize("policy", ["Always", "Never"])

@@ -51,11 +51,16 @@ def unhealthy(events: Iterator[PodEvent], message: str) -> None:
     raise AssertionError(f"not among {seen}")
 
 
+POLICIES = ["Always", "OnFailure", "Never"]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-def test_readiness(mechanism: str) -> None:
-    """13, 14.5: it never kills, and follows the container both ways."""
+def test_readiness(mechanism: str, policy: str) -> None:
+    """13, 14.5: it never kills, whatever the policy, and follows the container both ways."""
     probe, message = MECHANISMS[mechanism]
-    with start(probed(server(ports=PORTS, readinessProbe={**probe, "failureThreshold": 1}))) as running:
+    container = server(ports=PORTS, readinessProbe={**probe, "failureThreshold": 1})
+    with start(probed(container, restartPolicy=policy)) as running:
         events = up(running)
         unhealthy(events, f"Readiness probe failed: {message}")
         assert not status_of(running, "main").ready
@@ -66,7 +71,7 @@ def test_readiness(mechanism: str) -> None:
         assert status_of(running, "main").restart_count == 0
 
 
-@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_liveness(mechanism: str, policy: str) -> None:
     """6.3, 10: the container is ended in order, and started again unless the policy is Never."""
@@ -111,6 +116,29 @@ def test_startup(mechanism: str) -> None:
         assert status_of(running, "main").started is True
         running.exec("main", SWITCH)
         assert running.exec("main", ["test", "-e", "/tmp/asked"]).exit_code == 0
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_a_container_that_does_not_start_up(mechanism: str, policy: str) -> None:
+    """6.3, 30.1: it is ended, and started again unless the policy is Never; it never was started."""
+    probe, message = MECHANISMS[mechanism]
+    container = server(ports=PORTS, startupProbe={**probe, "failureThreshold": 8})
+    manifest = probed(container, period_ms=250, restartPolicy=policy, terminationGracePeriodSeconds=10)
+    with start(manifest) as running:
+        events = running.events()
+        unhealthy(events, f"Startup probe failed: {message}")
+        again = "" if policy == "Never" else ", will be restarted"
+        assert next_event(events, "Killing").message == f"Container main failed startup probe{again}"
+        if policy == "Never":
+            running.wait("Failed", timeout=20)
+            assert terminated(running).exit_code == 7
+            return
+        next_event(events, "Started")
+        status = status_of(running, "main")
+        assert status.last_state is not None and status.last_state.terminated is not None
+        assert (status.started, status.last_state.terminated.exit_code) == (False, 7)
+        assert status.restart_count >= 1
 
 
 def test_a_hung_probe_delays_no_other_and_ends_with_its_time() -> None:

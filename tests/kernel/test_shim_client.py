@@ -94,7 +94,7 @@ async def world(spec: dict[str, Any], *, create: bool = True) -> AsyncIterator[W
         cgroup=plan.spec.cgroup,
     )
     async with asyncio.timeout(60):
-        shim = await Shims(roots).launch(record)
+        shim, _ = await Shims(roots).launch(record, lambda shim: None)
         try:
             if create:
                 await shim.create_sandbox(shim.new_id(), plan.spec)

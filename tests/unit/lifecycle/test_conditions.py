@@ -353,6 +353,14 @@ def test_13_what_is_set_while_the_pod_lives_replaces_what_it_came_with() -> None
     assert {c.last_probe_time for c in shown} == {None}
 
 
+def test_13_one_foreign_condition_is_replaced_in_its_place() -> None:
+    foreign: tuple[Condition, ...] = ()
+    for kind in "xyz":
+        foreign = set_foreign(foreign, set_(kind, "True"), 5)
+    foreign = set_foreign(foreign, set_("x", "False"), 6)
+    assert [(c.type, c.status) for c in foreign] == [("x", "False"), ("y", "True"), ("z", "True")]
+
+
 def test_13_the_time_of_a_foreign_condition_moves_only_with_its_status() -> None:
     foreign = set_foreign((), set_("x", "False", "A"), 5)
     foreign = set_foreign(foreign, set_("x", "False", "B"), 6)

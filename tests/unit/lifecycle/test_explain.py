@@ -123,6 +123,19 @@ def test_an_image_that_is_missing() -> None:
     )
 
 
+def test_an_image_is_tried_later_than_its_error_gives_way_to_the_back_off() -> None:
+    play = Play(make_pod("c")).begin()
+    for _ in range(2):
+        play.image_failed("c")
+        play.until_deadline()
+        if play.state_of("c") == "waiting ImagePullBackOff":
+            play.until_deadline()
+    play.image_failed("c")
+    wait = said(play)
+    assert wait is not None
+    assert (wait.reason, wait.left) == ("ErrImagePull", 40)
+
+
 def test_an_image_whose_pull_is_put_off() -> None:
     play = Play(make_pod("c")).begin()
     play.image_failed("c")

@@ -45,6 +45,7 @@ def test_8_a_start_error() -> None:
     record = records.start_error(event, image_id="y", now=instant(5))
     assert (record.exit_code, record.reason, record.message, record.attempt) == (128, "StartError", "no such file", 2)
     assert (record.started, record.finished, record.container_id) == (instant(5), instant(5), "x")
+    assert record.image_id == "y"
 
 
 def test_27_two_records_are_kept() -> None:
@@ -82,7 +83,7 @@ def test_6_5_a_reset_keeps_the_newest_record_and_its_log_for_show() -> None:
     value = records.reset(ContainerValue(current=dead, previous=run(0), next_attempt=2), "c", out)
     shown = replace(dead, exit_code=137, reason="RestartingAllContainers", message="", unseen=False, reset=True)
     assert (value.current, value.previous, value.next_attempt) == (shown, None, 2)
-    assert [command.attempt for command in out.commands] == [0]  # type: ignore[union-attr]  # only RemoveContainer comes here
+    assert [(command.container, command.attempt) for command in out.commands] == [("c", 0)]  # type: ignore[union-attr]  # only RemoveContainer comes here
     assert records.reset(ContainerValue(), "c", out) == ContainerValue()
     value = records.add(value, run(2), "c", out)
     assert (value.current, value.previous) == (run(2), shown)
@@ -91,6 +92,7 @@ def test_6_5_a_reset_keeps_the_newest_record_and_its_log_for_show() -> None:
 def test_only_an_unseen_end_is_amended() -> None:
     unseen = records.unseen(run(1), instant(9))
     assert (unseen.exit_code, unseen.reason, unseen.finished) == (137, "ContainerStatusUnknown", instant(9))
+    assert unseen.message == "The container could not be located when the pod was terminated"
     value = ContainerValue(current=run(2), previous=unseen)
     amended = records.amend(value, exited(1, 3))
     assert amended.current == run(2)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from nsrunner.lifecycle.commands import RecordEvent
+from nsrunner.lifecycle.backoff import CrashBackOff
+from nsrunner.lifecycle.commands import RecordEvent, RemoveContainer
 from nsrunner.lifecycle.container import step
 from nsrunner.lifecycle.events import ContainerExited
-from nsrunner.lifecycle.orders import SandboxLost
+from nsrunner.lifecycle.orders import Reset, SandboxLost
 from nsrunner.lifecycle.outbox import Outbox
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.step import Step
@@ -142,3 +143,33 @@ def test_15_an_end_during_a_hook_is_the_hooks_failure() -> None:
     (record,) = [each for each in out.commands if isinstance(each, RecordEvent)]
     assert (record.type, record.reason, record.message) == ("Warning", "FailedPreStopHook", "PreStopHook failed")
     assert out.inflight == {}
+
+
+def test_5_a_start_that_the_sandbox_took_along_gives_back_what_it_had_used_up() -> None:
+    before, after = (CrashBackOff(key="k", delay=delay, updated=updated) for delay, updated in ((10, 1), (20, 8)))
+    old = Instance(attempt=4, container_id="ab", started=instant(0))
+    older = replace(old, attempt=3)
+    starting = ContainerValue(
+        state=ContainerState.STARTING,
+        next_attempt=5,
+        current=replace(old, finished=instant(1)),
+        previous=replace(older, finished=instant(0)),
+        backoff=after,
+        backoff_before=before,
+    )
+    out = Outbox(1, {})
+    at = Step(plan_of(make_pod("c")).containers["c"], instant(9), out)
+    value = step(starting, SandboxLost(renew=True), at)
+    assert (value.backoff, value.backoff_before, value.spared) == (before, None, True)
+    assert value.current is not None
+    assert (value.current.attempt, value.current.container_id) == (5, "")
+    assert [(c.container, c.attempt) for c in out.inflight.values() if isinstance(c, RemoveContainer)] == [("c", 3)]
+
+
+def test_6_5_what_starts_anew_forgets_its_older_records() -> None:
+    out = Outbox(1, {})
+    at = Step(plan_of(make_pod("c")).containers["c"], instant(9), out)
+    old = Instance(attempt=1, container_id="ab", started=instant(0), finished=instant(1))
+    ended = ContainerValue(state=ContainerState.ENDED, next_attempt=2, current=old, previous=replace(old, attempt=0))
+    assert step(ended, Reset(culprit=False), at).state is ContainerState.IDLE
+    assert [(c.container, c.attempt) for c in out.inflight.values() if isinstance(c, RemoveContainer)] == [("c", 0)]

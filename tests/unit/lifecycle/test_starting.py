@@ -190,3 +190,36 @@ def test_8_a_failed_start_has_used_its_attempt_up() -> None:
     assert (value.state, value.next_attempt, value.reason) == (ContainerState.QUEUED, 1, "RunContainerError")
     assert value.current is not None and value.current.reason == "StartError"
     assert (value.current.exit_code, value.current.message) == (128, "exec: no")
+
+
+def test_8_the_records_of_starts_that_fail_say_what_was_to_run_and_the_third_goes() -> None:
+    play = Play(make_pod("c")).begin()
+    for attempt in range(3):
+        command = play.pending(EnsureImage)
+        play.tell(ImageReady(id=command.id, container="c", image_id=f"sha256:{attempt}"))
+        lines = play.start_failed("c", "RunContainerError", "no such file")
+        current = play.machine.value.containers["c"].current
+        assert current is not None
+        assert (current.attempt, current.image_id) == (attempt, f"sha256:{attempt}")
+        if play.state_of("c") == "waiting CrashLoopBackOff":
+            lines += play.until_deadline()
+    assert "remove c/0" in lines
+
+
+def test_8_an_end_that_comes_before_the_answer_to_the_start_has_its_image_and_no_id_yet() -> None:
+    play = Play(make_pod("c")).begin()
+    command = play.pending(EnsureImage)
+    play.tell(ImageReady(id=command.id, container="c", image_id="sha256:1"))
+    play.exit("c", 7, attempt=0)
+    early = play.machine.value.containers["c"].early
+    assert early is not None
+    assert (early.container_id, early.image_id) == ("", "sha256:1")
+
+
+def test_19_the_second_container_of_an_image_tells_the_error_of_the_first() -> None:
+    play = Play(make_pod("a", "b")).begin()
+    play.image_failed("a", message="no such host")
+    assert play.status_of("b").state is not None
+    waiting = play.status_of("b").state
+    assert waiting is not None and waiting.waiting is not None
+    assert waiting.waiting.message == 'Back-off pulling image "busybox": ErrImagePull: no such host'

@@ -203,6 +203,14 @@ def test_10_3_an_initialized_pod_whose_containers_never_began() -> None:
     assert (play.status_of("c").ready, play.status_of("c").started) == (False, False)
 
 
+def test_10_3_what_is_written_off_is_neither_ready_nor_started() -> None:
+    play = Play(make_pod("c")).begin()
+    play.delete()
+    play.sandbox_stopped()
+    status = play.status_of("c")
+    assert (play.state_of("c"), status.ready, status.started) == ("terminated 137 ContainerStatusUnknown", False, False)
+
+
 def test_10_3_a_static_pod_is_not_forced_to_an_end() -> None:
     play = Play(make_pod("c", annotations={"kubernetes.io/config.source": "file"})).begin()
     play.run("c")

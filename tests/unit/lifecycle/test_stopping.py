@@ -145,3 +145,26 @@ def test_10_2_the_stop_signal_that_the_spec_names(written: str | None, sent: str
     play.run("c")
     assert play.delete() == [f"{sent} c/0"]
     assert play.until_deadline() == ["KILL c/0"]
+
+
+def test_a_kill_that_was_to_be_followed_by_a_restart_ends_it_when_the_pod_goes() -> None:
+    play = Play(make_pod("c", grace=0)).begin()
+    play.run("c")
+    play.spec(containers=(Container(name="c", image="other"),))
+    assert play.until_deadline() == ["KILL c/0"]
+    value = play.machine.value.containers["c"]
+    assert (value.state, value.then, value.since) == (S.KILLING, Then.RESTART, None)
+    play.delete()
+    assert play.machine.value.containers["c"].then is Then.END
+    assert play.exit("c", 137) == ["stop sandbox 0"]
+
+
+def test_no_grace_period_at_all_leaves_no_trace_of_the_hook() -> None:
+    hooked = Container(name="c", image="a", lifecycle=Lifecycle(pre_stop=LifecycleHandler(exec=ExecAction())))
+    play = Play(make_pod(hooked)).begin()
+    play.run("c")
+    play.delete()
+    assert play.machine.value.containers["c"].since is not None
+    play.delete(0)
+    value = play.machine.value.containers["c"]
+    assert (value.state, value.since, value.due) == (S.KILLING, None, None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsrunner.lifecycle import BadValue, PodMachine
+from nsrunner.lifecycle import BadValue, PodMachine, Settings
 from nsrunner.lifecycle.backoff import CrashBackOff, PullBackOff
 from nsrunner.lifecycle.commands import AnsweredCommand
 from nsrunner.lifecycle.events import Now, User
@@ -153,7 +153,14 @@ def test_what_is_damaged_or_of_another_pod_is_refused(damage: Any) -> None:
     damage(saved)
     with pytest.raises(BadValue) as caught:
         PodMachine.restore(machine.pod, saved)
-    assert str(caught.value)
+    assert str(caught.value).startswith(("damaged: ", "of another pod than u1", "saved by another version"))
+
+
+def test_a_restored_machine_has_the_nodes_settings() -> None:
+    machine, saved = saved_machine()
+    restored = PodMachine.restore(machine.pod, saved, Settings(host_ips=("10.0.0.1",)))
+    assert restored.settings.host_ips == ("10.0.0.1",)
+    assert restored.status().host_ip == "10.0.0.1"
 
 
 def test_what_an_older_build_saved_is_refused_by_its_version_whatever_is_in_it() -> None:

@@ -67,7 +67,7 @@ class Bench:
         self.preparations = Preparations(self.node, fallback_host=False)
         owner = Owner(kind="process", pid=1, start_time=1)
         self.plan = plan_sandbox(manifest, self.node, owner=owner, attempt=0)
-        self.preparations.begin(manifest, self.sandbox, self.plan)
+        self.preparations._begin(manifest, self.sandbox, self.plan)
 
     @property
     def names(self) -> list[str]:

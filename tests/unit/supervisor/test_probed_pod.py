@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -115,6 +117,39 @@ def test_a_container_that_is_added_to_a_running_pod() -> None:
             assert status.state is not None and status.state.terminated is not None
             assert status.state.terminated.exit_code == 3
             assert container(task).ready
+            await w.delete(task)
+
+    play(script)
+
+
+class Saved:
+    def __init__(self) -> None:
+        self.probes: list[tuple[str, int, str]] = []
+        """Outcome, how many times in a row, result: of each value that was saved while the container was probed."""
+
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> None:
+        probe = value["pod"]["containers"]["web"]["probes"].get("Liveness")
+        if probe is not None:
+            self.probes.append((probe["outcome"], probe["run"], probe["result"]))
+
+
+def test_what_is_saved_of_probes_is_what_counts() -> None:
+    """Not each of a thousand attempts that say the same, but every outcome that a later one would be counted with."""
+    saved = Saved()
+
+    async def script() -> None:
+        async with world(journal=saved) as w:
+            task = w.add(PROBED.replace("failureThreshold: 2", "failureThreshold: 3"))
+            await asyncio.sleep(200)
+            assert w.commands.count("exec alive") == 20
+            assert saved.probes[-1] == ("Success", 1, "Success")
+            assert len(saved.probes) < 5
+            w.shims.exec_result = BAD
+            await asyncio.sleep(20)
+            assert saved.probes[-1] == ("Failure", 2, "Success")
+            w.shims.exec_result = ExecResult(record=0, exit_code=0)
+            await asyncio.sleep(30)
+            assert saved.probes[-1] == ("Success", 1, "Success")
             await w.delete(task)
 
     play(script)

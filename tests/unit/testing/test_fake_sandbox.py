@@ -38,8 +38,8 @@ def spec(name: str, attempt: int = 0, log: LogSpec | None = None) -> ContainerSp
 
 
 async def launch(shims: FakeShims) -> FakeSandbox:
-    sandbox = await shims.launch(POD)
-    await sandbox.create_sandbox(1, SANDBOX)
+    sandbox, created = await shims.launch(POD, lambda sandbox: sandbox.create_sandbox(1, SANDBOX))
+    await created
     return sandbox
 
 
