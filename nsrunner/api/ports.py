@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-__all__ = ["Ended", "Hooks", "LogFiles", "PodRef", "Runtime", "StreamSession"]
+__all__ = ["Ended", "Hooks", "LogFiles", "PodRef", "Runtime", "Stats", "StreamSession", "Usage"]
 
 
 class PodRef(Struct, frozen=True):
@@ -28,6 +28,20 @@ class Ended(Struct, frozen=True, kw_only=True):
     """128 + signal for a process that a signal ended."""
     error: str = ""
     """What kept it from starting, or cut it off; the exit code says nothing then."""
+
+
+class Usage(Struct, frozen=True):
+    """What was used so far, and what is held now."""
+
+    cpu_seconds: float
+    memory_bytes: int
+
+
+class Stats(Struct, frozen=True, kw_only=True):
+    """Of the machine, and of the containers that run, by pod and name."""
+
+    node: Usage
+    pods: Mapping[PodRef, Mapping[str, Usage]]
 
 
 class StreamSession(Protocol):
@@ -78,8 +92,8 @@ class Runtime(Protocol):
         """A connected, non-blocking TCP socket to ``localhost:port`` in the pod's network namespace."""
         ...
 
-    async def stats(self) -> Mapping[str, Any]:
-        """CPU seconds and memory bytes by pod uid and container, and of the node, for metrics.k8s.io."""
+    async def stats(self) -> Stats:
+        """What was used so far, for metrics.k8s.io."""
         ...
 
 

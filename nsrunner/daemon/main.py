@@ -20,12 +20,14 @@ from nsrunner.api.resources import served
 from nsrunner.api.server.app import application
 from nsrunner.api.server.auth import authenticator
 from nsrunner.api.server.listen import listening, unix_socket
+from nsrunner.api.server.metrics import Metrics
 from nsrunner.api.server.pages import pages
 from nsrunner.api.server.verbs import Verbs
 from nsrunner.api.store import Store
 from nsrunner.daemon.config import Config
 from nsrunner.daemon.node import KUBERNETES_VERSION, node_object
 from nsrunner.daemon.pods import Pods
+from nsrunner.daemon.runtime import PodRuntime
 from nsrunner.daemon.serving import tls_socket
 from nsrunner.daemon.static_pods import StaticPods
 from nsrunner.errors import HostError
@@ -91,7 +93,8 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
         leftovers = asyncio.create_task(asyncio.to_thread(sweep, roots), name="leftovers")
         stack.push_async_callback(_end, leftovers)
 
-        verbs = Verbs(registry, streams={}, protobuf=decode_body)
+        metrics = Metrics(registry, PodRuntime(pods).stats, node.name)
+        verbs = Verbs(registry, streams={}, protobuf=decode_body, computed={"metrics.k8s.io": metrics.objects})
         problems = partial(_problems, store, journal)
         sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
         token = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from nsrunner.api import errors
-from nsrunner.api.ports import LogFiles, PodRef
+from nsrunner.api.ports import LogFiles, PodRef, Stats
 from nsrunner.daemon.pods import Pods
+from nsrunner.daemon.stats import read_stats
 from nsrunner.supervisor.pod import PodTask
 
 __all__ = ["PodRuntime"]
@@ -51,6 +52,9 @@ class PodRuntime:
             await changed.wait()
         finally:
             end()
+
+    async def stats(self) -> Stats:
+        return await read_stats(self._pods)
 
 
 def _waiting(task: PodTask, container: str) -> str:

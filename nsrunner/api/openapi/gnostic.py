@@ -16,8 +16,8 @@ _Table = Mapping[str, Mapping[str, tuple[int, str]]]
 """By message and JSON key: the field's number, and what is in it.
 
 ``text``, ``bool``, ``any`` (a value as YAML), the name of a message, and before these: ``[]`` several; ``{N}`` a map,
-whose entries (name 1, value 2) are field N of a message; ``N:`` a message that has it as its field N; ``ref:`` a message
-(1) or a reference (2). The key ``x-`` has the field of extensions.
+whose entries (name 1, value 2) are field N of a message; ``N:`` a message that has it as its field N; ``ref:`` a
+message (1) or a reference (2). The key ``x-`` has the field of extensions.
 """
 
 _V2: Final[_Table] = {

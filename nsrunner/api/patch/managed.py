@@ -26,7 +26,9 @@ _METADATA: Final = (
     "selfLink",
     "uid",
 )
-_NOBODYS: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{n}") for n in _METADATA)})
+_NOBODYS: Final = frozenset(
+    {("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{n}") for n in _METADATA)}
+)
 """Fields that have no owner (``stripmeta.go``)."""
 _TOP: Final = frozenset({("f:spec",), ("f:status",), ("f:spec", "f:containers")})
 """Objects have them always: nobody adds them."""
@@ -68,7 +70,7 @@ def encode_managers(managers: Managers) -> list[Json]:
     entries = []
     for manager, (fields, time) in sorted(managers.items(), key=lambda item: (item[0].operation, item[1][1], item[0])):
         if fields:
-            entry = {"manager": manager.name, "operation": manager.operation, "apiVersion": manager.api_version}
+            entry: Json = {"manager": manager.name, "operation": manager.operation, "apiVersion": manager.api_version}
             entry |= {"time": time} if time else {}
             entry |= {"fieldsType": "FieldsV1", "fieldsV1": to_v1(fields)}
             entries.append(entry | ({"subresource": manager.subresource} if manager.subresource else {}))
@@ -84,13 +86,21 @@ def stripped(fields: FieldSet | set[Path], subresource: str) -> FieldSet:
 
 
 def updated_managers(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any], given: Any, *, manager: str, subresource: str, now: str
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    given: Any,
+    *,
+    manager: str,
+    subresource: str,
+    now: str,
+    unowned: FieldSet = frozenset(),
 ) -> list[Json]:
     """The entries after a write that is no apply. ``given``: what the client has sent as managedFields; what cannot be
-    read of it, and nothing, leave those of ``old`` in place, and one empty entry takes all away."""
+    read of it, and nothing, leave those of ``old`` in place, and one empty entry takes all away. ``unowned``: what we
+    have filled in."""
     managers = _base(old, given)
     changes = compare(old or {}, new, schema_of(new["apiVersion"], new["kind"]))
-    taken = stripped(changes.added | changes.modified, subresource) - _TOP
+    taken = stripped(changes.added | changes.modified, subresource) - _TOP - unowned
     lost = frozenset(changes.removed) | changes.added | changes.modified
     if lost:
         managers = {each: (fields - lost, time) for each, (fields, time) in managers.items()}

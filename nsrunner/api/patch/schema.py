@@ -64,7 +64,7 @@ class Schema:
         """Whether it is a field of a struct; other keys of objects are those of maps."""
         return name in self._schema.get("properties", {})
 
-    # --- strategic merge patches ---------------------------------------------------------------------------------------
+    # --- strategic merge patches ---
 
     @property
     def strategies(self) -> frozenset[str]:
@@ -76,7 +76,7 @@ class Schema:
         key: str = self._shown.get("x-kubernetes-patch-merge-key", "")
         return key
 
-    # --- server-side apply ---------------------------------------------------------------------------------------------
+    # --- server-side apply ---
 
     @property
     def atomic(self) -> bool:

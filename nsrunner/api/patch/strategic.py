@@ -24,10 +24,11 @@ _ORDER: Final = "$setElementOrder/"
 
 def strategic_merge(object: Json, patch: Json, schema: Schema) -> Json:
     """``object`` with what the patch says. Changes neither. Raises ApiError (400) for directives that make no sense."""
-    return _merged_map(copy.deepcopy(object), copy.deepcopy(patch), schema)
+    merged: Json = _merged_map(copy.deepcopy(object), copy.deepcopy(patch), schema)
+    return merged
 
 
-def _merged_map(original: Json, patch: Json, schema: Schema) -> Json:
+def _merged_map(original: Json, patch: Json, schema: Schema) -> Any:
     """Both may be used up."""
     if _PATCH in patch:
         match patch.pop(_PATCH):
@@ -153,9 +154,7 @@ def _ordered(items: list[Any], order: list[Any], was: list[Any], key: str) -> li
     before = {identity: index for index, identity in reversed([*enumerate(was)])}
     tagged = [(_identity_of(item, key), item) for item in items]
     left = sorted((each for each in tagged if each[0] in place), key=lambda each: place[each[0]])
-    right = sorted(
-        (each for each in tagged if each[0] not in place), key=lambda each: before.get(each[0], len(before))
-    )
+    right = sorted((each for each in tagged if each[0] not in place), key=lambda each: before.get(each[0], len(before)))
     merged: list[Any] = []
     while left and right:
         one, other = before.get(left[0][0]), before.get(right[0][0])

@@ -1,7 +1,8 @@
 """Bodies of ``application/vnd.kubernetes.protobuf``, as the objects that they would be in JSON.
 
 The envelope is ``apimachinery/pkg/runtime/serializer/protobuf/protobuf.go``: four bytes, then ``runtime.Unknown``. The
-messages are those of Kubernetes' generated.proto files, from the table in ``messages.json`` (tools/kubernetes_messages.py).
+messages are those of Kubernetes' generated.proto files, from the table in ``messages.json``, which
+tools/kubernetes_messages.py makes.
 """
 
 from __future__ import annotations

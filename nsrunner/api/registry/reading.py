@@ -23,7 +23,7 @@ class Reading:
 
     def __init__(self, store: Store, resources: Sequence[Resource]) -> None:
         self._store = store
-        self._resources = {resource.info.storage: resource for resource in resources}
+        self._resources = {resource.info.name: resource for resource in resources}
 
     @property
     def resources(self) -> tuple[Resource, ...]:
@@ -35,10 +35,11 @@ class Reading:
         return resource if resource is not None and resource.info.version == version else None
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
+        """Raises ApiError (404)."""
         found = self._store.get(self._key(resource, namespace, name))
         if found is None:
             raise self._missing(resource, name)
-        return found
+        return resource.shown(found)
 
     def list(
         self,
@@ -49,22 +50,23 @@ class Reading:
         field_selector: str = "",
         limit: int = 0,
         continue_: str = "",
+        objects: Sequence[Json] | None = None,
     ) -> Json:
         """The List object. ``namespace`` None: of all. A page ends after ``limit`` objects; ``continue_`` is what the
-        last one said."""
+        last one said. ``objects``: these instead of those in the store, in order."""
         chosen = _Selection(resource, label_selector, field_selector)
         version, after = str(self._store.version), None
         if continue_:
             version, after = _continue_token(continue_)
         items: list[Json] = []
         left = 0
-        for item in self._store.list(resource.info.storage, namespace):
+        for item in self._store.list(resource.info.storage, namespace) if objects is None else objects:
             if (after is not None and _place(item) <= after) or not chosen.has(item):
                 continue
             if limit and len(items) == limit:
                 left += 1
             else:
-                items.append(item)
+                items.append(resource.shown(item))
         metadata: Json = {"resourceVersion": version}
         if left:
             metadata["continue"] = _token(version, _place(items[-1]))
@@ -104,16 +106,16 @@ class Reading:
                 version = self._store.version
                 for item in self._store.list(info.storage, namespace):
                     if chosen.has(item):
-                        yield {"type": "ADDED", "object": item}
+                        yield {"type": "ADDED", "object": resource.shown(item)}
                 if initial_events:
                     yield bookmark(resource, version, initial=True)
             async for change in watch:
                 had = change.previous is not None and chosen.has(change.previous)
                 has = change.type != "DELETED" and chosen.has(change.object)
                 if has:
-                    yield {"type": "MODIFIED" if had else "ADDED", "object": change.object}
+                    yield {"type": "MODIFIED" if had else "ADDED", "object": resource.shown(change.object)}
                 elif had:
-                    yield {"type": "DELETED", "object": change.object}
+                    yield {"type": "DELETED", "object": resource.shown(change.object)}
         except Expired as error:
             raise errors.expired(str(error)) from None
         finally:

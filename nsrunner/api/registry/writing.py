@@ -38,6 +38,8 @@ class Writing(Reading):
         """POST. ``applied``: its managedFields are right already."""
         object = object_of(resource.info, body)
         metadata = object["metadata"]
+        if not resource.stored:
+            return resource.prepare_create(object, context)
         self._place_in(resource, metadata, namespace)
         self._check_namespace(resource, namespace)
         generate = not metadata.get("name")
@@ -52,7 +54,7 @@ class Writing(Reading):
                 metadata["name"] = base + _suffix()
             fresh = {**metadata, "uid": str(uuid.uuid4()), "creationTimestamp": context.now}
             prepared = resource.prepare_create({**object, "metadata": fresh}, context)
-            prepared = _with_managers(None, prepared, given, context, applied)
+            prepared = _with_managers(None, prepared, given, context, applied, _assigned(resource, object))
             key = self._key(resource, namespace, metadata["name"])
             try:
                 if context.dry_run:
@@ -188,8 +190,21 @@ class Writing(Reading):
             self._store.create(key, {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": metadata})
 
 
-def _with_managers(old: Json | None, new: Json, given: Any, context: Context, applied: bool) -> Json:
-    """With metadata.managedFields; ``old`` itself when nothing else is different."""
+def _assigned(resource: Resource, sent: Json) -> frozenset[str]:
+    """Fields of the spec that are ours to fill in, and that the client has left to us."""
+    spec = sent.get("spec")
+    return resource.assigned.difference(spec) if isinstance(spec, dict) else resource.assigned
+
+
+def _with_managers(
+    old: Json | None,
+    new: Json,
+    given: Any,
+    context: Context,
+    applied: bool,
+    assigned: frozenset[str] = frozenset(),
+) -> Json:
+    """With metadata.managedFields; ``old`` itself when nothing else is different. ``assigned``: nobody's."""
     entries = given or []
     if not applied:
         entries = updated_managers(
@@ -199,6 +214,7 @@ def _with_managers(old: Json | None, new: Json, given: Any, context: Context, ap
             manager=context.field_manager or "unknown",
             subresource=context.subresource,
             now=context.now,
+            unowned=frozenset(("f:spec", f"f:{field}") for field in assigned),
         )
     metadata = {key: value for key, value in new["metadata"].items() if key != "managedFields"}
     if old is not None:

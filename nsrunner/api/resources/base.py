@@ -33,15 +33,22 @@ class ResourceInfo(Struct, frozen=True, kw_only=True):
     verbs: tuple[str, ...] = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
     categories: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
+    stored_as: str = ""
+    """The name in the store of another resource whose objects these are in another form."""
 
     @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def name(self) -> str:
+        """Its plural with its group, as ``pods`` or ``events.events.k8s.io``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
     def storage(self) -> str:
         """Its name in the store."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
+        return self.stored_as or self.name
 
 
 class Context(Struct, kw_only=True):
@@ -75,6 +82,10 @@ class Resource:
     """The rules of one kind. These are those of an object that has metadata and nothing that is checked."""
 
     info: ClassVar[ResourceInfo]
+    stored: ClassVar[bool] = True
+    """False: what is created is answered, and nothing is kept of it."""
+    assigned: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the spec that :meth:`prepare_create` fills in beside the API's defaults, where the client does not."""
     columns: ClassVar[Sequence[Column]] = (
         Column(name="Name", format="name"),
         Column(name="Age"),
@@ -90,6 +101,10 @@ class Resource:
         """The same for one that replaces another; ``context.subresource`` says by which way."""
         self.check_metadata(new)
         return new
+
+    def shown(self, object: Json) -> Json:
+        """A stored object in the form of this resource."""
+        return object
 
     def fields(self, object: Mapping[str, Any]) -> dict[str, str]:
         """What field selectors may ask for."""

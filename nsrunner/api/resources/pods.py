@@ -47,6 +47,8 @@ class Pods(TypedResource[Pod]):
         Column(name="Readiness Gates", priority=1),
     )
 
+    assigned = frozenset({"nodeName", "serviceAccount", "serviceAccountName"})
+
     def __init__(self, node: str) -> None:
         self._node = node
 

@@ -26,21 +26,30 @@ from nsrunner.api.server.requests import (
 )
 from nsrunner.api.server.watch import watch
 
-__all__ = ["Subresource", "Verbs"]
+__all__ = ["Computed", "Subresource", "Verbs"]
 
 Subresource: TypeAlias = Callable[[web.Request, Json], Awaitable[web.StreamResponse]]
 """Serves a subresource that is a stream; gets the pod."""
+Computed: TypeAlias = Callable[[Resource, str | None], Awaitable[list[Json]]]
+"""All objects of a resource that is not stored, of a namespace or of all, in order."""
 
 _WRITABLE = frozenset({"", "ephemeralcontainers", "finalize", "status"})
 
 
 class Verbs:
-    """``streams``: by the name of the subresource. ``protobuf`` reads a body of that media type."""
+    """``streams``: by the name of the subresource. ``protobuf`` reads a body of that media type. ``computed``: by
+    the group."""
 
     def __init__(
-        self, registry: Registry, *, streams: Mapping[str, Subresource], protobuf: Callable[[bytes], Any]
+        self,
+        registry: Registry,
+        *,
+        streams: Mapping[str, Subresource],
+        protobuf: Callable[[bytes], Any],
+        computed: Mapping[str, Computed],
     ) -> None:
         self._registry = registry
+        self._computed = computed
         self._streams = streams
         self._protobuf = protobuf
 
@@ -82,12 +91,17 @@ class Verbs:
     async def _get(
         self, request: web.Request, resource: Resource, target: Target, user: str, form: Form
     ) -> web.StreamResponse:
-        found = self._registry.get(resource, target.namespace or "", target.name)
+        compute = self._computed.get(resource.info.group)
+        if compute is None:
+            found = self._registry.get(resource, target.namespace or "", target.name)
+        else:
+            found = _named(await compute(resource, target.namespace), resource, target.name)
         return self._answer(request, found, resource, form)
 
     async def _list(
         self, request: web.Request, resource: Resource, target: Target, user: str, form: Form
     ) -> web.StreamResponse:
+        compute = self._computed.get(resource.info.group)
         found = self._registry.list(
             resource,
             target.namespace,
@@ -95,6 +109,7 @@ class Verbs:
             field_selector=request.query.get("fieldSelector", ""),
             limit=number(request, "limit") or 0,
             continue_=request.query.get("continue", ""),
+            objects=None if compute is None else await compute(resource, target.namespace),
         )
         return self._answer(request, found, resource, form)
 
@@ -192,6 +207,13 @@ class Verbs:
         include = request.query.get("includeObject", "Metadata")
         whole = shown(value, resource, form, now=time.time(), include=include)  # type: ignore[arg-type]
         return answer(whole, form, status=status, pretty=truth(request, "pretty"), warnings=warnings or ())
+
+
+def _named(objects: list[Json], resource: Resource, name: str) -> Json:
+    for object in objects:
+        if object["metadata"]["name"] == name:
+            return object
+    raise errors.not_found(resource.info.plural, name, resource.info.group)
 
 
 def answer(
