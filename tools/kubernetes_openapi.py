@@ -1,4 +1,4 @@
-"""Cuts the OpenAPI definitions of Kubernetes to what nsrunner serves: ``python tools/kubernetes_openapi.py 1.36``.
+"""Cuts the OpenAPI definitions of Kubernetes to what nsrunner serves: ``python tools/kubernetes_openapi.py 1.36.0``.
 
 They are taken from the package kubernetes-validate (a test dependency), which has them as JSON Schema; what that form
 adds (null beside each type, enums of apiVersion and kind) is taken away again. A path instead of a version: any
@@ -52,7 +52,7 @@ def _definitions(source: str) -> dict[str, Any]:
         import kubernetes_validate
 
         schemas = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
-        path = schemas / f"v{source}.0-local/_definitions.json"
+        path = schemas / f"v{source}-local/_definitions.json"
     document = json.loads(path.read_text())
     definitions: dict[str, Any] = document.get("$defs") or document["definitions"]
     return definitions

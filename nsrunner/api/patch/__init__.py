@@ -1,6 +1,6 @@
 """Patches: what a client says is to be different, in each of the ways that clients say it."""
 
 from nsrunner.api.patch.managed import settled, updated_managers
-from nsrunner.api.patch.patch import PATCHES, patched
+from nsrunner.api.patch.patch import APPLY, PATCHES, patched
 
-__all__ = ["PATCHES", "patched", "settled", "updated_managers"]
+__all__ = ["APPLY", "PATCHES", "patched", "settled", "updated_managers"]

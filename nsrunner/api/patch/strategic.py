@@ -158,7 +158,7 @@ def _ordered(items: list[Any], order: list[Any], was: list[Any], key: str) -> li
     merged: list[Any] = []
     while left and right:
         one, other = before.get(left[0][0]), before.get(right[0][0])
-        first = left if one is not None and other is not None and one < other else right
+        first = right if one is not None and other is not None and other < one else left
         merged.append(first.pop(0)[1])
     return [*merged, *(item for _, item in left), *(item for _, item in right)]
 

@@ -324,8 +324,9 @@ async def test_every_resource_has_a_row_for_its_columns(tmp_path: Path) -> None:
         node = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": "node-1"}, "spec": {}, "status": {}}
         served.registry.put(served.resource("nodes"), node)
         served.registry.put_event({"kind": "Event", "metadata": {"name": "e", "namespace": "default"}})
+        computed = ("authorization.k8s.io", "metrics.k8s.io")
         for resource in served.registry.resources:
             items = served.registry.list(resource, None)["items"]
-            assert items
+            assert items or resource.info.group in computed
             for item in items:
                 assert len(resource.row(item, 1.8e9)) == len(resource.columns), resource.info.kind
