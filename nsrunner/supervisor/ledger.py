@@ -104,13 +104,16 @@ class Ledger:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._release)
 
-    def sandbox_died(self, attempt: int | None = None) -> None:
-        """The sandbox is gone with everything in it (None: whichever stood). The machine is told once."""
-        if self._sandbox is not None and attempt in (None, self._sandbox):
+    def sandbox_died(self, attempt: int | None = None) -> bool:
+        """The sandbox is gone with everything in it (None: whichever stood). The machine is told once; whether it is
+        now."""
+        news = self._sandbox is not None and attempt in (None, self._sandbox)
+        if self._sandbox is not None and news:
             attempt, self._sandbox = self._sandbox, None
             self._nothing_runs()
             self._post(SandboxDied(attempt=attempt))
         self._release()
+        return news
 
     def sandbox_ends(self) -> None:
         """It is being stopped: from here on its death is no news."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import logging
-import os
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, assert_never
@@ -31,7 +29,6 @@ from nsrunner.lifecycle.commands import (
     StopSandbox,
 )
 from nsrunner.lifecycle.events import (
-    ContainerExited,
     ContainerFailed,
     ContainerRemoved,
     ContainerStarted,
@@ -39,20 +36,21 @@ from nsrunner.lifecycle.events import (
     ImageFailed,
     ImageReady,
     PodRemoved,
+    SandboxDied,
     SandboxFailed,
     SandboxReady,
     SandboxStopped,
     SignalSent,
     User,
 )
-from nsrunner.lifecycle.value import PodValue
+from nsrunner.lifecycle.value import PodState, PodValue
 from nsrunner.model.types import AnyContainer, Pod
-from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
 from nsrunner.supervisor.images import ImageProblem
 from nsrunner.supervisor.ledger import Ledger
+from nsrunner.supervisor.link import ShimLink
 from nsrunner.supervisor.plan import (
     Node,
     PlanWarning,
@@ -62,17 +60,16 @@ from nsrunner.supervisor.plan import (
     plan_sandbox,
 )
 from nsrunner.supervisor.plan_sandbox import all_containers, field_path
+from nsrunner.supervisor.plan_types import CreateError
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
 from nsrunner.supervisor.signals import signal_number
 from nsrunner.supervisor.targets import target_id
-from nsrunner.supervisor.termination import as_now, container_exited
+from nsrunner.supervisor.termination import as_now
 
 __all__ = ["Performer"]
-
-log = logging.getLogger(__name__)
 
 _LAST_COMMAND = 1 << 62
 """Id of the removal that no machine asked for: above all ids that machines choose, below those of the client itself."""
@@ -102,18 +99,22 @@ class Performer:
         self._pod = pod
         self._registered = registered
         self._node = node
-        self._shims = shims
         self._objects = objects
         self._post = post
         self._record = record
         self._spawn = spawn
         self._specs: dict[str, AnyContainer] = {container.name: container for container in all_containers(pod)}
-        self._sandbox: Sandbox | None = None
-        self._lost_a_shim = False
         self._plan: SandboxPlan | None = None
         self._images: dict[str, ImageRoot] = {}
         self._preparations = Preparations(node, fallback_host=fallback_host)
         self._ledger = Ledger(post)
+        self._link = ShimLink(
+            registered,
+            shims=shims,
+            ledger=self._ledger,
+            policy=lambda name: self._specs[name].termination_message_policy,
+            spawn=spawn,
+        )
         self._warned: set[PlanWarning] = set()
         self._prober = Prober(pod, exec=self._exec_quietly, record=record, post=post_now or post, spawn=spawn)
 
@@ -130,13 +131,13 @@ class Performer:
         """Starts a command in a running container, for a caller who waits for its end: what keeps it from running is
         raised by the result. Raises UsageError when the container does not run, SandboxError when its shim is gone."""
         live = self._ledger.running.get(container)
-        if live is None or self._sandbox is None:
+        if live is None or self._link.sandbox is None:
             name = self._pod.metadata.name
             if container not in self._specs:
                 raise UsageError(f"container {container} is not valid for pod {name}: it has {', '.join(self._specs)}")
             raise UsageError(f'container "{container}" in pod "{name}" is not running')
         spec = plan_exec(live.id, argv, env=env, attached=True)
-        return await self._sandbox.exec(spec, stdin=stdin, stdout=stdout, stderr=stderr)
+        return await self._link.sandbox.exec(spec, stdin=stdin, stdout=stdout, stderr=stderr)
 
     async def destroy(self) -> None:
         """Ends and removes everything, whatever the machine thinks. Raises SandboxError when something stays."""
@@ -145,8 +146,11 @@ class Performer:
     async def detach(self) -> None:
         """Lets go of the shim, which decides by the pod's owner what becomes of the pod."""
         self._prober.end()
-        if self._sandbox is not None:
-            await self._sandbox.close()
+        await self._link.close()
+
+    def taken(self, event: Event) -> None:
+        """The machine has taken the event in, and is saved: whoever comes after this process will know of it."""
+        self._link.taken(event)
 
     def changed(self, pod: Pod) -> None:
         """The pod's object is another from here on; its containers are the same, or more."""
@@ -156,15 +160,11 @@ class Performer:
 
     async def reconnect(self) -> Sandbox | None:
         """The shim of a pod that another process ran; None: it is gone."""
-        try:
-            return await self._shims.connect(self._registered)
-        except SandboxError as error:
-            log.info("pod %s: its shim is gone: %s", self._registered.uid, error)
-            return None
+        return await self._link.connect()
 
-    async def resume(self, value: PodValue, sandbox: Sandbox | None) -> None:
+    def resume(self, value: PodValue, sandbox: Sandbox | None) -> SandboxDied | None:
         """Takes over from a process that is gone: ``value`` is the machine's, ``sandbox`` the shim's connection (None:
-        it is gone, too). Posts what the machine cannot know."""
+        it is gone, too). Returns what the machine cannot know and has to be told first."""
         for name, spec in self._specs.items():
             if not isinstance(found := self._preparations.image(spec), ImageProblem):
                 self._images[name] = found
@@ -176,17 +176,15 @@ class Performer:
                         name, instance.attempt, instance.container_id, running.get(instance.container_id)
                     )
         if sandbox is None:
-            await self._reap()
-            if value.sandbox >= 0:
-                self._ledger.sandbox_stands(value.sandbox, 0)
-                self._ledger.sandbox_died()
-            return
-        self._sandbox = sandbox
+            if value.sandbox < 0 or value.state is PodState.CREATING:  # it is made (again) by another shim
+                return None
+            return SandboxDied(attempt=value.sandbox)
         if value.sandbox >= 0 and sandbox.snapshot.sandbox_attempt == value.sandbox:
             self._stands(self._sandbox_plan(value.sandbox), value.sandbox, sandbox.snapshot.pause_pid)
         elif value.sandbox >= 0:
             self._ledger.sandbox_stands(value.sandbox, 0)  # what became of it is among the records
-        self._spawn(self._take_records(sandbox))
+        self._link.listen()
+        return None
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -246,19 +244,17 @@ class Performer:
     async def _create_sandbox(self, command: CreateSandbox) -> Event:
         plan = self._sandbox_plan(command.attempt)
         self._warn(plan.warnings)
-        sandbox = self._sandbox
+        sandbox = self._link.sandbox
         try:
             create = partial(self._preparations.create, command.id, self._pod, plan)
             if sandbox is None:
-                sandbox, creation = await self._shims.launch(self._registered, create)
-                self._sandbox = sandbox
-                self._spawn(self._take_records(sandbox))
+                sandbox, creation = await self._link.launch(create)
             else:
                 creation = create(sandbox)
             created = await creation
         except SandboxError as error:
             if sandbox is not None and error.errno == errno.ETIMEDOUT:
-                await self._give_up(sandbox)
+                await self._link.give_up(sandbox)
             reason, message = sandbox_failure(error, plan.spec)
             return SandboxFailed(id=command.id, attempt=command.attempt, reason=reason, message=message)
         self._stands(plan, command.attempt, created.pause_pid)
@@ -276,12 +272,12 @@ class Performer:
     async def _stop_sandbox(self, command: StopSandbox) -> Event:
         self._ledger.sandbox_ends()
         self._prober.sandbox_ends()
-        sandbox = self._sandbox
+        sandbox = self._link.sandbox
         if sandbox is not None:
             try:
                 await sandbox.stop_sandbox(command.id, command.attempt)
             except SandboxError:
-                await self._give_up(sandbox)
+                await self._link.give_up(sandbox)
         self._ledger.sandbox_stopped()
         return SandboxStopped(id=command.id, attempt=command.attempt)
 
@@ -293,11 +289,13 @@ class Performer:
         return ImageReady(id=command.id, container=command.container, image_id=found.image_id)
 
     async def _start_container(self, command: StartContainer) -> Event:
-        if self._plan is None or self._sandbox is None:
+        if self._plan is None or self._link.sandbox is None:
             raise SandboxError("start container", errno.ESRCH, detail="there is no sandbox")
         container = self._specs[command.container]
-        sandbox = self._sandbox
-        image = self._images[command.container]
+        sandbox = self._link.sandbox
+        image = self._images.get(command.container) or self._preparations.image(container)
+        if isinstance(image, ImageProblem):  # gone since it was found
+            raise CreateError(image.message)
         plan = self._preparations.take(self._pod, command.container, command.attempt, image)
         if plan is None:
             references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
@@ -317,8 +315,8 @@ class Performer:
         try:
             running = await sandbox.start_container(command.id, plan.spec)
         except SandboxError as error:
-            if error.errno == errno.ETIMEDOUT and self._sandbox is sandbox:
-                await self._give_up(sandbox)  # it may run by now, and nobody would know
+            if error.errno == errno.ETIMEDOUT and self._link.sandbox is sandbox:
+                await self._link.give_up(sandbox)  # it may run by now, and nobody would know
             reason, message = container_failure(error, plan.spec)
             return ContainerFailed(
                 id=command.id,
@@ -344,61 +342,37 @@ class Performer:
         nothing to anybody else: it ends with the connection, and costs one answer, not an answer, a record and its
         acknowledgement."""
         identity = self._ledger.identity(container, attempt)
-        if identity is None or self._sandbox is None:
+        if identity is None or self._link.sandbox is None:
             raise SandboxError("find the container", errno.ESRCH)
         spec = plan_exec(
             identity, argv, timeout_ms=round(seconds * 1000), output_limit=MAX_OUTPUT, attached=seconds > 0
         )
-        return await self._sandbox.exec(spec)
+        return await self._link.sandbox.exec(spec)
 
     async def _signal_container(self, command: SignalContainer) -> Event:
         identity = self._ledger.identity(command.container, command.attempt)
-        if identity is not None and self._sandbox is not None:
+        if identity is not None and self._link.sandbox is not None:
             whole = command.signal == "KILL"
-            await self._sandbox.signal(command.id, identity, signal_number(command.signal), whole=whole)
+            await self._link.sandbox.signal(command.id, identity, signal_number(command.signal), whole=whole)
         return SignalSent(id=command.id, container=command.container, attempt=command.attempt)
 
     async def _remove_container(self, command: RemoveContainer) -> Event:
         identity = self._ledger.removed(command.container, command.attempt)
         try:
-            if identity is None or self._sandbox is None:
+            if identity is None or self._link.sandbox is None:
                 raise SandboxError("find the container", errno.ESRCH)
-            await self._sandbox.remove_container(command.id, identity)
+            await self._link.sandbox.remove_container(command.id, identity)
         except SandboxError as error:
             if error.step != "find the container":
                 raise
             # An earlier shim's: only its log is left of it.
-            await self._shims.remove_log(self._registered, command.container, command.attempt)
+            await self._link.remove_log(command.container, command.attempt)
         return ContainerRemoved(id=command.id, container=command.container, attempt=command.attempt)
 
     async def _remove_pod(self, id: int) -> None:
         self._ledger.sandbox_ends()
         self._prober.sandbox_ends()
-        sandbox, self._sandbox = self._sandbox, None
-        if sandbox is not None:
-            try:
-                await sandbox.remove_pod(id)
-            except SandboxError:
-                await sandbox.kill()
-            else:
-                if not self._lost_a_shim:
-                    return  # otherwise links to logs are left, of which the successor knows nothing
-        await self._shims.remove(self._registered)
-
-    async def _give_up(self, sandbox: Sandbox) -> None:
-        """A shim that does not answer: everything of it dies, and the next sandbox gets a new one."""
-        if self._sandbox is sandbox:
-            self._sandbox = None
-        await sandbox.kill()
-        await self._reap()
-        self._ledger.sandbox_died()
-
-    async def _reap(self) -> None:
-        self._lost_a_shim = True
-        try:
-            await self._shims.reap(self._registered)
-        except SandboxError as error:
-            log.error("pod %s: %s", self._registered.uid, error)
+        await self._link.remove(id)
 
     def _warn(self, warnings: tuple[PlanWarning, ...]) -> None:
         """Each once in the pod's life."""
@@ -409,27 +383,3 @@ class Performer:
                 self._record(
                     RecordEvent(type="Warning", reason=warning.reason, message=warning.message, field_path=path)
                 )
-
-    # --- records ------------------------------------------------------------------------------------------------------
-
-    async def _take_records(self, sandbox: Sandbox) -> None:
-        """Events from the shim's records, in their order, until the shim is gone."""
-        async for record in sandbox.records():
-            match record:
-                case ContainerExit():
-                    self._ledger.exited(await self._exited(record))
-                    sandbox.acknowledge(record.record)
-                case SandboxDeath(record=0):
-                    if self._sandbox is sandbox:
-                        self._sandbox = None
-                        await self._reap()
-                        self._ledger.sandbox_died()
-                case SandboxDeath():
-                    self._ledger.sandbox_died(record.attempt)
-                    sandbox.acknowledge(record.record)
-                case _:
-                    assert_never(record)
-
-    async def _exited(self, record: ContainerExit) -> ContainerExited:
-        policy = self._specs[record.name].termination_message_policy
-        return await container_exited(record, policy, os.path.join(self._registered.paths.logs, record.name))

@@ -23,7 +23,16 @@ from nsrunner.lifecycle.commands import (
     RecordEvent,
     RunProbe,
 )
-from nsrunner.lifecycle.events import DeleteRequested, Event, PodAdded, PodRejected, ProbeDone, Tick
+from nsrunner.lifecycle.events import (
+    ContainerExited,
+    DeleteRequested,
+    Event,
+    PodAdded,
+    PodRejected,
+    ProbeDone,
+    SandboxDied,
+    Tick,
+)
 from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
@@ -38,6 +47,9 @@ from nsrunner.supervisor.ports import Clock, Journal, ObjectReader, Process, Shi
 __all__ = ["PodTask"]
 
 log = logging.getLogger(__name__)
+
+_SAVE_AGAIN = 1.0
+"""Seconds between two attempts to write a machine down."""
 
 
 class PodTask:
@@ -101,6 +113,11 @@ class PodTask:
         self._effects: asyncio.TaskGroup | None = None
         self._broken: str | None = None
         self._removed = asyncio.Event()
+        self._let_go = False
+        self._unsaved: list[Event] = []
+        """What the machine has taken in since it was saved last."""
+        self._object_unsaved = False
+        self._again: asyncio.TimerHandle | None = None
 
     # --- what others ask ----------------------------------------------------------------------------------------------
 
@@ -137,8 +154,13 @@ class PodTask:
 
     @property
     def removed(self) -> bool:
-        """Nothing of it is left."""
+        """Nothing of it is left, or nothing that is this process's affair any more (:attr:`let_go`)."""
         return self._removed.is_set()
+
+    @property
+    def let_go(self) -> bool:
+        """This process ends and leaves the pod to its shim."""
+        return self._let_go
 
     @property
     def deleted(self) -> bool:
@@ -210,14 +232,24 @@ class PodTask:
         try:
             async with asyncio.TaskGroup() as self._effects:
                 if self._resumes:
-                    await self._resume()
+                    try:
+                        await self._resume()
+                    except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
+                        self._break("resume", error)
                 self._work()
                 await self._over
                 await self._performer.detach()  # ends the taking of records
+        except asyncio.CancelledError:
+            self._let_go = True
+            raise
         finally:
             self._effects = None
             self._resting = False
             self._set_timer(None)
+            if self._again is not None:
+                self._again.cancel()
+            if self._journal is not None:
+                self._journal.forget(self.registered.paths.run)
             await self._performer.detach()
             self._removed.set()
             self._changed()
@@ -225,10 +257,15 @@ class PodTask:
     async def _resume(self) -> None:
         """Where the process before left off: what it had asked for and got no answer to is asked for again, with the
         same ids, so that the shim gives its first answer where it has one."""
+        asked = self._machine.unanswered
         sandbox = await self._performer.reconnect()
-        await self._performer.resume(self._machine.value, sandbox)
-        for command in self._machine.unanswered:
-            self._begin(command)
+        died = self._performer.resume(self._machine.value, sandbox)
+        if died is not None:
+            self._take(died)  # before the commands, some of which are pointless then
+        unanswered = {command.id for command in self._machine.unanswered}
+        for command in asked:
+            if command.id in unanswered:
+                self._begin(command)
         self._changed()
 
     def _work(self) -> None:
@@ -273,16 +310,15 @@ class PodTask:
             commands = self._machine.handle(event, now)
             if self._observer is not None:
                 self._observer.saw(self._machine, event, now, commands)
-            if self._journal is not None and self._matters(event, commands, revision):
-                self._journal.save(self.registered.paths.run, self._machine.save())
+            if self._machine.pod is not self.pod:
+                self.pod, self._object_unsaved = self._machine.pod, self._journal is not None
+                self._performer.changed(self.pod)
+            if self._matters(event, commands, revision):
+                self._unsaved.append(event)
+                self._save()
         except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
             self._break(event, error)
             return
-        if self._machine.pod is not self.pod:
-            self.pod = self._machine.pod
-            if self._journal is not None:
-                self._journal.save_object(self.registered.paths.run, self.pod)
-            self._performer.changed(self.pod)
         for command in commands:
             if isinstance(command, RecordEvent):
                 self._record(command)
@@ -294,6 +330,27 @@ class PodTask:
         if not quiet:
             self._changed()
 
+    def _save(self) -> None:
+        """Writes down what the machine has become. What cannot be written now is tried again: until then the shim keeps
+        the records that made it so, and a process that comes after this one hears of them once more."""
+        journal, run_dir = self._journal, self.registered.paths.run
+        if journal is not None and not self._machine.removed:
+            # The object first: a machine may know fewer containers than its object has, and not more.
+            if self._object_unsaved:
+                self._object_unsaved = not journal.save_object(run_dir, self.pod)
+            if self._object_unsaved or not journal.save(run_dir, self._machine.save()):
+                if self._again is None:
+                    self._again = asyncio.get_running_loop().call_later(_SAVE_AGAIN, self._save_again)
+                return
+        unsaved, self._unsaved = self._unsaved, []
+        for event in unsaved:
+            self._performer.taken(event)
+
+    def _save_again(self) -> None:
+        self._again = None
+        if not (self.removed or self._broken):
+            self._save()
+
     def _begin(self, command: AnsweredCommand) -> None:
         if (answer := self._performer.at_once(command)) is not None:
             self._queue.append(answer)
@@ -304,6 +361,8 @@ class PodTask:
         """Whether the journal has to know. Not of probes that go on saying what they said: what a process that is
         killed may lose of them is that an attempt was under way, which is made anew, and how much further their
         outcome has outrun its threshold. ``revision``: the machine's before the event."""
+        if isinstance(event, ContainerExited | SandboxDied):
+            return True  # be it old news: the shim keeps its record until then
         if self._machine.revision != revision or not all(isinstance(command, RunProbe) for command in commands):
             return True
         if isinstance(event, ProbeDone):
@@ -311,7 +370,7 @@ class PodTask:
             return probe is not None and (probe.run <= 1 or probe.outcome != probe.result)
         return False
 
-    def _break(self, event: Event, error: Exception) -> None:
+    def _break(self, event: Event | str, error: Exception) -> None:
         """A bug: the pod fails where everybody sees it, and is removed."""
         log.error("pod %s: %s", self.registered.uid, event, exc_info=error)
         self._broken = f"nsrunner's own mistake, please report it: {error}"

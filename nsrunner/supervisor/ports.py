@@ -65,10 +65,16 @@ class EventSink(Protocol):
 class Journal(Protocol):
     """Where a pod's machine is saved before its commands are carried out, so that another process can carry on."""
 
-    def save(self, run_dir: str, value: Mapping[str, Any]) -> None: ...
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
+        """Whether it is written: it stays for whoever comes when this process is killed."""
+        ...
 
-    def save_object(self, run_dir: str, pod: Pod) -> None:
-        """The Pod itself: when it is accepted, and whenever it has changed."""
+    def save_object(self, run_dir: str, pod: Pod) -> bool:
+        """The Pod itself: when it is accepted, and whenever it has changed. Whether it is written."""
+        ...
+
+    def forget(self, run_dir: str) -> None:
+        """The pod is no more: what could not be written of it is no problem any longer."""
         ...
 
 

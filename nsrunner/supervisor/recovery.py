@@ -7,10 +7,9 @@ out. A process that dies at any instant leaves both whole: each is replaced by a
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -39,8 +38,8 @@ class Left(Struct, frozen=True, kw_only=True):
 
     registered: RegisteredPod
     pod: Pod
-    saved: Mapping[str, Any]
-    """What PodMachine.restore takes."""
+    saved: Mapping[str, Any] | None
+    """What PodMachine.restore takes; None: it was accepted, and nothing was done for it yet."""
 
 
 class FileJournal:
@@ -50,17 +49,29 @@ class FileJournal:
     again. Only when this process dies before that, the next one begins where the file is.
     """
 
-    def __init__(self) -> None:
-        self.problem = ""
-        """Why the last step could not be written; empty when it was."""
+    def __init__(self, *, told: Callable[[str], None] = lambda problem: None) -> None:
+        """``told`` is called with :attr:`problem` whenever there is a first one, and with an empty one when all is
+        written."""
+        self._told = told
+        self._problems: dict[str, str] = {}
+        """By path of the file that could not be written."""
 
-    def save(self, run_dir: str, value: Mapping[str, Any]) -> None:
-        self._replace(os.path.join(run_dir, _MACHINE), msgspec.json.encode(value))
+    @property
+    def problem(self) -> str:
+        """Why something could not be written; empty when everything is."""
+        return next(iter(self._problems.values()), "")
 
-    def save_object(self, run_dir: str, pod: Pod) -> None:
-        self._replace(os.path.join(run_dir, _OBJECT), msgspec.json.encode(encode(pod)))
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
+        return self._replace(os.path.join(run_dir, _MACHINE), msgspec.json.encode(value))
 
-    def _replace(self, path: str, data: bytes) -> None:
+    def save_object(self, run_dir: str, pod: Pod) -> bool:
+        return self._replace(os.path.join(run_dir, _OBJECT), msgspec.json.encode(encode(pod)))
+
+    def forget(self, run_dir: str) -> None:
+        for name in (_MACHINE, _OBJECT):
+            self._written(os.path.join(run_dir, name))
+
+    def _replace(self, path: str, data: bytes) -> bool:
         # Not synced: /run does not outlive the kernel, and a killed process's writes are the kernel's already.
         fresh = f"{path}.new"
         try:
@@ -69,12 +80,19 @@ class FileJournal:
                 file.write(data)
             os.rename(fresh, path)
         except OSError as error:
-            problem = f"{path}: {error.strerror}"
-            if not self.problem:
-                log.error("cannot write down what the pods do: %s", problem)
-            self.problem = problem
-        else:
-            self.problem = ""
+            first = not self._problems
+            self._problems[path] = f"{path}: {error.strerror}"
+            if first:
+                log.error("cannot write down what the pods do: %s", self.problem)
+                self._told(self.problem)
+            return False
+        self._written(path)
+        return True
+
+    def _written(self, path: str) -> None:
+        if self._problems.pop(path, None) is not None and not self._problems:
+            log.info("what the pods do is written down again")
+            self._told("")
 
 
 def left_pods(roots: Roots) -> tuple[list[Left], list[RegisteredPod]]:
@@ -92,8 +110,8 @@ def left_pods(roots: Roots) -> tuple[list[Left], list[RegisteredPod]]:
 
 
 def _object(run_dir: str) -> Pod:
-    with open(os.path.join(run_dir, _OBJECT), encoding="utf-8") as file:
-        data = json.load(file)
+    with open(os.path.join(run_dir, _OBJECT), "rb") as file:
+        data = msgspec.json.decode(file.read())
     report = Report()
     pod = apply_defaults(decode(Pod, data, ROOT, report, skip=_HEADER))
     if errors := report.close():
@@ -101,9 +119,12 @@ def _object(run_dir: str) -> Pod:
     return pod
 
 
-def _machine(run_dir: str) -> Mapping[str, Any]:
-    with open(os.path.join(run_dir, _MACHINE), encoding="utf-8") as file:
-        data: Any = json.load(file)
+def _machine(run_dir: str) -> Mapping[str, Any] | None:
+    try:
+        with open(os.path.join(run_dir, _MACHINE), "rb") as file:
+            data: Any = msgspec.json.decode(file.read())
+    except FileNotFoundError:
+        return None  # the machine is saved before anything is done
     if not isinstance(data, dict):
         raise BadValue(f"{_MACHINE}: of no format (this is {VERSION})")
     return data

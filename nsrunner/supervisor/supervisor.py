@@ -94,7 +94,7 @@ class Supervisor:
             paths=environment.node.roots.pod_paths(namespace, name, uid),
             cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
         )
-        if environment.journal is not None and saved is None:
+        if environment.journal is not None:
             register(environment.node.roots, registered)
             environment.journal.save_object(registered.paths.run, pod)
         task = PodTask(

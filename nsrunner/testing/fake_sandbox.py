@@ -18,56 +18,26 @@ import itertools
 import os
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox.records import (
     ContainerExit,
+    ContainerInfo,
     ContainerRunning,
     ExecResult,
     Record,
     SandboxCreated,
     SandboxDeath,
-    Stamp,
+    Snapshot,
 )
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod
-from nsrunner.testing.clock import VirtualClock
+from nsrunner.testing.fake_run import Call, FakeProcess, Instance, Run, stamp, write_log
 
 __all__ = ["Call", "FakeProcess", "FakeSandbox", "FakeShims", "Run"]
 
 T = TypeVar("T")
-_KILLED: Final = 137
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run of a container, as the script says."""
-
-    lasts: float | None = None
-    """Seconds until it ends by itself; None: never."""
-    exit_code: int = 0
-    output: tuple[str, ...] = ()
-    """Lines that it writes at its start; they are in its log file."""
-    message: bytes = b""
-    """The end of its termination log."""
-    oom_killed: bool = False
-    ignores_term: bool = False
-    fails: SandboxError | None = None
-    """The start fails with this instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A command that was given to a shim."""
-
-    name: str
-    about: str = ""
-    """Container and attempt (``web/0``), or the sandbox's attempt."""
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.about}".rstrip()
 
 
 class FakeShims:
@@ -129,7 +99,17 @@ class FakeShims:
 
     def _launched(self, pod: RegisteredPod) -> FakeSandbox:
         assert pod.uid not in self.sandboxes, "two shims for one pod"
-        sandbox = self.sandboxes[pod.uid] = FakeSandbox(self, pod.uid)
+        sandbox = self.sandboxes[pod.uid] = FakeSandbox(self, pod)
+        return sandbox
+
+    async def connect(self, pod: RegisteredPod) -> FakeSandbox:
+        return await self.command("connect", "", lambda: self._connected(pod))
+
+    def _connected(self, pod: RegisteredPod) -> FakeSandbox:
+        sandbox = self.sandboxes.get(pod.uid)
+        if sandbox is None:
+            raise SandboxError("talk to the shim", errno.ECONNREFUSED)
+        sandbox.reconnect()
         return sandbox
 
     async def reap(self, pod: RegisteredPod) -> None:
@@ -145,19 +125,10 @@ class FakeShims:
         self.calls.append(Call("remove log", f"{container}/{attempt}"))
 
 
-@dataclass(slots=True)
-class _Instance:
-    spec: ContainerSpec
-    run: Run
-    started: Stamp
-    timer: asyncio.TimerHandle | None = None
-    exit_code: int | None = None
-
-
 class FakeSandbox:
-    """One pod's shim. Made by :meth:`FakeShims.launch`."""
+    """One pod's shim, and the connection to it. Made by :meth:`FakeShims.launch`."""
 
-    def __init__(self, shims: FakeShims, uid: str) -> None:
+    def __init__(self, shims: FakeShims, pod: RegisteredPod) -> None:
         self.attempt: int | None = None
         """Of the sandbox that stands."""
         self.specs: list[SandboxSpec | ContainerSpec] = []
@@ -166,12 +137,20 @@ class FakeSandbox:
         self.prepared: dict[str, ContainerSpec] = {}
         """By name: what would be held by now, waiting for its start."""
         self.closed = False
+        """No connection: nobody hears of its answers and records."""
+        self.snapshot = Snapshot(uid="", sandbox_attempt=None, pause_pid=0, running=())
+        self._dead = False
         self._shims = shims
-        self._uid = uid
-        self._instances: dict[str, _Instance] = {}
+        self._uid = pod.uid
+        self._stays = pod.owner.kind == "daemon"
+        self._instances: dict[str, Instance] = {}
         self._numbers = itertools.count(1)
         self._records: asyncio.Queue[Record | None] = asyncio.Queue()
+        self._kept: dict[int, Record] = {}
+        """Records that nobody has acknowledged."""
         self._first_answers: dict[int, asyncio.Future[object]] = {}
+        self._waiting: set[asyncio.Future[object]] = set()
+        """For answers, on the present connection."""
 
     # --- what a test does to it ---------------------------------------------------------------------------------------
 
@@ -179,7 +158,7 @@ class FakeSandbox:
     def running(self) -> list[str]:  # names of containers
         return [instance.spec.name for instance in self._live()]
 
-    def _live(self) -> list[_Instance]:
+    def _live(self) -> list[Instance]:
         return [instance for instance in self._instances.values() if instance.exit_code is None]
 
     def exit(self, container: str, exit_code: int) -> None:
@@ -193,11 +172,16 @@ class FakeSandbox:
         attempt, self.attempt = self.attempt, None
         assert attempt is not None, "there is no sandbox"
         self._end_all()
-        self._records.put_nowait(SandboxDeath(record=next(self._numbers), attempt=attempt))
+        self._keep(SandboxDeath(record=next(self._numbers), attempt=attempt))
 
     def die(self) -> None:
         """The shim dies: nobody sees how the containers end."""
+        self._end_of_shim()
+        self.disconnect()
+
+    def _end_of_shim(self) -> None:
         self._shims.sandboxes.pop(self._uid, None)
+        self._dead = True
         for instance in self._instances.values():
             if instance.timer is not None:
                 instance.timer.cancel()
@@ -206,7 +190,43 @@ class FakeSandbox:
         if not self.closed:
             self._records.put_nowait(SandboxDeath(record=0, attempt=self.attempt or 0))
             self._records.put_nowait(None)
+            self.closed = True
+
+    def disconnect(self) -> None:
+        """The process at the other end is gone. What it asked for is done, and answered to nobody."""
         self.closed = True
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(SandboxError("talk to the shim", errno.ECONNRESET))
+
+    def reconnect(self) -> None:
+        """Another process takes over: it hears of what nobody has acknowledged, in the order in which it happened."""
+        self.disconnect()
+        self.closed = False
+        self._records = asyncio.Queue()
+        for record in self._kept.values():
+            self._records.put_nowait(record)
+        self.snapshot = Snapshot(
+            uid=self._uid,
+            sandbox_attempt=self.attempt,
+            pause_pid=os.getpid() if self.attempt is not None else 0,
+            running=tuple(
+                ContainerInfo(
+                    container_id=instance.spec.id,
+                    name=instance.spec.name,
+                    attempt=instance.spec.attempt,
+                    pid=instance.pid,
+                    started=instance.started,
+                )
+                for instance in self._live()
+            ),
+        )
+
+    def _keep(self, record: Record) -> None:
+        self._kept[record.record] = record
+        if not self.closed:
+            self._records.put_nowait(record)
 
     # --- commands -----------------------------------------------------------------------------------------------------
 
@@ -214,15 +234,33 @@ class FakeSandbox:
         """The first answer again for an id that was answered."""
 
         def guarded() -> T:
-            if self.closed:
+            if self._dead:
                 raise SandboxError("talk to the shim", errno.ECONNRESET)
             return effect()
 
-        if id in self._first_answers:
-            return self._first_answers[id]  # type: ignore[return-value] # the same command has the same answer
-        future = self._shims.command(name, about, guarded)
-        self._first_answers[id] = future  # type: ignore[assignment] # heterogeneous
-        return future
+        first = self._first_answers.get(id)
+        if first is None:
+            first = self._shims.command(name, about, guarded)
+            self._first_answers[id] = first
+        return self._answered(first)  # type: ignore[return-value] # the same command has the same answer
+
+    def _answered(self, first: asyncio.Future[object]) -> asyncio.Future[object]:
+        """The answer on this connection, if that is there for so long."""
+        mine: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiting.add(mine)
+
+        def tell(done: asyncio.Future[object]) -> None:
+            self._waiting.discard(mine)
+            error = done.exception()
+            if mine.done():
+                return
+            if error is not None:
+                mine.set_exception(error)
+            else:
+                mine.set_result(done.result())
+
+        first.add_done_callback(tell)
+        return mine
 
     def create_sandbox(self, id: int, spec: SandboxSpec, /) -> asyncio.Future[SandboxCreated]:
         def effect() -> SandboxCreated:
@@ -258,12 +296,13 @@ class FakeSandbox:
             run = self._shims.next_run(spec.name)
             if run.fails is not None:
                 raise run.fails
-            instance = self._instances[spec.id] = _Instance(spec, run, _stamp())
-            _write_log(spec, run.output)
+            pid = 2000 + len(self._instances) + 1
+            instance = self._instances[spec.id] = Instance(spec, run, stamp(), pid)
+            write_log(spec, run.output)
             if run.lasts is not None:
                 loop = asyncio.get_running_loop()
                 instance.timer = loop.call_later(run.lasts, self._end, instance, run.exit_code)
-            return ContainerRunning(container_id=spec.id, pid=2000 + len(self._instances), started=instance.started)
+            return ContainerRunning(container_id=spec.id, pid=pid, started=instance.started)
 
         self.specs.append(spec)
         return self._command(id, "start", f"{spec.name}/{spec.attempt}", effect)
@@ -294,7 +333,8 @@ class FakeSandbox:
         def effect() -> None:
             self._end_all()
             self._shims.left.discard(self._uid)
-            self.die()
+            self._end_of_shim()
+            asyncio.get_running_loop().call_later(0, self.disconnect)  # after the answer
 
         return self._command(id, "remove pod", "", effect)
 
@@ -314,31 +354,37 @@ class FakeSandbox:
 
     def acknowledge(self, record: int) -> None:
         self.acknowledged.append(record)
+        self._kept.pop(record, None)
 
     async def kill(self) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Closes the connection, and ends the pod at once: as its shim does when the owner, this process, has ended."""
-        if not self.closed:
+        if not self._dead:
             self.closed = True
             self._records.put_nowait(None)
             self.die()
-            self._shims.left.discard(self._uid)
+
+    async def close(self) -> None:
+        """Closes the connection, and ends the pod at once when the owner is this process, which its shim takes for
+        ended. A daemon's pod goes on."""
+        if not self.closed:
+            self._records.put_nowait(None)
+            self.disconnect()
+            if not self._stays:
+                self.die()
+                self._shims.left.discard(self._uid)
 
     def _end_all(self) -> None:
         self.prepared.clear()
         for instance in self._live():
             self._end(instance, 137)
 
-    def _end(self, instance: _Instance, exit_code: int) -> None:
+    def _end(self, instance: Instance, exit_code: int) -> None:
         if instance.exit_code is not None:
             return
         if instance.timer is not None:
             instance.timer.cancel()
         instance.exit_code = exit_code
         spec, run = instance.spec, instance.run
-        self._records.put_nowait(
+        self._keep(
             ContainerExit(
                 record=next(self._numbers),
                 container_id=spec.id,
@@ -347,54 +393,7 @@ class FakeSandbox:
                 exit_code=exit_code,
                 oom_killed=run.oom_killed,
                 started=instance.started,
-                finished=_stamp(),
+                finished=stamp(),
                 termination_message=run.message,
             )
         )
-
-
-@dataclass(slots=True)
-class FakeProcess:
-    """An exec that ends with ``outcome`` after ``lasts`` seconds, or after the time limit of its ``spec``."""
-
-    pid: int
-    outcome: ExecResult
-    lasts: float | None
-    spec: ExecSpec
-    killed: bool = field(default=False)
-    _gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def result(self) -> ExecResult:
-        limit = self.spec.timeout_ms / 1000 or None
-        if self.lasts is not None and (limit is None or self.lasts <= limit):
-            limit = None
-            await self._wait(self.lasts)
-        else:
-            await self._wait(limit)
-        if self.killed or limit is not None:
-            return ExecResult(record=0, exit_code=_KILLED, timed_out=limit is not None and not self.killed)
-        return self.outcome
-
-    async def kill(self) -> None:
-        self.killed = True
-        self._gone.set()
-
-    async def _wait(self, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._gone.wait()
-        except TimeoutError:
-            pass
-
-
-def _write_log(spec: ContainerSpec, output: tuple[str, ...]) -> None:
-    if spec.log is None or not output:
-        return
-    os.makedirs(spec.log.directory, exist_ok=True)
-    with open(f"{spec.log.directory}/{spec.log.file}", "w", encoding="utf-8") as file:
-        file.writelines(f"2023-11-14T22:13:20.000000000Z stdout F {line}\n" for line in output)
-
-
-def _stamp() -> Stamp:
-    now = VirtualClock().now()
-    return Stamp(boottime=now.mono, realtime=now.wall)

@@ -11,6 +11,7 @@ import pytest
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.events import ContainerStarted, Now
+from nsrunner.model.types import Pod
 from nsrunner.testing.clock import VirtualClock
 from nsrunner.testing.fake_sandbox import Run
 from unit.supervisor.world import POD, container, play, world
@@ -377,8 +378,15 @@ class Saved:
     def __init__(self) -> None:
         self.values: list[tuple[str, Mapping[str, Any]]] = []
 
-    def save(self, run_dir: str, value: Mapping[str, Any]) -> None:
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
         self.values.append((run_dir, value))
+        return True
+
+    def save_object(self, run_dir: str, pod: Pod) -> bool:
+        return True
+
+    def forget(self, run_dir: str) -> None:
+        pass
 
 
 def test_the_machine_is_saved_before_its_commands_are_carried_out() -> None:
