@@ -118,7 +118,7 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
 async def _sources(config: Config, pods: Pods, registry: Registry, node: str) -> AsyncIterator[None]:
     """Runs the sources of static pods within the block."""
     names = [name for name, there in (("file", config.static_pod_path), ("http", config.static_pod_url)) if there]
-    static = StaticPods(pods, registry, node, sources=names, complete=lambda: None)
+    static = StaticPods(pods, registry, node, sources=names, complete=pods.tidy)
     static.begin()
     async with AsyncExitStack() as stack:
         if config.static_pod_path:

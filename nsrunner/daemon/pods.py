@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Final, Literal
 
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import Resource
-from nsrunner.api.store import Store
+from nsrunner.api.store import Key, Store
+from nsrunner.daemon.events import pod_warning
 from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of
-from nsrunner.errors import NsrunnerError
+from nsrunner.errors import NsrunnerError, SandboxError
+from nsrunner.lifecycle.conditions import OURS
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
+from nsrunner.lifecycle.reboot import before_reboot
 from nsrunner.lifecycle.value import BadValue
 from nsrunner.model.encoder import encode
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import Pod
 from nsrunner.sandbox import cgroups
-from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.sandbox.state import RegisteredPod, kept
 from nsrunner.sources.static import SOURCE
 from nsrunner.supervisor.events import KubeEvent
 from nsrunner.supervisor.pod import PodTask
@@ -29,6 +33,9 @@ from nsrunner.supervisor.supervisor import Environment, Supervisor
 __all__ = ["Pods"]
 
 log = logging.getLogger(__name__)
+
+_RETRY_MAX: Final = 10.0
+"""Seconds between two attempts to begin a pod for which there is no room."""
 
 
 class Pods:
@@ -51,6 +58,10 @@ class Pods:
         self._followers: dict[str, set[Callable[[], None]]] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._lets_go = False
+        self._removing: dict[str, list[Callable[[], None]]] = {}
+        """By uid of a pod without a task that is being removed: what follows."""
+        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        """By uid of a pod that could not begin: when it is tried again."""
 
     @property
     def tasks(self) -> Mapping[str, PodTask]:
@@ -92,11 +103,13 @@ class Pods:
         for pod in lost:
             self._remove(pod)
         for object in self._store.list("pods"):
-            uid = engine_uid(object)
-            if uid != object["metadata"]["uid"]:  # a mirror comes again with its pod
-                self._registry.drop(self._resource, object["metadata"]["namespace"], object["metadata"]["name"])
-            else:
+            uid, metadata = engine_uid(object), object["metadata"]
+            if uid == metadata["uid"]:
                 self._begin_one(object, known.pop(uid, None))
+            elif uid in known:
+                self._mirrors[uid] = metadata["uid"]
+            else:  # it comes again with its pod
+                self._registry.drop(self._resource, metadata["namespace"], metadata["name"])
         for each in known.values():
             static = each.pod.metadata.annotations.get(SOURCE, "api") != "api"
             if not self._adopt(each):
@@ -104,14 +117,41 @@ class Pods:
             elif not static and (task := self.task(each.registered.uid)) is not None:
                 task.delete(0)  # its object is gone: deleted by force
 
+    def tidy(self) -> None:
+        """Removes what is on the disk of the daemon's pods that nobody knows. To be called when every source of pods
+        has been heard: a static pod keeps its volumes over a reboot."""
+        objects = {engine_uid(object) for object in self._store.list("pods")}
+        for pod in kept(self._environment.node.roots):
+            if pod.uid not in objects and pod.uid not in self.tasks and pod.uid not in self._waiting:
+                self._remove(pod)
+
     def run_static(self, pod: Pod) -> None:
         """Begins to run a static pod."""
         self._run(pod)
 
+    def end_static(self, uid: str) -> bool:
+        """Ends a static pod. False: nothing of it is there, and ``when_removed`` will not tell of it."""
+        task = self.task(uid)
+        if task is None:
+            self._withdraw(uid)
+            return False
+        if not task.deleted:
+            task.delete(None)
+        return True
+
+    def _withdraw(self, uid: str) -> None:
+        timer = self._waiting.pop(uid, None)
+        if timer is not None:
+            timer.cancel()
+        if uid in self._removing:
+            self._removing[uid].clear()
+
     def put_mirror(self, pod: Pod, object: dict[str, Any]) -> None:
         """Shows a static pod in the API; what an earlier mirror of the name showed is replaced."""
         metadata = pod.metadata
-        self._registry.drop(self._resource, metadata.namespace, metadata.name)
+        before = self._store.get(Key("pods", metadata.namespace, metadata.name))
+        if before is not None and engine_uid(before) != metadata.uid:
+            self._registry.drop(self._resource, metadata.namespace, metadata.name)
         task = self.task(metadata.uid)
         status = encode(task.status) if task is not None else {"phase": "Pending", "qosClass": str(qos_class(pod))}
         shown = self._registry.put(self._resource, {**object, "status": status})
@@ -130,39 +170,70 @@ class Pods:
     def _begin_one(self, object: Mapping[str, Any], left: Left | None) -> None:
         metadata = object["metadata"]
         if left is not None and self._adopt(left):
-            task = self.task(metadata["uid"])
-            if task is not None and metadata.get("deletionTimestamp") and not task.deleted:
-                task.delete(metadata.get("deletionGracePeriodSeconds"))
-        elif is_final(object) or metadata.get("deletionTimestamp"):
-            # Of an earlier boot: nothing of it runs, and nothing will.
-            if metadata.get("deletionTimestamp"):
-                self._remove(self._registered(object), then=lambda: self._finalize(object))
+            self._catch_up(object, left)
+            return
+        then: Callable[[], None]
+        if metadata.get("deletionTimestamp"):
+            then = partial(self._finalize, object)
+        elif is_final(object):
+            return  # of an earlier boot: nothing of it runs, and nothing will
         else:
-            self._run(pod_of(object))
+            pod = pod_of(object)
+            then = partial(self._run, pod, before_reboot(pod, self._environment.clock.now()))
+        if left is not None or metadata.get("deletionTimestamp"):
+            self._remove(self._registered(object), then=then)
+        else:
+            then()
+
+    def _catch_up(self, object: Mapping[str, Any], left: Left) -> None:
+        """What was written to the object, and the machine has not heard of."""
+        metadata, task = object["metadata"], self.task(left.registered.uid)
+        assert task is not None, "it was adopted"
+        pod = pod_of(object)
+        if pod.spec != left.pod.spec or pod.metadata != left.pod.metadata:
+            task.post(SpecChanged(pod=pod))
+        for condition in (object.get("status") or {}).get("conditions") or ():
+            if condition["type"] not in OURS:
+                self.condition_set(object, condition)
+        if metadata.get("deletionTimestamp") and not task.deleted:
+            task.delete(metadata.get("deletionGracePeriodSeconds"))
 
     def _adopt(self, left: Left) -> bool:
         try:
-            self._supervisor.add(
-                left.pod,
-                objects=self.objects,
-                status=self,
-                events=self,
-                image_fallback=self._fallback,
-                saved=left.saved,
-            )
+            self._add(left.pod, left.saved)
         except (BadValue, NsrunnerError) as error:
             log.error("pod %s: cannot be carried on, and begins anew: %s", left.registered.uid, error)
             return False
         return True
 
-    def _run(self, pod: Pod) -> None:
+    def _run(self, pod: Pod, saved: Mapping[str, Any] | None = None, attempt: int = 0) -> None:
+        metadata = pod.metadata
+        if metadata.uid in self._removing:  # what an earlier daemon left of it
+            self._removing[metadata.uid].append(partial(self._run, pod, saved))
+            return
+        self._waiting.pop(metadata.uid, None)
         try:
-            self._supervisor.add(pod, objects=self.objects, status=self, events=self, image_fallback=self._fallback)
-        except NsrunnerError as error:
-            metadata = pod.metadata
+            self._add(pod, saved)
+        except SandboxError as error:  # no room, no descriptor, no memory: that passes
+            log.error("pod %s/%s: %s", metadata.namespace, metadata.name, error)
+            self._tell(metadata.uid, pod, "FailedCreatePodSandBox", str(error))
+            delay = min(_RETRY_MAX, 2.0**attempt)
+            self._waiting[metadata.uid] = asyncio.get_running_loop().call_later(
+                delay, self._run, pod, saved, attempt + 1
+            )
+        except (BadValue, NsrunnerError) as error:
             log.error("pod %s/%s: %s", metadata.namespace, metadata.name, error)
             status = {"phase": "Failed", "reason": "InternalError", "message": str(error)}
             self._registry.set_pod_status(metadata.namespace, metadata.name, self._shown_uid(metadata.uid), status)
+
+    def _add(self, pod: Pod, saved: Mapping[str, Any] | None) -> None:
+        self._supervisor.add(
+            pod, objects=self.objects, status=self, events=self, image_fallback=self._fallback, saved=saved
+        )
+
+    def _tell(self, uid: str, pod: Pod, reason: str, message: str) -> None:
+        about = {"namespace": pod.metadata.namespace, "name": pod.metadata.name, "uid": self._shown_uid(uid)}
+        self._registry.put_event(pod_warning(about, self._environment.node.name, reason, message))
 
     def _shown_uid(self, uid: str) -> str:
         return self._mirrors.get(uid, uid)
@@ -187,7 +258,8 @@ class Pods:
         if task is not None:
             task.delete(grace_seconds)
         else:
-            self._remove(self._registered(pod), then=lambda: self._finalize(pod))
+            self._withdraw(uid)
+            self._remove(self._registered(pod), then=partial(self._finalize, pod))
 
     def condition_set(self, pod: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
         task = self.task(engine_uid(pod))
@@ -219,6 +291,8 @@ class Pods:
         self._flush = None
         changed, self._changed = self._changed, {}
         for uid, task in changed.items():
+            if task.let_go:
+                continue  # this process ends, the pod does not
             metadata = task.pod.metadata
             namespace, name = metadata.namespace, metadata.name
             if task.removed:
@@ -268,8 +342,14 @@ class Pods:
                 await self._environment.shims.remove(pod)
             except NsrunnerError as error:
                 log.error("pod %s: something of it is left: %s", pod.uid, error)
-            then()
+            for next_step in self._removing.pop(pod.uid):
+                next_step()
 
+        waiting = self._removing.get(pod.uid)
+        if waiting is not None:
+            waiting.append(then)
+            return
+        self._removing[pod.uid] = [then]
         task = asyncio.get_running_loop().create_task(remove())
         self._removals.add(task)
         task.add_done_callback(self._removals.discard)

@@ -6,12 +6,12 @@ that stops being readable keeps its pods (the kubelet drops them): an event and 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from nsrunner.api.registry import Registry, now_text
+from nsrunner.daemon.events import node_warning
 from nsrunner.daemon.pods import Pods
 from nsrunner.errors import ManifestError
 from nsrunner.model.encoder import encode
@@ -20,7 +20,17 @@ from nsrunner.model.report import Report
 from nsrunner.model.types import ConfigMap, Pod, Secret
 from nsrunner.model.validate import validate
 from nsrunner.sources.manifests import Manifest, Manifests
-from nsrunner.sources.static import HASH, MIRROR, SOURCE, full_name, seen_at, static_pod
+from nsrunner.sources.static import (
+    HASH,
+    MIRROR,
+    PATH,
+    SEEN,
+    SOURCE,
+    full_name,
+    identity,
+    seen_at,
+    static_pod,
+)
 
 __all__ = ["StaticPods"]
 
@@ -41,17 +51,30 @@ class StaticPods:
         self._silent = set(sources)
         self._held: dict[str, dict[str, tuple[Pod, ...]]] = {name: {} for name in self._silent}
         """By source and file."""
+        self._beside: dict[str, dict[str, tuple[ConfigMap | Secret, ...]]] = {name: {} for name in self._silent}
+        """What else the files have."""
         self._seen: dict[str, str] = {}
         """By uid: when a pod was seen first."""
         self._running: dict[str, Pod] = {}
-        """By uid: those that have a task, also while they end."""
+        """By uid: those that have a task or wait for one, also while they end."""
+        self._told: dict[str, str] = {}
+        """By file: what is wrong with it."""
         pods.when_removed(self._removed)
         pods.when_mirror_deleted(self._mirror_deleted)
 
     def begin(self) -> None:
         """With what an earlier daemon left of static pods. To be called once."""
-        self._running = {uid: task.pod for uid, task in self._pods.tasks.items() if is_static(task.pod)}
-        for pod in self._running.values():
+        for uid, task in self._pods.tasks.items():
+            pod = task.pod
+            if not is_static(pod):
+                continue
+            annotations = pod.metadata.annotations
+            self._running[uid] = pod
+            self._seen[uid] = annotations.get(SEEN, now_text())
+            files = self._held.get(annotations[SOURCE])
+            if files is not None and not task.deleted:  # its file may have become unreadable meanwhile
+                path = annotations.get(PATH, "")
+                files[path] = (*files.get(path, ()), pod)
             self._show(pod)
         if not self._silent:
             self._settle()
@@ -60,61 +83,74 @@ class StaticPods:
     def report(self, source: str, manifests: Manifests) -> None:
         """Everything that a source has now."""
         before, now = self._held[source], dict[str, tuple[Pod, ...]]()
+        others = self._beside[source]
+        self._beside[source] = {
+            where: others.get(where, ()) if manifest.problem else _others(manifest)
+            for where, manifest in manifests.items()
+        }
         for where, manifest in manifests.items():
             if manifest.problem:
                 now[where] = before.get(where, ())
                 self._tell(where, manifest.problem, kept=bool(now[where]))
             else:
-                now[where] = self._pods_of(source, manifest)
+                now[where], problem = self._pods_of(source, manifest)
+                self._tell(where, problem, kept=False)
         self._held[source] = now
-        self._pods.objects.set_static(source, _others(manifests))
+        self._pods.objects.set_static(source, [each for objects in self._beside[source].values() for each in objects])
+        first = source in self._silent
         self._silent.discard(source)
-        if not self._silent:
-            self._settle()
+        self._settle()
+        if first and not self._silent:
             self._complete()
 
     def problem(self, where: str, problem: str) -> None:
         """A source cannot be read; what it held stays."""
         self._tell(where, problem, kept=True)
 
-    def _pods_of(self, source: str, manifest: Manifest) -> tuple[Pod, ...]:
-        found = []
+    def _pods_of(self, source: str, manifest: Manifest) -> tuple[tuple[Pod, ...], str]:
+        """Those that can run, and what keeps the others from it."""
+        found, problems = [], []
         for object in manifest.objects:
             if not isinstance(object, Pod):
                 continue
-            pod = static_pod(
-                object, node=self._node, source=source, where=f"{source}:{manifest.where}", seen=now_text()
-            )
+            pod = static_pod(object, node=self._node, source=source, path=manifest.where, seen=now_text())
             pod = seen_at(pod, self._seen.setdefault(pod.metadata.uid, now_text()))
-            problem = _problem(pod)
+            problem = _problem(pod, manifest.where)
             if problem:
-                self._tell(manifest.where, problem, kept=False)
+                problems.append(problem)
             else:
                 found.append(pod)
-        return tuple(found)
+        return tuple(found), "\n".join(problems)
 
     # --- what is to run, and what runs --------------------------------------------------------------------------------
 
     def _settle(self) -> None:
-        """Ends what no source has any more, and begins what is new once its full name is free."""
-        desired: dict[tuple[str, str], Pod] = {}
+        """Ends what no source has any more, once all have said what they have, and begins what is new when its full
+        name is free. Of several of one name that counts which runs, or else which was seen first."""
+        wanted: dict[tuple[str, str], Pod] = {}
+        running = {identity(pod) for pod in self._running.values()}
         for files in self._held.values():
             for pods in files.values():
                 for pod in pods:
-                    desired.setdefault(full_name(pod), pod)  # of two of one name the first one counts
-        wanted = {pod.metadata.uid for pod in desired.values()}
-        for uid in self._running:
-            task = self._pods.task(uid)
-            if uid not in wanted and task is not None and not task.deleted:
-                task.delete(None)
+                    before = wanted.get(full_name(pod))
+                    if before is None or (identity(pod) in running and identity(before) not in running):
+                        wanted[full_name(pod)] = pod
+        if not self._silent:
+            identities = {identity(pod) for pod in wanted.values()}
+            unwanted = [uid for uid, pod in self._running.items() if identity(pod) not in identities]
+            for uid in unwanted:
+                if not self._pods.end_static(uid):
+                    self._pods.drop_mirror(self._running.pop(uid))
         taken = {full_name(pod) for pod in self._running.values()}
-        for name, pod in desired.items():
-            if name not in taken:
+        for name, pod in wanted.items():
+            if name not in taken and pod.metadata.uid not in self._running:
                 self._running[pod.metadata.uid] = pod
                 self._show(pod)
                 self._pods.run_static(pod)
 
     def _removed(self, uid: str) -> None:
+        if self._pods.task(uid) is not None:
+            return  # of its uid there is another one by now
         pod = self._running.pop(uid, None)
         if pod is not None:
             self._pods.drop_mirror(pod)
@@ -136,50 +172,31 @@ class StaticPods:
         return uid
 
     def _tell(self, where: str, problem: str, *, kept: bool) -> None:
-        log.error("%s: %s", where, problem)
+        """``problem`` names its file; the same one is told once. Empty: there is none any more."""
+        if self._told.get(where, "") == problem:
+            return
+        self._told[where] = problem
+        if not problem:
+            return
+        log.error("%s", problem)
         more = "; the pods of its last version go on" if kept else ""
-        self._registry.put_event(_event(self._node, f"{problem}{more}"))
+        self._registry.put_event(node_warning(self._node, "FailedValidation", f"{problem}{more}"))
 
 
 def is_static(pod: Pod) -> bool:
     return pod.metadata.annotations.get(SOURCE, "api") != "api"
 
 
-def _problem(pod: Pod) -> str:
+def _problem(pod: Pod, where: str) -> str:
     """What keeps a pod from being one, after it has its new name."""
     report = Report()
     validate(pod, ROOT, report)
     errors = report.close()
-    return str(ManifestError(errors, kind="Pod", name=pod.metadata.name)) if errors else ""
+    return str(ManifestError(errors, source=where, kind="Pod", name=pod.metadata.name)) if errors else ""
 
 
-def _others(manifests: Manifests) -> list[ConfigMap | Secret]:
-    return [
-        object
-        for manifest in manifests.values()
-        for object in manifest.objects
-        if isinstance(object, (ConfigMap, Secret))
-    ]
-
-
-def _event(node: str, message: str) -> dict[str, Any]:
-    now = now_text()
-    name = f"{node}.{hashlib.blake2b(message.encode(), digest_size=8).hexdigest()}"
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": name, "namespace": "default"},
-        "involvedObject": {"kind": "Node", "name": node, "uid": node, "apiVersion": "v1"},
-        "reason": "FailedValidation",
-        "message": message[:1024],
-        "source": {"component": "kubelet", "host": node},
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-        "type": "Warning",
-        "reportingComponent": "kubelet",
-        "reportingInstance": node,
-    }
+def _others(manifest: Manifest) -> tuple[ConfigMap | Secret, ...]:
+    return tuple(object for object in manifest.objects if isinstance(object, (ConfigMap, Secret)))
 
 
 def mirror_of(pod: Pod, node_uid: str) -> dict[str, Any]:

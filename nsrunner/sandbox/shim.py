@@ -49,8 +49,8 @@ class Shim(Connection):
 
     snapshot = Snapshot(uid="", sandbox_attempt=None, pause_pid=0, running=())
     """What the shim held when the connection was made."""
-    _process: Owner | None = None
-    """Of a shim that was launched from here."""
+    process: Owner | None = None
+    """The shim's own, as far as it is known."""
 
     def __init__(self, run_dir: str, sock: socket.socket) -> None:
         super().__init__(run_dir, sock)
@@ -71,7 +71,7 @@ class Shim(Connection):
             process = state.process(native.spawn_shim(listener.fileno()))
             try:
                 shim = cls(run_dir, transport.dial(run_dir, blocking=False))
-                shim._process = process
+                shim.process = process
                 welcome = shim._hello(Role.CONTROLLER, within)
                 result = first(shim)
                 await shim._greet(welcome)
@@ -106,10 +106,10 @@ class Shim(Connection):
         self._end(transport.lost(self.run_dir, errno.ECANCELED), None)
 
     async def kill(self) -> None:
-        """Ends a shim that was launched from here and does not answer any more, and with it all that dies with pause:
+        """Ends a shim whose process is known and that does not answer any more, and with it all that dies with pause:
         everything but the processes of a hostPID pod. The connection is closed, too."""
-        if self._process is not None:
-            state.kill(self._process)
+        if self.process is not None:
+            state.kill(self.process)
         await self.close()
 
     # --- commands -----------------------------------------------------------------------------------------------------
@@ -247,11 +247,29 @@ class Shims:
         sends what ``first`` sends without waiting for the shim. Raises SandboxError; UsageError when the pod belongs to
         somebody else."""
         register(self.roots, pod)
-        return await Shim.launch(pod.paths.run, first)
+
+        def noted(shim: Shim) -> T:
+            if pod.owner.kind == "daemon" and shim.process is not None:
+                try:
+                    state.note_shim(pod.paths.run, shim.process)
+                except OSError as error:
+                    raise SandboxError("write file", error.errno or 0, pod.paths.run) from None
+            return first(shim)
+
+        return await Shim.launch(pod.paths.run, noted)
 
     async def connect(self, pod: RegisteredPod) -> Shim:
-        """Connects as the controller to the shim of a pod that an earlier process launched. Raises SandboxError."""
-        return await Shim.connect(pod.paths.run, controller=True)
+        """Connects as the controller to the shim of a pod that an earlier process launched. Raises SandboxError; one
+        that does not answer is ended then."""
+        process = state.noted_shim(pod.paths.run)
+        try:
+            shim = await Shim.connect(pod.paths.run, controller=True)
+        except SandboxError:
+            if process is not None:
+                state.kill(process)
+            raise
+        shim.process = process
+        return shim
 
     async def reap(self, pod: RegisteredPod) -> None:
         """After a shim's death: ends the processes that the kernel did not (those of hostPID pods)."""

@@ -24,9 +24,12 @@ __all__ = [
     "RegisteredPod",
     "Roots",
     "alive",
+    "kept",
     "kill",
     "locked",
     "make_directory",
+    "note_shim",
+    "noted_shim",
     "process",
     "register",
     "registered",
@@ -35,6 +38,7 @@ __all__ = [
 
 NAME = "pod.json"
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_SHIM = "shim.pid"
 _NAME_MAX = 255
 """Bytes of a file's name."""
 
@@ -228,18 +232,48 @@ def _write(path: str, pod: RegisteredPod) -> None:
     os.rename(fresh, path)
 
 
-def read(run_dir: str) -> RegisteredPod | None:
+def read(run_dir: str, *, any_boot: bool = False) -> RegisteredPod | None:
     """The pod of a run directory, as it was registered; None when there is none, or it was registered before the last
-    boot."""
+    boot and that matters."""
     try:
         with open(f"{run_dir}/{NAME}", encoding="utf-8") as file:
             data: Any = json.load(file)
-        if not isinstance(data, dict) or data.pop("boot_id") != _boot_id():
+        if not isinstance(data, dict) or (data.pop("boot_id") != _boot_id() and not any_boot):
             return None
         owner, paths = Owner(**data.pop("owner")), PodPaths(**data.pop("paths"))
         return RegisteredPod(owner=owner, paths=paths, **data)
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         return None
+
+
+def kept(roots: Roots) -> list[RegisteredPod]:
+    """The daemon's pods of which something is on the disk, be it of an earlier boot; sorted by uid."""
+    directory = f"{roots.state}/pods"
+    try:
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
+    return [pod for name in names if (pod := read(f"{directory}/{name}", any_boot=True)) is not None]
+
+
+def note_shim(run_dir: str, shim: Owner) -> None:
+    """Writes down which process serves a run directory, for those who must end it when it does not answer. Raises
+    OSError."""
+    fresh = f"{run_dir}/{_SHIM}.new"
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with open(fd, "w", encoding="ascii") as file:
+        file.write(f"{shim.pid} {shim.start_time}")
+    os.rename(fresh, f"{run_dir}/{_SHIM}")
+
+
+def noted_shim(run_dir: str) -> Owner | None:
+    """The process that was noted; :func:`alive` says whether it still is."""
+    try:
+        with open(f"{run_dir}/{_SHIM}", encoding="ascii") as file:
+            pid, start_time = map(int, file.read().split())
+    except (OSError, ValueError):
+        return None
+    return Owner(kind="process", pid=pid, start_time=start_time)
 
 
 def registered(roots: Roots) -> list[RegisteredPod]:

@@ -7,9 +7,10 @@ import logging
 import os
 import stat
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 
 from nsrunner.errors import HostError
-from nsrunner.sandbox.inotify import CREATE, DELETE_SELF, MODIFY, MOVED_TO, Inotify
+from nsrunner.sandbox.inotify import CREATE, DELETE_SELF, MODIFY, MOVED_TO, OVERFLOW, Inotify
 from nsrunner.sources.manifests import SIZE_MAX, Manifest, Manifests, read_manifest
 
 __all__ = ["DirectorySource"]
@@ -24,8 +25,6 @@ _EVENTS = CREATE | MODIFY | MOVED_TO | DELETE_SELF | _CLOSE_WRITE | _MOVED_FROM 
 _SETTLED = 0.002
 """Seconds of quiet after which a directory is read: a file that is renamed into it is whole, and a storm of edits is
 one."""
-_WRITING = 0.1
-"""The same while a file is being written to in place: it is whole when its writer closes it, or pauses for so long."""
 _UNREAD = (0, 0, 0, 0, 0)
 """Of a file that could not be read: it is tried again."""
 _LONGEST = 1.0
@@ -36,7 +35,8 @@ class DirectorySource:
     """``changed`` is called with everything that there is: at the beginning, and whenever something is different.
 
     Files whose names begin with a dot are left out, as are directories and special files. A path that does not exist
-    is an empty source until it does.
+    is an empty source until it does. A file that somebody writes to is what it was before, or nothing, until the writer
+    closes it (or the time of a regular look has come).
     """
 
     def __init__(self, path: str, *, seconds: float, changed: Callable[[Manifests], None]) -> None:
@@ -44,7 +44,10 @@ class DirectorySource:
         self._seconds = seconds
         self._changed = changed
         self._wake = asyncio.Event()
-        self._writing = False
+        self._writing: set[str] = set()
+        """Paths of files that were written to and not closed since."""
+        self._inside = -1
+        """The watch of the directory itself."""
         self._known: dict[str, tuple[tuple[int, ...], Manifest]] = {}
 
     async def run(self) -> None:
@@ -59,8 +62,13 @@ class DirectorySource:
                     if notify is not None:
                         loop.add_reader(notify.fileno(), self._heard, notify)
                 self._wake.clear()
-                manifests = await asyncio.to_thread(self._read)
-                if manifests != told:
+                writing = frozenset(self._writing)
+                manifests = await asyncio.to_thread(self._read, writing)
+                if notify is not None:
+                    self._heard(notify)
+                    if self._writing - writing:  # one of them may have been read half written
+                        continue
+                if manifests is not None and manifests != told:
                     self._changed(manifests)
                     told = manifests
                 try:
@@ -68,7 +76,7 @@ class DirectorySource:
                         await self._wake.wait()
                         await self._settle()
                 except TimeoutError:
-                    pass
+                    self._writing.clear()
         finally:
             if notify is not None:
                 loop.remove_reader(notify.fileno())
@@ -80,9 +88,8 @@ class DirectorySource:
         end = loop.time() + _LONGEST
         while (left := end - loop.time()) > 0:
             self._wake.clear()
-            quiet = _WRITING if self._writing else _SETTLED
             try:
-                async with asyncio.timeout(min(left, quiet)):
+                async with asyncio.timeout(min(left, _SETTLED)):
                     await self._wake.wait()
             except TimeoutError:
                 return
@@ -91,11 +98,11 @@ class DirectorySource:
         """Of the directory, or of that in which the file is; the parent tells when a missing directory comes."""
         try:
             notify = Inotify()
-            for directory in {self._path, os.path.dirname(self._path)}:
-                try:
-                    notify.add(directory, _EVENTS)
-                except (FileNotFoundError, NotADirectoryError):
-                    continue
+            try:
+                notify.add(os.path.dirname(self._path), _EVENTS)
+            except FileNotFoundError:
+                pass
+            self._watch_inside(notify)
             return notify
         except (HostError, OSError) as error:
             log.warning("%s: changes are seen every %g seconds only: %s", self._path, self._seconds, error)
@@ -103,26 +110,42 @@ class DirectorySource:
 
     def _heard(self, notify: Inotify) -> None:
         for change in notify.changes():
-            if change.name.startswith("."):
+            path = os.path.join(self._path, change.name) if change.watch == self._inside else self._beside(change.name)
+            if change.mask & OVERFLOW:
+                self._writing.clear()
+            elif change.mask & MODIFY:
+                self._writing.add(path)
                 continue
-            if change.mask & MODIFY:
-                self._writing = True
-            elif change.mask & (_CLOSE_WRITE | MOVED_TO):
-                self._writing = False
-            if change.mask & CREATE and os.path.join(os.path.dirname(self._path), change.name) == self._path:
-                try:
-                    notify.add(self._path, _EVENTS)
-                except OSError:
-                    pass  # it is a file, which its directory's watch tells of, or gone again
+            elif not change.mask & _ATTRIB:
+                self._writing.discard(path)
+            if change.mask & (CREATE | MOVED_TO) and path == self._path and change.watch != self._inside:
+                self._watch_inside(notify)
             self._wake.set()
+
+    def _beside(self, name: str) -> str:
+        return os.path.join(os.path.dirname(self._path), name)
+
+    def _watch_inside(self, notify: Inotify) -> None:
+        try:
+            self._inside = notify.add(self._path, _EVENTS)
+        except (HostError, OSError):
+            pass  # it is a file, which its directory's watch tells of, or gone again
 
     # --- reading, in a thread -----------------------------------------------------------------------------------------
 
-    def _read(self) -> dict[str, Manifest]:
-        """All files; those that are as they were are not read again."""
+    def _read(self, writing: AbstractSet[str]) -> dict[str, Manifest] | None:
+        """All files; those that are as they were are not read again. None: nothing can be known now."""
+        paths = self._files()
+        if paths is None:
+            return None
         known, self._known = self._known, {}
         found: dict[str, Manifest] = {}
-        for path in self._files():
+        for path in paths:
+            if path in writing:
+                if path in known:
+                    self._known[path] = (_UNREAD, known[path][1])
+                    found[path] = known[path][1]
+                continue
             try:
                 facts = os.stat(path)
                 if not stat.S_ISREG(facts.st_mode):
@@ -142,7 +165,7 @@ class DirectorySource:
             found[path] = manifest
         return found
 
-    def _files(self) -> list[str]:
+    def _files(self) -> list[str] | None:
         try:
             names = os.listdir(self._path)
         except NotADirectoryError:
@@ -151,5 +174,5 @@ class DirectorySource:
             return []
         except OSError as error:
             log.warning("%s: %s", self._path, error.strerror)
-            return []
+            return None
         return [os.path.join(self._path, name) for name in sorted(names) if not name.startswith(".")]

@@ -12,25 +12,32 @@ from msgspec.structs import replace
 from nsrunner.model.encoder import encode
 from nsrunner.model.types import Pod, Toleration
 
-__all__ = ["HASH", "MIRROR", "SEEN", "SOURCE", "full_name", "seen_at", "static_pod"]
+__all__ = ["DIGEST", "HASH", "MIRROR", "PATH", "SEEN", "SOURCE", "full_name", "identity", "seen_at", "static_pod"]
 
 HASH: Final = "kubernetes.io/config.hash"
 SOURCE: Final = "kubernetes.io/config.source"
 SEEN: Final = "kubernetes.io/config.seen"
 MIRROR: Final = "kubernetes.io/config.mirror"
+PATH: Final = "nsrunner.dev/config.path"
+"""The file or URL that has the pod: the next daemon has to know it before it can read the manifest."""
+DIGEST: Final = "nsrunner.dev/config.digest"
+"""Of a manifest that has a uid of its own, which stays when the rest is edited."""
 
 
-def static_pod(pod: Pod, *, node: str, source: str, where: str, seen: str) -> Pod:
-    """The pod of a manifest as this node runs it. ``source`` is ``file`` or ``http``, ``where`` the file's path or the
+def static_pod(pod: Pod, *, node: str, source: str, path: str, seen: str) -> Pod:
+    """The pod of a manifest as this node runs it. ``source`` is ``file`` or ``http``, ``path`` the file's path or the
     URL, ``seen`` the time in RFC 3339.
 
     The uid is a hash of the manifest and of where it is, unless the manifest has one: an edited manifest is another
     pod. (The kubelet hashes Go's dump of the object, so its uids are others.)
     """
     metadata = pod.metadata
-    uid = metadata.uid or _hash(pod, node, where)
+    digest = _hash(pod, node, f"{source}:{path}")
+    uid = metadata.uid or digest
     name = f"{metadata.name}-{node.lower()}"
-    annotations: Mapping[str, str] = {**metadata.annotations, HASH: uid, SOURCE: source, SEEN: seen}
+    annotations: Mapping[str, str] = {**metadata.annotations, HASH: uid, SOURCE: source, SEEN: seen, PATH: path}
+    if uid != digest:
+        annotations = {**annotations, DIGEST: digest}
     spec = replace(pod.spec, node_name=node)
     if source == "file":
         tolerated = Toleration(operator="Exists", effect="NoExecute")
@@ -46,6 +53,11 @@ def _hash(pod: Pod, node: str, where: str) -> str:
     plain = {key: value for key, value in encode(pod).items() if key != "status"}
     text = msgspec.json.encode(plain) + f"host:{node}{where}".encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def identity(pod: Pod) -> tuple[str, str]:
+    """Two pods of one identity are the same: uid, and what of the manifest the uid does not say."""
+    return pod.metadata.uid or "", pod.metadata.annotations.get(DIGEST, "")
 
 
 def full_name(pod: Pod) -> tuple[str, str]:

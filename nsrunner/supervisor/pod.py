@@ -73,10 +73,12 @@ class PodTask:
         changed: Callable[[], None],
         published: Callable[[KubeEvent], None],
         journal: Journal | None = None,
+        object_saved: bool = True,
         observer: Observer | None = None,
         saved: Mapping[str, Any] | None = None,
     ) -> None:
-        """``saved``: of the machine of a process that ran the pod until it died. Raises BadValue."""
+        """``saved``: of the machine of a process that ran the pod until it died; ``object_saved``: the journal has the
+        object already. Raises BadValue."""
         self.pod = pod
         self.registered = registered
         self._clock = clock
@@ -116,7 +118,7 @@ class PodTask:
         self._let_go = False
         self._unsaved: list[Event] = []
         """What the machine has taken in since it was saved last."""
-        self._object_unsaved = False
+        self._object_unsaved = not object_saved
         self._again: asyncio.TimerHandle | None = None
 
     # --- what others ask ----------------------------------------------------------------------------------------------

@@ -65,6 +65,11 @@ class EventSink(Protocol):
 class Journal(Protocol):
     """Where a pod's machine is saved before its commands are carried out, so that another process can carry on."""
 
+    @property
+    def problem(self) -> str:
+        """Why something could not be written; empty when everything is."""
+        ...
+
     def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
         """Whether it is written: it stays for whoever comes when this process is killed."""
         ...

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
 
-from nsrunner.errors import UsageError
+from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod
@@ -79,7 +79,7 @@ class Supervisor:
     ) -> PodTask:
         """Begins to run a pod that has its uid, name and namespace; with ``saved`` goes on with one that another
         process ran (:class:`nsrunner.supervisor.recovery.Left`). Raises UsageError when its uid runs already; BadValue;
-        SandboxError when its directory cannot be made."""
+        SandboxError when its directory cannot be made, or its object not be written down."""
         meta, environment = pod.metadata, self._environment
         uid, name, namespace = meta.uid or "", meta.name or "", meta.namespace or ""
         if uid in self._pods:
@@ -94,9 +94,14 @@ class Supervisor:
             paths=environment.node.roots.pod_paths(namespace, name, uid),
             cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
         )
-        if environment.journal is not None:
+        journal, run_dir, object_saved = environment.journal, registered.paths.run, True
+        if journal is not None:
             register(environment.node.roots, registered)
-            environment.journal.save_object(registered.paths.run, pod)
+            object_saved = journal.save_object(run_dir, pod)
+            if not object_saved and saved is None:
+                problem = journal.problem
+                journal.forget(run_dir)
+                raise SandboxError("write file", 0, detail=problem)
         task = PodTask(
             pod,
             registered,
@@ -108,7 +113,8 @@ class Supervisor:
             fallback_host=image_fallback == "host",
             changed=partial(_guarded, status.pod_changed, uid),
             published=partial(_guarded, events.event),
-            journal=environment.journal,
+            journal=journal,
+            object_saved=object_saved,
             observer=observer,
             saved=saved,
         )

@@ -120,8 +120,8 @@ class Stage:
         async def launch(run_dir: str, first: Callable[[Shim], Any], *, within: float = 10.0) -> tuple[Shim, Any]:
             reached("shim", os.getpid())
             shim, _ = await shim_launch(run_dir, lambda shim: None, within=within)
-            assert shim._process is not None
-            self.shim = shim._process.pid
+            assert shim.process is not None
+            self.shim = shim.process.pid
             reached("sandbox", self.shim)
             return shim, first(shim)
 

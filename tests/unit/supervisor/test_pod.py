@@ -375,6 +375,8 @@ def test_exec_needs_a_running_container() -> None:
 
 
 class Saved:
+    problem = ""
+
     def __init__(self) -> None:
         self.values: list[tuple[str, Mapping[str, Any]]] = []
 
