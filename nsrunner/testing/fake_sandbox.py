@@ -99,7 +99,7 @@ class FakeShims:
 
     def _launched(self, pod: RegisteredPod) -> FakeSandbox:
         assert pod.uid not in self.sandboxes, "two shims for one pod"
-        sandbox = self.sandboxes[pod.uid] = FakeSandbox(self, pod)
+        sandbox = self.sandboxes[pod.uid] = FakeSandbox(self, pod.uid, stays=pod.owner.kind == "daemon")
         return sandbox
 
     async def connect(self, pod: RegisteredPod) -> FakeSandbox:
@@ -128,7 +128,8 @@ class FakeShims:
 class FakeSandbox:
     """One pod's shim, and the connection to it. Made by :meth:`FakeShims.launch`."""
 
-    def __init__(self, shims: FakeShims, pod: RegisteredPod) -> None:
+    def __init__(self, shims: FakeShims, uid: str, *, stays: bool = False) -> None:
+        """``stays``: the pod goes on without a controller, as a daemon's does."""
         self.attempt: int | None = None
         """Of the sandbox that stands."""
         self.specs: list[SandboxSpec | ContainerSpec] = []
@@ -141,8 +142,8 @@ class FakeSandbox:
         self.snapshot = Snapshot(uid="", sandbox_attempt=None, pause_pid=0, running=())
         self._dead = False
         self._shims = shims
-        self._uid = pod.uid
-        self._stays = pod.owner.kind == "daemon"
+        self._uid = uid
+        self._stays = stays
         self._instances: dict[str, Instance] = {}
         self._numbers = itertools.count(1)
         self._records: asyncio.Queue[Record | None] = asyncio.Queue()

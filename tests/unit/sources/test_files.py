@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -54,6 +54,10 @@ def names(manifest: Any) -> list[str]:
 
 def pod(name: str) -> str:
     return POD.replace("NAME", name)
+
+
+def writing(path: Path) -> IO[str]:
+    return path.open("w")
 
 
 def move_in(directory: Path, file: str, text: str) -> None:
@@ -137,7 +141,7 @@ def test_a_file_that_is_being_written_is_what_it_was(manifests: Path) -> None:
         (manifests / "a.yaml").write_text(pod("first"))
         async with source(manifests) as told:
             await told.until(lambda now: now == {"a.yaml": ["first"]})
-            with open(manifests / "a.yaml", "w") as file:
+            with writing(manifests / "a.yaml") as file:
                 file.write(pod("half"))
                 file.flush()
                 move_in(manifests, "b.yaml", pod("b"))  # makes it look
@@ -147,9 +151,7 @@ def test_a_file_that_is_being_written_is_what_it_was(manifests: Path) -> None:
                 file.write(pod("whole"))
             await told.until(lambda now: now == {"a.yaml": ["whole"], "b.yaml": ["b"]})
             assert all(
-                set(names(manifest)) <= {"first", "whole", "b"}
-                for each in told.all
-                for manifest in each.values()
+                set(names(manifest)) <= {"first", "whole", "b"} for each in told.all for manifest in each.values()
             )
 
     play(script)
@@ -158,7 +160,7 @@ def test_a_file_that_is_being_written_is_what_it_was(manifests: Path) -> None:
 def test_a_file_that_nobody_closes_is_read_at_the_regular_look(manifests: Path) -> None:
     async def script() -> None:
         async with source(manifests, seconds=0.05) as told:
-            with open(manifests / "a.yaml", "w") as file:
+            with writing(manifests / "a.yaml") as file:
                 file.write(pod("a"))
                 file.flush()
                 await told.until(lambda now: now == {"a.yaml": ["a"]})

@@ -14,7 +14,7 @@ spec: {containers: [{name: c, image: host, command: [sleep, inf]}]}
 """
 
 
-def pod(text: str = POD, *, node: str = "Node", source: str = "file", path: str = "/m/web.yaml", seen: str = "s") -> Pod:
+def pod(text: str = POD, *, node: str = "Node", source: str = "file", path: str = "/m/w.yaml", seen: str = "s") -> Pod:
     (found,) = read_manifest(path, text.encode()).objects
     assert isinstance(found, Pod)
     return static_pod(found, node=node, source=source, path=path, seen=seen)
@@ -30,7 +30,7 @@ def test_names_and_annotations() -> None:
         HASH: found.metadata.uid,
         SOURCE: "file",
         SEEN: "2026-01-01T00:00:00Z",
-        PATH: "/m/web.yaml",
+        PATH: "/m/w.yaml",
     }
     assert [(each.operator, each.effect) for each in found.spec.tolerations][-1] == ("Exists", "NoExecute")
     assert seen_at(found, "later").metadata.annotations[SEEN] == "later"

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.events import ContainerStarted, Now
-from nsrunner.model.types import Pod
 from nsrunner.testing.clock import VirtualClock
 from nsrunner.testing.fake_sandbox import Run
-from unit.supervisor.world import POD, container, play, world
+from unit.supervisor.world import POD, MemoryJournal, container, play, world
 
 ONCE = POD.replace("spec:", "spec:\n  restartPolicy: Never")
 HOST_PID = POD.replace("spec:", "spec:\n  hostPID: true")
@@ -374,25 +371,8 @@ def test_exec_needs_a_running_container() -> None:
     play(script)
 
 
-class Saved:
-    problem = ""
-
-    def __init__(self) -> None:
-        self.values: list[tuple[str, Mapping[str, Any]]] = []
-
-    def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
-        self.values.append((run_dir, value))
-        return True
-
-    def save_object(self, run_dir: str, pod: Pod) -> bool:
-        return True
-
-    def forget(self, run_dir: str) -> None:
-        pass
-
-
 def test_the_machine_is_saved_before_its_commands_are_carried_out() -> None:
-    journal = Saved()
+    journal = MemoryJournal()
 
     async def script() -> None:
         async with world(journal=journal) as w:
@@ -400,7 +380,7 @@ def test_the_machine_is_saved_before_its_commands_are_carried_out() -> None:
             await w.until(lambda: journal.values)
             assert w.commands in ([], ["launch"])
             run_dir, value = journal.values[0]
-            assert run_dir == "/run/nsrunner/pods/uid-web"
+            assert run_dir == task.registered.paths.run
             assert [command["command"] for command in value["inflight"]] == ["CreateSandbox"]
             await w.phase(task, "Running")
             await w.delete(task)

@@ -13,7 +13,7 @@ from nsrunner.lifecycle.events import SpecChanged
 from nsrunner.model.types import EphemeralContainer
 from nsrunner.sandbox.records import ExecResult
 from nsrunner.testing.fake_sandbox import Run
-from unit.supervisor.world import POD, container, play, world
+from unit.supervisor.world import POD, MemoryJournal, container, play, world
 
 PROBED = """
 apiVersion: v1
@@ -122,15 +122,17 @@ def test_a_container_that_is_added_to_a_running_pod() -> None:
     play(script)
 
 
-class Saved:
+class Saved(MemoryJournal):
     def __init__(self) -> None:
+        super().__init__()
         self.probes: list[tuple[str, int, str]] = []
         """Outcome, how many times in a row, result: of each value that was saved while the container was probed."""
 
-    def save(self, run_dir: str, value: Mapping[str, Any]) -> None:
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
         probe = value["pod"]["containers"]["web"]["probes"].get("Liveness")
         if probe is not None:
             self.probes.append((probe["outcome"], probe["run"], probe["result"]))
+        return super().save(run_dir, value)
 
 
 def test_what_is_saved_of_probes_is_what_counts() -> None:

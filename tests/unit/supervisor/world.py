@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from nsrunner.library.documents import Documents, load_objects
 from nsrunner.lifecycle.pod import Settings
-from nsrunner.model.types import ContainerStatus, PodStatus
+from nsrunner.model.types import ContainerStatus, Pod, PodStatus
 from nsrunner.sandbox.host import gather
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import Roots
@@ -37,21 +38,75 @@ spec:
 """
 
 
+class MemoryJournal:
+    """Keeps what is saved, in order; ``full``: nothing can be written."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[str, Mapping[str, Any]]] = []
+        self.objects: dict[str, Pod] = {}
+        self.full = False
+        self.problem = ""
+
+    def save(self, run_dir: str, value: Mapping[str, Any]) -> bool:
+        if not self.full:
+            self.values.append((run_dir, msgspec.json.decode(msgspec.json.encode(value))))
+        return not self.full
+
+    def save_object(self, run_dir: str, pod: Pod) -> bool:
+        if not self.full:
+            self.objects[run_dir] = pod
+        return not self.full
+
+    def forget(self, run_dir: str) -> None:
+        pass
+
+    def last(self, run_dir: str) -> Mapping[str, Any] | None:
+        return next((value for directory, value in reversed(self.values) if directory == run_dir), None)
+
+
 class World:
     """One supervisor, its fake shims, and what they told."""
 
-    def __init__(self, shims: FakeShims, supervisor: Supervisor) -> None:
+    def __init__(self, shims: FakeShims, environment: Environment, group: asyncio.TaskGroup) -> None:
         self.shims = shims
-        self.supervisor = supervisor
+        self.environment = environment
+        self.supervisor = Supervisor(environment)
         self.events: list[KubeEvent] = []
         self._changed = asyncio.Event()
+        self._group = group
+        self._running: asyncio.Task[None]
+
+    async def start(self) -> None:
+        ready = asyncio.Event()
+        self._running = self._group.create_task(self.supervisor.run(ready))
+        await ready.wait()
+
+    async def kill(self) -> None:
+        """The process that supervises is gone, in the middle of whatever it did."""
+        self._running.cancel()
+        await asyncio.wait([self._running])
+
+    async def resume(self) -> PodTask | None:
+        """Another process takes over the one pod, if anything is left of it."""
+        journal = self.environment.journal
+        assert isinstance(journal, MemoryJournal)
+        self.supervisor = Supervisor(self.environment)
+        await self.start()
+        for run_dir, pod in journal.objects.items():
+            if not self.shims.left:
+                return None
+            return self._add(pod, Documents([]), saved=journal.last(run_dir))
+        raise AssertionError("no pod was ever added")
 
     def add(self, manifest: str = POD, *, image_fallback: Literal["", "host"] = "") -> PodTask:
         documents = Documents(load_objects(manifest.encode(), "test"))
         pod = documents.accept(documents.pod(None), "node")
         meta = msgspec.structs.replace(pod.metadata, uid=f"uid-{pod.metadata.name}")
         pod = msgspec.structs.replace(pod, metadata=meta)
-        return self.supervisor.add(pod, objects=documents, status=self, events=self, image_fallback=image_fallback)
+        return self._add(pod, documents, image_fallback=image_fallback)
+
+    def _add(self, pod: Pod, documents: Documents, **options: Any) -> PodTask:
+        return self.supervisor.add(pod, objects=documents, status=self, events=self, **options)
 
     def pod_changed(self, uid: str) -> None:
         self._changed.set()
@@ -94,25 +149,28 @@ def container(task: PodTask, name: str = "web") -> ContainerStatus:
 
 @asynccontextmanager
 async def world(*, latency: float = 0.001, journal: Journal | None = None) -> AsyncIterator[World]:
-    """Asserts at its end that no pod is left."""
+    """Asserts at its end that no pod is left. With a journal the pods are a daemon's."""
     shims = FakeShims(latency=latency)
-    supervisor = Supervisor(
-        Environment(
-            node=Node(facts=FACTS, roots=Roots(), name="node"),
-            owner=Owner(kind="process", pid=1, start_time=1),
+    with tempfile.TemporaryDirectory() as directory:
+        kept = journal is not None
+        environment = Environment(
+            node=Node(
+                facts=FACTS,
+                roots=Roots.from_environment({"NSRUNNER_ROOT": directory}) if kept else Roots(),
+                name="node",
+            ),
+            owner=Owner(kind="daemon") if kept else Owner(kind="process", pid=1, start_time=1),
             shims=shims,
             clock=clock.VirtualClock(),
             settings=Settings(host_ips=("203.0.113.7",)),
             journal=journal,
         )
-    )
-    ready = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(supervisor.run(ready))
-        await ready.wait()
-        yield World(shims, supervisor)
-        supervisor.stop()
-    assert not supervisor.pods
+        async with asyncio.TaskGroup() as group:
+            w = World(shims, environment, group)
+            await w.start()
+            yield w
+            w.supervisor.stop()
+        assert not w.supervisor.pods
     assert not shims.sandboxes
     assert not shims.left
 
