@@ -19,6 +19,7 @@ _SUBRESOURCES: Final = {
     "finalize": ("Namespace", ("update",)),
     "log": ("Pod", ("get",)),
     "portforward": ("PodPortForwardOptions", ("create", "get")),
+    "token": ("TokenRequest", ("create",)),
 }
 """Kind and verbs; ``status`` is of its resource's kind."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ..daemon import process
 from ..errors import HostError
 from ..sandbox import host, native, probe
 from ..sandbox.state import Roots
@@ -101,27 +102,9 @@ def _root() -> Check:
     )
 
 
-_CAPABILITIES: Final = {
-    "CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,
-    "SYS_CHROOT": 18, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_RESOURCE": 24, "MKNOD": 27,
-}  # fmt: skip
-"""capabilities(7) that nsrunner itself makes use of."""
-_OPTIONAL_CAPABILITIES: Final = frozenset({"SYS_RESOURCE", "MKNOD", "SYS_PTRACE"})
-
-
-def _effective() -> int:
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        for line in status:
-            if line.startswith("CapEff:"):
-                return int(line.split()[1], 16)
-    return 0
-
-
 def _capabilities() -> Iterator[Check]:
-    effective = _effective()
-    missing = [name for name, bit in _CAPABILITIES.items() if not effective >> bit & 1]
-    needed = [f"CAP_{name}" for name in missing if name not in _OPTIONAL_CAPABILITIES]
-    optional = [f"CAP_{name}" for name in missing if name in _OPTIONAL_CAPABILITIES]
+    needed = [f"CAP_{name}" for name in process.missing_rights(process.NEEDED)]
+    optional = [f"CAP_{name}" for name in process.missing_rights(process.OPTIONAL)]
     yield Check(
         name="capabilities",
         needed=True,
@@ -279,6 +262,14 @@ def _tools() -> Iterator[Check]:
         "nft",
         "nftables",
         f"{_LATER} connects pods with it; in this one they have a network of their own, or the host's",
+    )
+    yield Check(
+        name=process.PACKAGE,
+        needed=False,
+        found="for the daemon",
+        problem=None if process.prctl() is not None else "not installed",
+        lost="the daemon has no process name, and does not reap what a dead shim leaves",
+        remedy="pip install 'nsrunner[daemon]' (needs gcc and libcap-dev)",
     )
     yield _tool("skopeo", "skopeo", images)
     yield _tool("umoci", "umoci", images.replace("pulls", "unpacks"))

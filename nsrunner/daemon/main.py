@@ -6,36 +6,44 @@ import asyncio
 import logging
 import os
 import signal
-import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from nsrunner.api.protobuf import decode_body
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import served
+from nsrunner.api.server.accounts import ServiceAccounts
 from nsrunner.api.server.app import application
 from nsrunner.api.server.auth import authenticator
-from nsrunner.api.server.listen import listening, unix_socket
-from nsrunner.api.server.metrics import Metrics
+from nsrunner.api.server.listen import listening
+from nsrunner.api.server.metrics import Metrics as Usage
 from nsrunner.api.server.pages import pages
 from nsrunner.api.server.verbs import Verbs
 from nsrunner.api.store import Store
+from nsrunner.api.tokens import Tokens
+from nsrunner.daemon import process
 from nsrunner.daemon.config import Config
-from nsrunner.daemon.node import KUBERNETES_VERSION, node_object
+from nsrunner.daemon.ending import drain, machine_goes_down, shut_down
+from nsrunner.daemon.instance import only_instance
+from nsrunner.daemon.metrics import Metrics
+from nsrunner.daemon.node import KUBERNETES_VERSION, NodeStatus, node_object, pressure
+from nsrunner.daemon.notify import Notifier, inherited_sockets
 from nsrunner.daemon.pods import Pods
+from nsrunner.daemon.reaper import Reaper
 from nsrunner.daemon.runtime import PodRuntime
-from nsrunner.daemon.serving import tls_socket
+from nsrunner.daemon.serving import api_sockets, token_key
 from nsrunner.daemon.static_pods import StaticPods
 from nsrunner.errors import HostError
 from nsrunner.lifecycle.pod import Settings
 from nsrunner.sandbox import host
 from nsrunner.sandbox.shim import Shims
 from nsrunner.sandbox.spec import Owner
-from nsrunner.sandbox.state import Roots, locked
+from nsrunner.sandbox.state import Roots
 from nsrunner.sandbox.sweep import sweep
 from nsrunner.sources.files import DirectorySource
 from nsrunner.sources.url import UrlSource
@@ -44,44 +52,63 @@ from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.recovery import FileJournal
 from nsrunner.supervisor.supervisor import Environment, Supervisor
 
-__all__ = ["API_SOCKET", "serve"]
+__all__ = ["Outcome", "serve"]
 
 log = logging.getLogger(__name__)
 
-API_SOCKET: Final = "api.sock"
-"""In the run directory."""
-_HEARTBEAT_SECONDS: Final = 300.0
-"""nodeStatusReportFrequency: how often the Node says that it lives when nothing changes."""
+_LAST_SECONDS = 30
+"""What the service manager is told that the end takes beyond the pods' grace periods."""
+
+Reason: TypeAlias = Literal["stop", "drain"]
 
 
-async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[], None]) -> int:
-    """Runs until TERM or INT; the pods go on without it. Returns how many. Raises HostError, StoreError."""
+class Outcome(Struct, frozen=True):
+    """How the daemon ended."""
+
+    left: int
+    """Pods that go on without it."""
+    how: Literal["stopped", "drained", "shutdown"]
+
+
+async def serve(
+    config: Config, roots: Roots, *, version: str, ready: Callable[[], None], draining: bool = False
+) -> Outcome:
+    """Runs until TERM or INT, and leaves the pods; until USR1, or with ``draining`` at once, and ends them. Raises
+    HostError, StoreError."""
+    notifier, inherited = Notifier.from_environment(), inherited_sockets()
+    for problem in process.settle():
+        log.warning("%s", problem)
     async with AsyncExitStack() as stack:
         _make_directories(roots)
-        if not stack.enter_context(locked(roots, "daemon.lock", wait=False)):
-            raise HostError(f"{roots.run}: another daemon serves there")
+        stack.enter_context(only_instance(roots))
+        if process.prctl() is not None:
+            reaper = Reaper()
+            reaper.begin()
+            stack.callback(reaper.close)
         node = _node(config, roots)
         journal = FileJournal()
-        environment = Environment(
-            node=node,
-            owner=Owner(kind="daemon"),
-            shims=Shims(roots),
-            clock=SystemClock(),
-            settings=Settings(
-                host_ips=node.facts.ips,
-                max_restart_period=config.crash_loop_back_off.max_container_restart_period,
-            ),
-            journal=journal,
-        )
+        environment = _environment(config, node, roots, journal)
         store = await Store.open(f"{roots.state}/store.db", wall=time.time)
         stack.push_async_callback(store.close)
         supervisor = Supervisor(environment)
         pods = Pods(environment, supervisor, store, image_fallback=config.image_fallback == "host")
+        metrics = Metrics(supervisor.pods, node=node.name, git_version=KUBERNETES_VERSION)
+        pods.observer = metrics
+        pods.when_removed(metrics.removed)
         registry = Registry(store, pods, served(node.name))
         registry.add_built_ins()
-        nodes = registry.find("", "v1", "nodes")
-        assert nodes is not None
-        registry.put(nodes, node_object(node.name, node.facts, version))
+        problems = partial(_problems, store, journal)
+        status = NodeStatus(
+            registry,
+            node_object(node.name, node.facts, version),
+            problems=problems,
+            look=partial(pressure, roots.state),
+            report_seconds=config.node_status_report_frequency,
+        )
+        status.register()
+        end = _signals()
+        if draining:
+            end.set_result("drain")
 
         running = asyncio.Event()
         task = asyncio.create_task(supervisor.run(running), name="pods")
@@ -89,33 +116,57 @@ async def serve(config: Config, roots: Roots, *, version: str, ready: Callable[[
         stack.callback(pods.let_go)
         await running.wait()
         pods.begin(registry)
-        await stack.enter_async_context(_sources(config, pods, registry, node.name))
-        leftovers = asyncio.create_task(asyncio.to_thread(sweep, roots), name="leftovers")
-        stack.push_async_callback(_end, leftovers)
+        static = None
+        if not draining:
+            static = await stack.enter_async_context(_sources(config, pods, registry, node.name))
+        for name, work in (
+            ("node", status.run(config.node_status_update_frequency)),
+            ("leftovers", asyncio.to_thread(sweep, roots)),
+        ):
+            stack.push_async_callback(_end, asyncio.create_task(work, name=name))
 
-        metrics = Metrics(registry, PodRuntime(pods).stats, node.name)
-        verbs = Verbs(registry, streams={}, protobuf=decode_body, computed={"metrics.k8s.io": metrics.objects})
-        problems = partial(_problems, store, journal)
-        sockets: list[tuple[socket.socket, ssl.SSLContext | None]] = []
-        token = ""
-        if config.listen:
-            server, context, token = await tls_socket(config, roots)
-            sockets.append((server, context))
+        accounts = ServiceAccounts(registry, Tokens(token_key(roots), now=time.time), protobuf=decode_body)
+        sockets, token = await api_sockets(config, roots, inherited)
+        usage = Usage(registry, PodRuntime(pods).stats, node.name)
         app = application(
-            verbs,
-            authenticate=authenticator(token),
-            pages=pages(registry, version=version, git_version=KUBERNETES_VERSION, problems=problems),
+            Verbs(
+                registry,
+                streams={"token": accounts.serve},
+                protobuf=decode_body,
+                computed={"metrics.k8s.io": usage.objects},
+            ),
+            authenticate=authenticator(token, accounts.user),
+            pages=pages(
+                registry, version=version, git_version=KUBERNETES_VERSION, problems=problems, metrics=metrics.page
+            ),
+            access=config.service_account_access,  # type: ignore[arg-type] # one of the three, as its check has found
+            count=metrics.requests.add,
         )
-        sockets.append((unix_socket(f"{roots.run}/{API_SOCKET}"), None))
         await stack.enter_async_context(listening(app, sockets))
-        stopped = _signals()
+        notifier.tell(READY=1, STATUS=f"{len(supervisor.pods)} pods", MAINPID=os.getpid())
+        notifier.keep_alive()
+        stack.callback(notifier.close)
         ready()
-        await stopped.wait()
-        return len(supervisor.pods)
+        reason = await end
+        notifier.tell(STOPPING=1)
+        if static is not None:
+            static.end()
+        if reason == "drain":
+            log.info("draining: %d pods", len(supervisor.pods))
+            notifier.tell(STATUS=f"ending {len(supervisor.pods)} pods")
+            await _unless_told_again(drain(pods, registry))
+            return Outcome(len(supervisor.pods), "drained")
+        if await machine_goes_down(config):
+            seconds = config.shutdown_grace_period + _LAST_SECONDS
+            notifier.tell(STATUS="the machine goes down: ending pods", EXTEND_TIMEOUT_USEC=int(seconds * 1e6))
+            status.leave("node is shutting down")
+            await _unless_told_again(shut_down(pods, config))
+            return Outcome(len(supervisor.pods), "shutdown")
+        return Outcome(len(supervisor.pods), "stopped")
 
 
 @asynccontextmanager
-async def _sources(config: Config, pods: Pods, registry: Registry, node: str) -> AsyncIterator[None]:
+async def _sources(config: Config, pods: Pods, registry: Registry, node: str) -> AsyncIterator[StaticPods]:
     """Runs the sources of static pods within the block."""
     names = [name for name, there in (("file", config.static_pod_path), ("http", config.static_pod_url)) if there]
     static = StaticPods(pods, registry, node, sources=names, complete=pods.tidy)
@@ -135,7 +186,7 @@ async def _sources(config: Config, pods: Pods, registry: Registry, node: str) ->
                 failed=partial(static.problem, config.static_pod_url),
             )
             stack.push_async_callback(_end, asyncio.create_task(url.run(), name="static pods: URL"))
-        yield
+        yield static
 
 
 async def _end(task: asyncio.Task[Any]) -> None:
@@ -144,12 +195,31 @@ async def _end(task: asyncio.Task[Any]) -> None:
     await asyncio.wait([task])
 
 
-def _signals() -> asyncio.Event:
-    stopped = asyncio.Event()
+def _signals() -> asyncio.Future[Reason]:
+    """Done with what the first signal asks for, from now on."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    return stopped
+    end: asyncio.Future[Reason] = loop.create_future()
+
+    def told(reason: Reason) -> None:
+        if not end.done():
+            end.set_result(reason)
+
+    loop.add_signal_handler(signal.SIGTERM, told, "stop")
+    loop.add_signal_handler(signal.SIGINT, told, "stop")
+    loop.add_signal_handler(signal.SIGUSR1, told, "drain")
+    return end
+
+
+async def _unless_told_again(work: Any) -> None:
+    """Whoever does not want to wait for the pods' ends sends another TERM or INT: the pods that still run go on."""
+    again = _signals()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: None)  # that is what is being done
+    task = asyncio.ensure_future(work)
+    await asyncio.wait([task, again], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    else:
+        await _end(task)
 
 
 def _make_directories(roots: Roots) -> None:
@@ -158,6 +228,20 @@ def _make_directories(roots: Roots) -> None:
             os.makedirs(path, mode, exist_ok=True)
         except OSError as error:
             raise HostError(f"{path}: {error.strerror}") from None
+
+
+def _environment(config: Config, node: Node, roots: Roots, journal: FileJournal) -> Environment:
+    return Environment(
+        node=node,
+        owner=Owner(kind="daemon"),
+        shims=Shims(roots),
+        clock=SystemClock(),
+        settings=Settings(
+            host_ips=node.facts.ips,
+            max_restart_period=config.crash_loop_back_off.max_container_restart_period,
+        ),
+        journal=journal,
+    )
 
 
 def _node(config: Config, roots: Roots) -> Node:

@@ -16,6 +16,7 @@ from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of
 from nsrunner.errors import NsrunnerError, SandboxError
 from nsrunner.lifecycle.conditions import OURS
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
+from nsrunner.lifecycle.observer import Observer
 from nsrunner.lifecycle.reboot import before_reboot
 from nsrunner.lifecycle.value import BadValue
 from nsrunner.model.encoder import encode
@@ -62,6 +63,9 @@ class Pods:
         """By uid of a pod without a task that is being removed: what follows."""
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         """By uid of a pod that could not begin: when it is tried again."""
+        self._leaving = False
+        self.observer: Observer | None = None
+        """Sees the machines of all pods that begin from now on."""
 
     @property
     def tasks(self) -> Mapping[str, PodTask]:
@@ -91,6 +95,16 @@ class Pods:
                 self._followers.pop(uid, None)
 
         return end
+
+    def leave(self) -> None:
+        """The machine goes down: pods end, but the API keeps them as they are, and no new ones begin."""
+        self._leaving = True
+
+    async def settled(self) -> None:
+        """Returns when what has happened is written, and what had no task is removed."""
+        await asyncio.sleep(0)  # the turn in which statuses are written
+        while self._removals:
+            await asyncio.wait(self._removals)
 
     # --- the beginning ------------------------------------------------------------------------------------------------
 
@@ -208,6 +222,8 @@ class Pods:
 
     def _run(self, pod: Pod, saved: Mapping[str, Any] | None = None, attempt: int = 0) -> None:
         metadata = pod.metadata
+        if self._leaving:
+            return
         if metadata.uid in self._removing:  # what an earlier daemon left of it
             self._removing[metadata.uid].append(partial(self._run, pod, saved))
             return
@@ -228,7 +244,13 @@ class Pods:
 
     def _add(self, pod: Pod, saved: Mapping[str, Any] | None) -> None:
         self._supervisor.add(
-            pod, objects=self.objects, status=self, events=self, image_fallback=self._fallback, saved=saved
+            pod,
+            objects=self.objects,
+            status=self,
+            events=self,
+            image_fallback=self._fallback,
+            observer=self.observer,
+            saved=saved,
         )
 
     def _tell(self, uid: str, pod: Pod, reason: str, message: str) -> None:
@@ -298,14 +320,21 @@ class Pods:
             if task.removed:
                 self._publisher(uid, task).close()
                 del self._publishers[uid]
-                self._registry.finalize(namespace, name, uid)
+                if not self._stays(namespace, name):
+                    self._registry.finalize(namespace, name, uid)
                 for gone in self._removal_looks:
                     gone(uid)
             else:
                 self._publisher(uid, task).changed()
-                self._registry.set_pod_status(namespace, name, self._shown_uid(uid), encode(task.status))
+                if not self._stays(namespace, name):
+                    self._registry.set_pod_status(namespace, name, self._shown_uid(uid), encode(task.status))
             for look in tuple(self._followers.get(uid, ())):
                 look()
+
+    def _stays(self, namespace: str, name: str) -> bool:
+        """Whether what becomes of the pod is the machine's shutdown, which the API is not to show."""
+        found = self._store.get(Key("pods", namespace, name)) if self._leaving else None
+        return found is not None and not found["metadata"].get("deletionTimestamp")
 
     def _publisher(self, uid: str, task: PodTask) -> Publisher:
         """Of the copy in the run directory, for those who look when no daemon runs."""

@@ -59,6 +59,7 @@ class StaticPods:
         """By uid: those that have a task or wait for one, also while they end."""
         self._told: dict[str, str] = {}
         """By file: what is wrong with it."""
+        self._ended = False
         pods.when_removed(self._removed)
         pods.when_mirror_deleted(self._mirror_deleted)
 
@@ -79,6 +80,10 @@ class StaticPods:
         if not self._silent:
             self._settle()
             self._complete()
+
+    def end(self) -> None:
+        """Begins no pod any more."""
+        self._ended = True
 
     def report(self, source: str, manifests: Manifests) -> None:
         """Everything that a source has now."""
@@ -127,6 +132,8 @@ class StaticPods:
     def _settle(self) -> None:
         """Ends what no source has any more, once all have said what they have, and begins what is new when its full
         name is free. Of several of one name that counts which runs, or else which was seen first."""
+        if self._ended:
+            return
         wanted: dict[tuple[str, str], Pod] = {}
         running = {identity(pod) for pod in self._running.values()}
         for files in self._held.values():
@@ -162,7 +169,7 @@ class StaticPods:
     def _mirror_deleted(self, uid: str) -> None:
         """Through the API: it comes back, because the pod has not gone."""
         pod = self._running.get(uid)
-        if pod is not None:
+        if pod is not None and not self._ended:
             self._show(pod)
 
     def _node_uid(self) -> str:

@@ -121,7 +121,13 @@ def _roles(labels: Mapping[str, str]) -> str:
 
 
 class ServiceAccounts(Resource):
-    info = ResourceInfo(kind="ServiceAccount", plural="serviceaccounts", singular="serviceaccount", short_names=("sa",))
+    info = ResourceInfo(
+        kind="ServiceAccount",
+        plural="serviceaccounts",
+        singular="serviceaccount",
+        short_names=("sa",),
+        subresources=("token",),
+    )
     columns: ClassVar = (
         Column(name="Name", format="name"),
         Column(name="Secrets", type="integer"),

@@ -10,11 +10,12 @@ from aiohttp import web
 
 from nsrunner.api import errors
 from nsrunner.api.errors import ApiError
-from nsrunner.api.server.paths import parse_path
+from nsrunner.api.server.access import Access, authorize
+from nsrunner.api.server.paths import Target, parse_path, verb_of
 from nsrunner.api.server.requests import BODY_MAX
 from nsrunner.api.server.verbs import Verbs, answer
 
-__all__ = ["Authenticate", "Page", "application"]
+__all__ = ["Authenticate", "Count", "Page", "application"]
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +23,35 @@ Authenticate: TypeAlias = Callable[[web.Request], str]
 """The user of a request. Raises ApiError (401)."""
 Page: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+Count: TypeAlias = Callable[[str, str, str], None]
+"""Takes verb, resource (plural; empty for a page) and status code of an answer."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 """Answered to those whom nobody knows, too (upstream's role system:public-info-viewer)."""
 
 
-def application(verbs: Verbs, *, authenticate: Authenticate, pages: Mapping[str, Page]) -> web.Application:
-    """``pages``: all that is no resource, by path; one that ends in ``/`` stands for everything below it."""
+def application(
+    verbs: Verbs,
+    *,
+    authenticate: Authenticate,
+    pages: Mapping[str, Page],
+    access: Access = "none",
+    count: Count = lambda verb, resource, code: None,
+) -> web.Application:
+    """``pages``: all that is no resource, by path; one that ends in ``/`` stands for everything below it. ``access``:
+    that of service accounts. ``count`` is told of each answer."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
+        response = await respond(request)
+        target = parse_path(request.rel_url.raw_path)
+        known = target is not None and verbs.knows(target)
+        count(_verb(request, target), target.plural if target is not None and known else "", str(response.status))
+        return response
+
+    async def respond(request: web.Request) -> web.StreamResponse:
         try:
-            return await _dispatch(request, verbs, authenticate, pages)
+            return await _dispatch(request, verbs, authenticate, pages, access)
         except ApiError as error:
             response = answer(error.status, status=error.code)
             response.headers.update(error.headers)
@@ -51,17 +71,24 @@ def application(verbs: Verbs, *, authenticate: Authenticate, pages: Mapping[str,
 
 
 async def _dispatch(
-    request: web.Request, verbs: Verbs, authenticate: Authenticate, pages: Mapping[str, Page]
+    request: web.Request, verbs: Verbs, authenticate: Authenticate, pages: Mapping[str, Page], access: Access
 ) -> web.StreamResponse:
     path = request.rel_url.raw_path
     user = "" if path in _OPEN else authenticate(request)
     target = parse_path(path)
+    authorize(user, path, target, _verb(request, target), access)
     if target is not None and (page := _page(pages, path)) is None:
         return await verbs.serve(request, target, user)
     page = _page(pages, path)
     if page is None:
         raise errors.path_not_found()
     return await page(request)
+
+
+def _verb(request: web.Request, target: Target | None) -> str:
+    if target is None:
+        return request.method.lower() if request.method in _METHODS else "other"
+    return verb_of(request.method, target, watching=request.query.get("watch", "") in ("1", "true")) or "other"
 
 
 def _page(pages: Mapping[str, Page], path: str) -> Page | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -14,11 +15,12 @@ from nsrunner.api.server.peers import peer_user
 __all__ = ["authenticator"]
 
 
-def authenticator(token: str) -> Authenticate:
-    """``token``: the administrator's; empty: there is none. The result raises ApiError (401) for everybody else."""
+def authenticator(token: str, accounts: Callable[[str], str] = lambda token: "") -> Authenticate:
+    """``token``: the administrator's; empty: there is none. ``accounts``: whose another token is; empty: nobody's. The
+    result raises ApiError (401) for everybody else."""
 
     def authenticate(request: web.Request) -> str:
-        user = peer_user(request) or _certified(request) or _bearer(request, token)
+        user = peer_user(request) or _certified(request) or _bearer(request, token, accounts)
         if not user:
             raise errors.unauthorized()
         return user
@@ -38,10 +40,13 @@ def _certified(request: web.Request) -> str:
     return ""
 
 
-def _bearer(request: web.Request, token: str) -> str:
-    if not token or request.transport is None or request.transport.get_extra_info("sslcontext") is None:
+def _bearer(request: web.Request, token: str, accounts: Callable[[str], str]) -> str:
+    if request.transport is None or request.transport.get_extra_info("sslcontext") is None:
         return ""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+    given = given.strip()
+    if scheme.lower() != "bearer" or not given:
         return ""
-    return "admin"
+    if token and hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode()):
+        return "admin"
+    return accounts(given)

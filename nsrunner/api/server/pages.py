@@ -16,13 +16,22 @@ from nsrunner.api.server.openapi import openapi_pages
 from nsrunner.api.server.paths import parse_path
 from nsrunner.api.server.verbs import answer
 
-__all__ = ["pages"]
+__all__ = ["METRICS", "pages"]
+
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus's text format."""
 
 
 def pages(
-    registry: Registry, *, version: str, git_version: str, problems: Callable[[], dict[str, str]]
+    registry: Registry,
+    *,
+    version: str,
+    git_version: str,
+    problems: Callable[[], dict[str, str]],
+    metrics: Callable[[], str] = lambda: "",
 ) -> dict[str, Page]:
-    """``problems``: what is wrong with the daemon now, by the name of the check; an empty text is fine."""
+    """``problems``: what is wrong with the daemon now, by the name of the check; an empty text is fine. ``metrics``: in
+    Prometheus's text format."""
     resources = registry.resources
 
     async def core(request: web.Request) -> web.StreamResponse:
@@ -49,7 +58,18 @@ def pages(
         return answer(_version(version, git_version))
 
     async def health(request: web.Request) -> web.StreamResponse:
+        if "verbose" in request.query:
+            return web.Response(text=f"[+]ping ok\n{request.path.strip('/')} check passed\n")
         return web.Response(text="ok")
+
+    async def show_metrics(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=metrics().encode(), headers={"Content-Type": METRICS})
+
+    async def all_pods(request: web.Request) -> web.StreamResponse:
+        """The kubelet's ``/pods``."""
+        found = registry.find("", "v1", "pods")
+        assert found is not None
+        return answer({**registry.list(found, None), "metadata": {}})
 
     async def ready(request: web.Request) -> web.StreamResponse:
         found = problems()
@@ -67,13 +87,27 @@ def pages(
         "/healthz": health,
         "/livez": health,
         "/readyz": ready,
+        "/metrics": show_metrics,
+        "/pods": all_pods,
     }
+    served = {path: _reading(page) for path, page in served.items()}
     for resource in resources:
         info = resource.info
-        served[f"/apis/{info.api_version}" if info.group else f"/api/{info.version}"] = listed
+        served[f"/apis/{info.api_version}" if info.group else f"/api/{info.version}"] = _reading(listed)
     served.update(openapi_pages([resource.info for resource in resources], git_version))
     assert all(parse_path(path) is None for path in served)
     return served
+
+
+def _reading(page: Page) -> Page:
+    """Pages are read; every other method is refused."""
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            raise errors.http_error(405, f"{request.method} is not supported on {request.path}")
+        return await page(request)
+
+    return read
 
 
 def _aggregated(request: web.Request) -> str:

@@ -53,6 +53,10 @@ class Verbs:
         self._streams = streams
         self._protobuf = protobuf
 
+    def knows(self, target: Target) -> bool:
+        """Whether the resource is served."""
+        return self._registry.find(target.group, target.version, target.plural) is not None
+
     async def serve(self, request: web.Request, target: Target, user: str) -> web.StreamResponse:
         """Raises ApiError."""
         resource = self._registry.find(target.group, target.version, target.plural)

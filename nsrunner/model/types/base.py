@@ -33,6 +33,7 @@ that are nsrunner's own have it."""
 
 _ACRONYMS: Final = {
     "api": "API",
+    "dns": "DNS",
     "fqdn": "FQDN",
     "id": "ID",
     "io": "IO",
@@ -41,6 +42,7 @@ _ACRONYMS: Final = {
     "ips": "IPs",
     "pid": "PID",
     "uri": "URI",
+    "url": "URL",
     "uuid": "UUID",
     "wwns": "WWNs",
 }
