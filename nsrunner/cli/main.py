@@ -31,6 +31,8 @@ VERBS: Final = {
     "get": ("get", "show objects of the daemon"),
     "delete": ("delete", "delete objects of the daemon"),
     "kubeconfig": ("kubeconfig", "print what kubectl needs to reach the daemon"),
+    "install-service": ("install_service", "install the daemon as a service of systemd"),
+    "uninstall-service": ("uninstall_service", "remove the service, and its pods and state if asked to"),
     "ps": ("ps", "list the running pods"),
     "logs": ("logs", "show what a container has written"),
     "exec": ("exec", "run a command in a running container"),

@@ -11,6 +11,7 @@ from aiohttp import web
 from nsrunner.api import errors
 from nsrunner.api.errors import ApiError
 from nsrunner.api.server.access import Access, authorize
+from nsrunner.api.server.budget import BODIES, Budget, deliver
 from nsrunner.api.server.paths import Target, parse_path, verb_of
 from nsrunner.api.server.requests import BODY_MAX
 from nsrunner.api.server.verbs import Verbs, answer
@@ -44,6 +45,13 @@ def application(
 
     async def serve(request: web.Request) -> web.StreamResponse:
         response = await respond(request)
+        try:
+            response = await deliver(request, response)
+        except ApiError as error:
+            response = _refusal(error)
+        except TimeoutError:
+            _abort(request)
+            raise ConnectionResetError("the client takes nothing of its answer") from None
         target = parse_path(request.rel_url.raw_path)
         known = target is not None and verbs.knows(target)
         count(_verb(request, target), target.plural if target is not None and known else "", str(response.status))
@@ -53,11 +61,11 @@ def application(
         try:
             return await _dispatch(request, verbs, authenticate, pages, access)
         except ApiError as error:
-            response = answer(error.status, status=error.code)
-            response.headers.update(error.headers)
-            return response
+            return _refusal(error)
         except web.HTTPException as error:
             return answer(errors.http_error(error.status, error.text or error.reason).status, status=error.status)
+        except RecursionError:
+            return _refusal(errors.bad_request("the body of the request is nested too deeply"))
         except (ConnectionResetError, TimeoutError):
             raise  # the client is gone, or aiohttp closes it
         except Exception:
@@ -66,8 +74,20 @@ def application(
             return answer(problem.status, status=problem.code)
 
     app = web.Application(client_max_size=BODY_MAX)
+    app[BODIES] = Budget()
     app.router.add_route("*", "/{path:.*}", serve)
     return app
+
+
+def _refusal(error: ApiError) -> web.Response:
+    response = answer(error.status, status=error.code)
+    response.headers.update(error.headers)
+    return response
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def _dispatch(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
 
 from nsrunner.api import errors
 from nsrunner.api.registry import now_text
 from nsrunner.api.resources import Context
+from nsrunner.api.server.budget import BODIES
 from nsrunner.api.server.media import JSON, PROTOBUF, YAML
 
 __all__ = ["BODY_MAX", "body_object", "context_of", "delete_options", "number", "read_body", "truth"]
@@ -18,6 +22,7 @@ __all__ = ["BODY_MAX", "body_object", "context_of", "delete_options", "number", 
 BODY_MAX: Final = 3 * 1024 * 1024
 """Bytes of a request's body (apiserver: MaxRequestBodyBytes)."""
 
+_BODY_SECONDS: Final = 60.0
 _MANAGER_MAX: Final = 128
 
 
@@ -72,13 +77,25 @@ def _manager_of(agent: str) -> str:
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Raises ApiError (413) when it is too long."""
-    if (request.content_length or 0) > BODY_MAX:
+    """Raises ApiError: 415 when it is compressed, 413 when it is too long, 408 when it takes too long to come, 429 when
+    others' bodies fill the memory set aside for them, 400 when it is broken."""
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise errors.http_error(415, f"bodies must not be compressed (Content-Encoding: {coding})")
+    size = request.content_length
+    if (size or 0) > BODY_MAX:
         raise errors.too_large(BODY_MAX)
+    held = size if size is not None else BODY_MAX if request.body_exists else 0
     try:
-        return await request.read()
+        with request.app[BODIES].holding(held):
+            async with asyncio.timeout(_BODY_SECONDS):
+                return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise errors.too_large(BODY_MAX) from None
+    except TimeoutError:
+        raise errors.http_error(408, "the body of the request has not come in time") from None
+    except (ClientPayloadError, HttpProcessingError, RequestPayloadError) as error:
+        raise errors.bad_request(f"the body of the request cannot be read: {error}") from None
 
 
 def body_object(data: bytes, content_type: str, protobuf: Callable[[bytes], Any]) -> Any:

@@ -24,6 +24,8 @@ _BOOKMARK_SECONDS: Final = 60.0
 """How often a client that wants them hears how far it is when nothing happens."""
 _MIN_SECONDS: Final = 1800
 """Without timeoutSeconds a watch ends after this time, or up to twice of it (apiserver --min-request-timeout)."""
+_STALL_SECONDS: Final = 60.0
+"""For which a client may leave what it was sent unread."""
 
 _encode = msgspec.json.encode
 
@@ -59,16 +61,20 @@ async def watch(
         while (left := deadline - time.monotonic()) > 0:
             await asyncio.wait([coming], timeout=min(left, _BOOKMARK_SECONDS))
             if coming.done():
-                await response.write(lines.line(coming.result()))
+                await _write(response, lines.line(coming.result()))
                 coming = asyncio.ensure_future(anext(events))
             elif bookmarks:
-                await response.write(lines.line(registry.bookmark(resource)))
+                await _write(response, lines.line(registry.bookmark(resource)))
     except StopAsyncIteration:
         pass  # the store closes
     except ApiError as error:
         if not response.prepared:
             raise
-        await response.write(_encode({"type": "ERROR", "object": error.status}) + b"\n")
+        await _write(response, _encode({"type": "ERROR", "object": error.status}) + b"\n")
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the client reads nothing any more") from None
     finally:
         coming.cancel()
         with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, ApiError):
@@ -76,6 +82,11 @@ async def watch(
         await events.aclose()
     await response.write_eof()
     return response
+
+
+async def _write(response: web.StreamResponse, line: bytes) -> None:
+    async with asyncio.timeout(_STALL_SECONDS):
+        await response.write(line)
 
 
 class _Lines:
