@@ -23,6 +23,7 @@ TARGET = PACKAGE / "protobuf/messages.json"
 CORE, META = "k8s.io.api.core.v1.", "k8s.io.apimachinery.pkg.apis.meta.v1."
 ROOTS = (
     *(CORE + kind for kind in ("ConfigMap", "Event", "Namespace", "Node", "Pod", "Secret", "ServiceAccount")),
+    "k8s.io.api.authentication.v1.TokenRequest",
     "k8s.io.api.authorization.v1.SelfSubjectAccessReview",
     "k8s.io.api.events.v1.Event",
     META + "DeleteOptions",

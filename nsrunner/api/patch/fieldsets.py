@@ -111,7 +111,9 @@ def items(values: list[Any], schema: Schema, path: Path = (), *, strict: bool = 
         if element is None:
             if strict:
                 keys = ", ".join(schema.keys)
-                raise bad_request(f"{as_path(path)}: an element omits a key of the list ({keys}), or is of another type")
+                raise bad_request(
+                    f"{as_path(path)}: an element omits a key of the list ({keys}), or is of another type"
+                )
         elif element not in found:
             found[element] = value
         elif strict:

@@ -26,7 +26,9 @@ _METADATA: Final = (
     "selfLink",
     "uid",
 )
-_NOBODYS: Final = frozenset({("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{n}") for n in _METADATA)})
+_NOBODYS: Final = frozenset(
+    {("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{n}") for n in _METADATA)}
+)
 """Fields that have no owner (``stripmeta.go``)."""
 _TOP: Final = frozenset({("f:spec",), ("f:status",), ("f:spec", "f:containers")})
 """Objects have them always: nobody adds them."""

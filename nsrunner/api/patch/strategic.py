@@ -154,9 +154,7 @@ def _ordered(items: list[Any], order: list[Any], was: list[Any], key: str) -> li
     before = {identity: index for index, identity in reversed([*enumerate(was)])}
     tagged = [(_identity_of(item, key), item) for item in items]
     left = sorted((each for each in tagged if each[0] in place), key=lambda each: place[each[0]])
-    right = sorted(
-        (each for each in tagged if each[0] not in place), key=lambda each: before.get(each[0], len(before))
-    )
+    right = sorted((each for each in tagged if each[0] not in place), key=lambda each: before.get(each[0], len(before)))
     merged: list[Any] = []
     while left and right:
         one, other = before.get(left[0][0]), before.get(right[0][0])
