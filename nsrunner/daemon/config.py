@@ -87,7 +87,8 @@ def load_config(path: str = "", *, static_pod_path: str = "", static_pod_url: st
         if path:
             raise
         data = b""
-    documents = read_documents(data) if data.strip() else ()
+    said = any(line.strip() and not line.lstrip().startswith(b"#") for line in data.splitlines())
+    documents = read_documents(data) if said else ()
     errors: tuple[FieldError, ...] = ()
     config, value = Config(), documents[0].value if documents else {}
     if documents and (error := documents[0].error) is not None:
@@ -171,9 +172,10 @@ def _check(config: Config, report: Report) -> None:
 
 def _is_listen(text: str) -> bool:
     address, _, port = text.rpartition(":")
+    bracketed = address.startswith("[") and address.endswith("]")
     try:
-        ipaddress.ip_address(address.strip("[]") if address.startswith("[") else address)
+        version = ipaddress.ip_address(address[1:-1] if bracketed else address).version
+        named = version == (6 if bracketed else 4)
     except ValueError:
-        if names.dns_subdomain(address):
-            return False
-    return port.isascii() and port.isdigit() and 0 < int(port) < 65536
+        named = not bracketed and not names.dns_subdomain(address)
+    return named and port.isascii() and port.isdigit() and 0 < int(port) < 65536

@@ -56,7 +56,7 @@ def missing_rights(names: Iterable[str], effective: int | None = None) -> list[s
     not to be asked."""
     module = prctl() if effective is None else None
     if module is not None:
-        return [name for name in names if not module.cap_effective.__getattr__(name.lower())]
+        return [name for name in names if not getattr(module.cap_effective, name.lower())]
     if effective is None:
         effective = _effective()
     return [name for name in names if not effective >> _NUMBERS[name] & 1]

@@ -21,7 +21,7 @@ def test_every_check_says_what_to_do() -> None:
 def test_without_root_only_what_can_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     found = {check.name: check for check in checks.examine()}
-    assert list(found) == ["nsrunner", "kernel", "root", "nft", "skopeo", "umoci"]
+    assert list(found) == ["nsrunner", "kernel", "root", "nft", "python-prctl", "skopeo", "umoci"]
     assert found["root"].problem == "uid 1000"
 
 
@@ -44,7 +44,8 @@ def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(probe, "seccomp_filter", lambda: "seccomp: Invalid argument")
     monkeypatch.setattr(probe, "dummy_link", lambda kind="dummy": f"make a {kind} link: Operation not supported")
     monkeypatch.setattr(checks.host, "gather", _broken)
-    monkeypatch.setattr(checks, "_effective", lambda: 0)
+    monkeypatch.setattr(checks.process, "missing_rights", lambda names: list(names))
+    monkeypatch.setattr(checks.process, "prctl", lambda: None)
     monkeypatch.setattr(checks.shutil, "which", lambda program, path: None)
     monkeypatch.setattr(checks.native, "load", _broken)
     found = {check.name: check for check in checks.examine()}
