@@ -43,7 +43,7 @@ def parse_path(path: str) -> Target | None:
     namespace = None
     if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in _OF_NAMESPACES:
         namespace, rest = rest[1], rest[2:]
-    if len(rest) > 3 or not all(rest):
+    if len(rest) > 3 or not all(rest) or namespace == "":
         return None
     plural, name, subresource = (*rest, "", "")[:3]
     return Target(

@@ -133,7 +133,10 @@ def test_flags_count_instead_of_the_file(tmp_path: Path, monkeypatch: pytest.Mon
                 "must not be negative or above shutdownGracePeriod"
             ],
         ),
-        ("logLevel: loud", ['logLevel: Unsupported value: "loud": supported values: "debug", "error", "info", "warning"']),
+        (
+            "logLevel: loud",
+            ['logLevel: Unsupported value: "loud": supported values: "debug", "error", "info", "warning"'],
+        ),
         ("allowedUnsafeSysctls: ['*']", None),
         ("hostnameOverride: A_b", None),
         ("listen: 127.0.0.1", ['listen: Invalid value: "127.0.0.1": must be ADDRESS:PORT, such as 127.0.0.1:6550']),
@@ -142,7 +145,13 @@ def test_flags_count_instead_of_the_file(tmp_path: Path, monkeypatch: pytest.Mon
         ("listen: 127.0.0.1:0", None),
         ("listen: 127.0.0.1:65536", None),
         ("listen: 6550", None),
-        ("kind: Pod", ['kind: Unsupported value: "nsrunner.dev/v1 Pod": supported values: "nsrunner.dev/v1 DaemonConfiguration"']),
+        (
+            "kind: Pod",
+            [
+                'kind: Unsupported value: "nsrunner.dev/v1 Pod": '
+                'supported values: "nsrunner.dev/v1 DaemonConfiguration"'
+            ],
+        ),
         ("[1]", ["Invalid value: expected object, got array"]),
         ("a: 1\n---\nb: 2", ["Too many: one document is expected"]),
         ("{", None),

@@ -20,7 +20,7 @@ POD = Pod(
         ephemeral_containers=(EphemeralContainer(name="look"),),
     ),
 )
-MACHINE = cast(PodMachine, SimpleNamespace(pod=POD))
+MACHINE = cast("PodMachine", SimpleNamespace(pod=POD))
 
 
 def started(name: str) -> ContainerStarted:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit.api.registry.served import serving
 
 from nsrunner.daemon.node import NodeStatus, Pressure, node_object, pressure
 from nsrunner.sandbox.host import HostFacts
+from unit.api.registry.served import serving
 
 pytestmark = pytest.mark.asyncio
 
