@@ -91,6 +91,6 @@ def test_a_module_has_tests(path: Path) -> None:
 
 
 def test_the_shells_scripts_parse() -> None:
-    for script in ("tools/setup", "tests/vm/guest/main", "tests/vm/guest/checks/smoke"):
+    for script in ("tools/setup", "vagrant/provision", "tests/vm/guest/main", "tests/vm/guest/checks/smoke"):
         subprocess.run(["sh", "-n", CHECKOUT / script], check=True)
     subprocess.run(["bash", "-n", CHECKOUT / ".ci/run"], check=True)
