@@ -25,7 +25,7 @@ async def test_the_unix_socket_alone_by_default(roots: Roots) -> None:
     ((server, tls),), token = await api_sockets(Config(), roots, [])
     with server:
         assert (server.family, tls, token) == (socket.AF_UNIX, None, "")
-        assert not os.path.exists(roots.state)  # no certificates for nobody
+        assert not os.path.exists(roots.state)  # noqa: ASYNC240 - no certificates for nobody
 
 
 async def test_tcp_is_always_tls_the_managers_too(roots: Roots, tmp_path: Path) -> None:
