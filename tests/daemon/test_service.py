@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -164,6 +165,7 @@ def test_metrics_and_pods(daemon: RealDaemon) -> None:
 def test_sockets_and_messages_of_the_service_manager(daemon: RealDaemon, tmp_path: Path) -> None:
     """As systemd starts it, and stops it."""
     daemon.stop()
+    os.unlink(f"{daemon.roots.run}/api.sock")  # of the one before
     script = 'exec 3<&"$0" 4<&"$1"; export LISTEN_PID=$$ LISTEN_FDS=2; shift; exec "$@"'
     with (
         socket.socket(socket.AF_UNIX) as unix,
@@ -183,7 +185,8 @@ def test_sockets_and_messages_of_the_service_manager(daemon: RealDaemon, tmp_pat
             stdin=subprocess.DEVNULL,
             cwd="/",
         )
-        with started:
+        with started, contextlib.ExitStack() as stack:
+            stack.callback(started.kill)
             assert manager.recv(999).startswith(b"READY=1\nSTATUS=0 pods\nMAINPID=")
             assert manager.recv(999) == b"WATCHDOG=1"
             with socket.socket(socket.AF_UNIX) as client:
