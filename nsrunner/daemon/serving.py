@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import subprocess
@@ -77,7 +78,8 @@ def _bound(listen: str) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         server = socket.create_server((address, port), family=family, backlog=512)
     except OSError as error:
-        raise HostError(f"listen: {listen}: {error.strerror or error}") from None
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        raise HostError(f"listen: {listen}: {why}") from None
     server.setblocking(False)
     return server
 
