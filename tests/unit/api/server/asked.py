@@ -75,7 +75,7 @@ async def asked(
             served.registry, Tokens(str(tmp_path / "key"), now=lambda: 1e9), protobuf=decode_body
         )
         app = application(
-            Verbs(served.registry, streams={"token": accounts.serve}, protobuf=decode_body),
+            Verbs(served.registry, streams={"token": accounts.serve}, protobuf=decode_body, computed={}),
             authenticate=authenticate,
             pages=pages(
                 served.registry, version="0.1", git_version="v1.36.0", problems=problems, metrics=lambda: "up 1\n"

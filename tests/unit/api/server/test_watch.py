@@ -90,24 +90,3 @@ async def test_five_hundred_watchers_all_hear(tmp_path: Path) -> None:
             assert {(each["type"], each["object"]["metadata"]["name"]) for each in heard} == {("ADDED", "conf")}
             for answer in answers:
                 answer.close()
-
-
-async def test_a_watcher_that_does_not_read_is_let_go_and_others_hear(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nsrunner.api.server.watch._STALL_SECONDS", 0.3)
-    async with asked(tmp_path) as ask:
-        reader, writer = await asyncio.open_unix_connection(ask.path, limit=1)
-        writer.write(f"GET {CONFIGS}?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        async with watching(ask) as other:
-            for at in range(40):
-                code, _ = await ask("POST", CONFIGS, config_map(f"c{at}", data={"k": "x" * 100_000}))
-                assert code == 201
-                assert (await line(other))["object"]["metadata"]["name"] == f"c{at}"
-        async with asyncio.timeout(20):
-            while not reader.at_eof() and reader.exception() is None:
-                try:
-                    await reader.read(1 << 20)
-                except ConnectionError:
-                    break
-        writer.close()
