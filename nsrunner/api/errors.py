@@ -24,6 +24,7 @@ __all__ = [
     "internal",
     "invalid",
     "method_not_allowed",
+    "no_controllers",
     "not_acceptable",
     "not_found",
     "path_not_found",
@@ -121,9 +122,15 @@ def not_found(plural: str, name: str, group: str = "") -> ApiError:
     return _error(404, "NotFound", f'{_qualified(plural, group)} "{name}" not found', _about(plural, group, name))
 
 
-def path_not_found() -> ApiError:
+def path_not_found(message: str = "the server could not find the requested resource") -> ApiError:
     """No resource is served at the path of the request."""
-    return _error(404, "NotFound", "the server could not find the requested resource", {})
+    return _error(404, "NotFound", message, {})
+
+
+def no_controllers(plural: str, group: str) -> ApiError:
+    """For those who ask for a resource that needs a controller."""
+    what = _qualified(plural, group)
+    return path_not_found(f"{what} are not served: nsrunner runs Pods; what makes pods of others is not part of it")
 
 
 def already_exists(plural: str, name: str, group: str = "") -> ApiError:

@@ -128,3 +128,9 @@ def test_events_of_both_groups(daemon: RealDaemon) -> None:
     core = daemon.kubectl("get", "events", "--no-headers").stdout
     other = daemon.kubectl("get", "events.events.k8s.io", "--no-headers").stdout
     assert "pod/web" in core and "pod/web" in other
+
+
+def test_controllers_are_not_served_and_it_says_so(daemon: RealDaemon) -> None:
+    refused = daemon.kubectl("create", "deployment", "web", "--image=x", check=False)
+    assert refused.returncode == 1
+    assert "deployments.apps are not served: nsrunner runs Pods" in refused.stderr

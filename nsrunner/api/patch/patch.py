@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from nsrunner.api import errors
+from nsrunner.api.depth import DEPTH_MAX, bounded
 from nsrunner.api.patch.apply import applied
 from nsrunner.api.patch.merge import merge_patch
 from nsrunner.api.patch.schema import Schema, schema_of
@@ -29,8 +30,6 @@ _OPERATIONS_MAX: Final = 10_000
 """Of a JSON patch (apiserver: maxJSONPatchOperations)."""
 _COPIED_MAX: Final = 3 * 1024 * 1024
 """Bytes that the copy operations of one may copy (apiserver: JSONPatchMaxCopyBytes)."""
-_DEPTH_MAX: Final = 100
-"""Levels of a body: no object of the API has as many."""
 
 
 async def patched(
@@ -66,22 +65,11 @@ def _check_options(content_type: str, context: Context, force: bool) -> None:
 
 def _json(data: bytes) -> Any:
     try:
-        return _bounded(msgspec.json.decode(data))
+        return bounded(msgspec.json.decode(data))
     except msgspec.DecodeError as error:
         raise errors.bad_request(f"error decoding patch: {error}") from None
     except RecursionError:
-        raise errors.bad_request(f"error decoding patch: more than {_DEPTH_MAX} levels") from None
-
-
-def _bounded(value: Any) -> Any:
-    """The value, when it is not too deep for those who go down into it."""
-    level, depth = [value], 0
-    while level:
-        if depth > _DEPTH_MAX:
-            raise errors.bad_request(f"error decoding patch: more than {_DEPTH_MAX} levels")
-        parts = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
-        level, depth = [item for part in parts for item in part], depth + 1
-    return value
+        raise errors.bad_request(f"error decoding patch: more than {DEPTH_MAX} levels") from None
 
 
 # --- patches that say what is to change -------------------------------------------------------------------------------
@@ -131,7 +119,7 @@ def _operations(body: Any, resource: Resource) -> Callable[[Json], Json]:
             raise errors.ApiError(
                 errors.status(422, "Invalid", problem, details={"name": old["metadata"]["name"], "kind": info.plural})
             ) from None
-        _bounded(result)
+        bounded(result)
         return result
 
     return modify
@@ -205,7 +193,7 @@ def _config(data: bytes, resource: Resource, namespace: str, name: str) -> Json:
 def _yaml(data: bytes) -> Any:
     if data.lstrip().startswith(b"{"):
         try:
-            return _bounded(msgspec.json.decode(data))
+            return bounded(msgspec.json.decode(data))
         except (msgspec.DecodeError, RecursionError):
             pass  # YAML may begin so, too; what is wrong with it is said below
     from nsrunner.model.source import read_documents  # YAML costs its import where it is used
@@ -215,4 +203,4 @@ def _yaml(data: bytes) -> Any:
         raise errors.bad_request("error decoding YAML: one object is expected")
     if documents[0].error is not None:
         raise errors.bad_request(f"error decoding YAML: {documents[0].error.field_error()}")
-    return _bounded(documents[0].value)
+    return bounded(documents[0].value)

@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestPayloadError
 
 from nsrunner.api import errors
+from nsrunner.api.depth import bounded
 from nsrunner.api.registry import now_text
 from nsrunner.api.resources import Context
 from nsrunner.api.server.budget import BODIES
@@ -103,8 +104,8 @@ def body_object(data: bytes, content_type: str, protobuf: Callable[[bytes], Any]
     match content_type:
         case "application/json" | "" | "application/octet-stream":  # what aiohttp says when there is none
             try:
-                return msgspec.json.decode(data)
-            except msgspec.DecodeError as error:
+                return bounded(msgspec.json.decode(data))
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise errors.bad_request(f"the body of the request is not JSON: {error}") from None
         case "application/yaml":
             from nsrunner.model.source import read_documents  # YAML costs its import where it is used
@@ -112,9 +113,9 @@ def body_object(data: bytes, content_type: str, protobuf: Callable[[bytes], Any]
             document = read_documents(data)[0]
             if document.error is not None:
                 raise errors.bad_request(f"the body of the request is not YAML: {document.error.field_error()}")
-            return document.value
+            return bounded(document.value)
         case "application/vnd.kubernetes.protobuf":
-            return protobuf(data)
+            return bounded(protobuf(data))
         case _:
             raise errors.unsupported_media_type([JSON, YAML, PROTOBUF])
 

@@ -35,6 +35,9 @@ Computed: TypeAlias = Callable[[Resource, str | None], Awaitable[list[Json]]]
 
 _WRITABLE = frozenset({"", "ephemeralcontainers", "finalize", "status"})
 
+_CONTROLLERS = frozenset({"apps", "autoscaling", "batch"})
+"""Groups whose resources are controllers' orders; those who ask are told more than that there is nothing."""
+
 
 class Verbs:
     """``streams``: by the name of the subresource. ``protobuf`` reads a body of that media type. ``computed``: by
@@ -60,6 +63,8 @@ class Verbs:
     async def serve(self, request: web.Request, target: Target, user: str) -> web.StreamResponse:
         """Raises ApiError."""
         resource = self._registry.find(target.group, target.version, target.plural)
+        if resource is None and target.group in _CONTROLLERS:
+            raise errors.no_controllers(target.plural, target.group)
         if resource is None:
             raise errors.path_not_found()
         info = resource.info
