@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -18,7 +19,7 @@ from unit.supervisor.world import MemoryJournal, World, container, play, world
 
 LATENCY: Final = 0.5
 """Seconds that each command takes: instants between a command and its answer are many."""
-STEP: Final = 0.25
+STEP: Final = 0.25 if os.environ.get("NSRUNNER_TEST_NIGHTLY") else 0.75
 POD: Final = """
 apiVersion: v1
 kind: Pod
