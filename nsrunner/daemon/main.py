@@ -29,6 +29,7 @@ from nsrunner.api.tokens import Tokens
 from nsrunner.daemon import process
 from nsrunner.daemon.config import Config
 from nsrunner.daemon.ending import drain, machine_goes_down, shut_down
+from nsrunner.daemon.events import node_warning
 from nsrunner.daemon.instance import only_instance
 from nsrunner.daemon.metrics import Metrics
 from nsrunner.daemon.node import KUBERNETES_VERSION, NodeStatus, node_object, pressure
@@ -86,7 +87,7 @@ async def serve(
             reaper.begin()
             stack.callback(reaper.close)
         node = _node(config, roots)
-        journal = FileJournal()
+        journal = FileJournal(told=lambda problem: tell(problem))
         environment = _environment(config, node, roots, journal)
         store = await Store.open(f"{roots.state}/store.db", wall=time.time)
         stack.push_async_callback(store.close)
@@ -97,6 +98,12 @@ async def serve(
         pods.when_removed(metrics.removed)
         registry = Registry(store, pods, served(node.name))
         registry.add_built_ins()
+
+        def tell(problem: str) -> None:
+            if problem:
+                message = f"what the pods do cannot be written down: {problem}"
+                registry.put_event(node_warning(node.name, "JournalNotWritable", message))
+
         problems = partial(_problems, store, journal)
         status = NodeStatus(
             registry,

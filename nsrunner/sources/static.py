@@ -18,9 +18,9 @@ HASH: Final = "kubernetes.io/config.hash"
 SOURCE: Final = "kubernetes.io/config.source"
 SEEN: Final = "kubernetes.io/config.seen"
 MIRROR: Final = "kubernetes.io/config.mirror"
-PATH: Final = "nsrunner.dev/config.path"
+PATH: Final = "static.nsrunner.dev/path"
 """The file or URL that has the pod: the next daemon has to know it before it can read the manifest."""
-DIGEST: Final = "nsrunner.dev/config.digest"
+DIGEST: Final = "static.nsrunner.dev/digest"
 """Of a manifest that has a uid of its own, which stays when the rest is edited."""
 
 
