@@ -204,7 +204,8 @@ class Pods:
         metadata, task = object["metadata"], self.task(left.registered.uid)
         assert task is not None, "it was adopted"
         pod = pod_of(object)
-        if pod.spec != left.pod.spec or pod.metadata != left.pod.metadata:
+        now, then = pod.metadata, left.pod.metadata
+        if (pod.spec, now.labels, now.annotations) != (left.pod.spec, then.labels, then.annotations):
             task.post(SpecChanged(pod=pod))
         for condition in (object.get("status") or {}).get("conditions") or ():
             if condition["type"] not in OURS:
