@@ -127,10 +127,11 @@ def test_a_uid_and_a_namespace_of_its_own(static: RealDaemon) -> None:
         shown = event["object"]
         if shown["spec"]["containers"][0]["command"] == ["sleep", "1000"] and shown["status"]["phase"] == "Running":
             break
-    assert container_id(shown) != container_id(before)
+    assert shown["metadata"]["uid"] != before["metadata"]["uid"]
     static.restart(signal.SIGKILL)
     again = static.call("GET", f"/namespaces/shop/pods/web-{NODE}")
-    assert container_id(again) == container_id(shown)
+    assert again["metadata"]["uid"] == shown["metadata"]["uid"]
+    assert again["status"]["containerStatuses"] == shown["status"]["containerStatuses"]
     path.unlink()
     static.wait(f"web-{NODE}", "deleted", namespace="shop")
 
