@@ -1,0 +1,1 @@
+"""What goes on between a client and a running container: logs, execs, attachments, forwarded ports."""
