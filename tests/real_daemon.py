@@ -15,11 +15,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 from nsrunner.api.client import Client, NoDaemon, Refused
 from nsrunner.errors import SandboxError
@@ -115,6 +116,15 @@ class RealDaemon:
         with self.client() as client:
             return client.call(method, f"/api/v1{path}", body=body, query=query)
 
+    @contextlib.contextmanager
+    def websocket(self, path: str, protocols: Sequence[str] = (), query: str = "") -> Iterator[websocket.WebSocket]:
+        """On the unix socket; ``path`` without ``/api/v1``."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(SECONDS)
+            connection.connect(f"{self.roots.run}/api.sock")
+            url = f"ws://localhost/api/v1{path}{query and '?'}{query}"
+            yield websocket.create_connection(url, subprotocols=list(protocols) or None, socket=connection)
+
     @property
     def kubeconfig(self) -> Path:
         if self._kubeconfig is None:
@@ -166,8 +176,10 @@ class RealDaemon:
                 if until == "deleted":
                     return pod
                 raise AssertionError(f"pod {name} is gone: {pod['status']}")
-            if _is(pod.get("status") or {}, until):
+            status = pod.get("status") or {}
+            if _is(status, until):
                 return pod
+            assert until == "deleted" or status.get("phase") not in ("Succeeded", "Failed"), status
         raise AssertionError(f"pod {name} was not {until} within {SECONDS} s: {self.call('GET', f'{path}/{name}')}")
 
     def watch(self, path: str, **query: object) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ Everything that passes is a value or a descriptor, no shared object: the HTTP si
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
@@ -19,15 +20,16 @@ class PodRef(Struct, frozen=True):
     namespace: str
     name: str
     uid: str
+    """Of a mirror, that of the static pod that it shows."""
 
 
 class Ended(Struct, frozen=True, kw_only=True):
     """How an exec or an attachment ended."""
 
     exit_code: int = 0
-    """128 + signal for a process that a signal ended."""
+    """128 + signal for a process that a signal ended; of an exec only."""
     error: str = ""
-    """What kept it from starting, or cut it off; the exit code says nothing then."""
+    """What cut it off, in a sentence for the client; the exit code says nothing then."""
 
 
 class Usage(Struct, frozen=True):
@@ -47,6 +49,11 @@ class Stats(Struct, frozen=True, kw_only=True):
 class StreamSession(Protocol):
     """An exec or an attachment that goes on."""
 
+    @property
+    def console(self) -> int:
+        """The master of an exec's terminal, not blocking, which the caller closes; -1 without one."""
+        ...
+
     async def ended(self) -> Ended: ...
 
     async def resize(self, rows: int, columns: int) -> None:
@@ -54,7 +61,8 @@ class StreamSession(Protocol):
         ...
 
     async def close(self) -> None:
-        """The client is gone: an exec is killed with all that it started, an attachment ends."""
+        """To be called in any case, once: an exec that goes on is killed with all that it started, an attachment
+        ends."""
         ...
 
 
@@ -71,25 +79,27 @@ class Runtime(Protocol):
     """The pods that run here. Raises :class:`nsrunner.api.errors.ApiError` with upstream's words where a container does
     not run or does not exist."""
 
+    def check_running(self, pod: PodRef, container: str) -> None: ...
+
     async def exec(
         self, pod: PodRef, container: str, command: tuple[str, ...], *, stdin: int, stdout: int, stderr: int, tty: bool
     ) -> StreamSession:
-        """Starts a command. The descriptors are pipe or socket ends that stay the caller's (-1: none); with ``tty`` all
-        three are one end of a socket pair that carries the terminal's bytes in both directions."""
+        """Starts a command. The descriptors are pipe ends that stay the caller's; with ``tty`` there are none, but the
+        session's console."""
         ...
 
     async def attach(self, pod: PodRef, container: str, *, stdin: int, stdout: int, stderr: int) -> StreamSession:
-        """Connects descriptors to the streams of the container's own process."""
+        """Connects pipe ends (-1: none), which stay the caller's, to the streams of the container's own process."""
         ...
 
     def log_files(self, pod: PodRef, container: str, *, previous: bool) -> LogFiles: ...
 
-    async def log_changed(self, pod: PodRef, container: str) -> None:
-        """Returns when the state of the container's instances has changed: a follower looks again."""
+    async def log_ended(self, pod: PodRef, container: str, attempt: int) -> None:
+        """Returns when the instance has ended, or the pod is gone."""
         ...
 
-    async def dial(self, pod: PodRef, port: int) -> int:
-        """A connected, non-blocking TCP socket to ``localhost:port`` in the pod's network namespace."""
+    async def dial(self, pod: PodRef, port: int) -> socket.socket:
+        """A connected, non-blocking socket to ``localhost:port`` in the pod's network namespace."""
         ...
 
     async def stats(self) -> Stats:

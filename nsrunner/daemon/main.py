@@ -25,6 +25,7 @@ from nsrunner.api.server.metrics import Metrics as Usage
 from nsrunner.api.server.pages import pages
 from nsrunner.api.server.verbs import Verbs
 from nsrunner.api.store import Store
+from nsrunner.api.streams.serving import streams
 from nsrunner.api.tokens import Tokens
 from nsrunner.daemon import process
 from nsrunner.daemon.config import Config
@@ -134,11 +135,12 @@ async def serve(
 
         accounts = ServiceAccounts(registry, Tokens(token_key(roots), now=time.time), protobuf=decode_body)
         sockets, token = await api_sockets(config, roots, inherited)
-        usage = Usage(registry, PodRuntime(pods).stats, node.name)
+        runtime = PodRuntime(pods, roots)
+        usage = Usage(registry, runtime.stats, node.name)
         app = application(
             Verbs(
                 registry,
-                streams={"token": accounts.serve},
+                streams={**streams(runtime), "token": accounts.serve},
                 protobuf=decode_body,
                 computed={"metrics.k8s.io": usage.objects},
             ),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-__all__ = ["LogEntry", "LogItem", "Skipped", "parse_line", "render", "timestamp", "written_since"]
+__all__ = ["LogEntry", "LogItem", "Renderer", "Skipped", "parse_line", "render", "timestamp", "written_since"]
 
 _STREAMS: Final[dict[bytes, Literal["stdout", "stderr"]]] = {b"stdout": "stdout", b"stderr": "stderr"}
 _STAMP_LENGTH: Final = 30
@@ -74,20 +74,38 @@ def _microseconds(time: str) -> str:
     return f"{head}.{digits[:6]:0<6}{rest[len(digits) :]}"
 
 
-def render(items: Iterable[LogItem], *, timestamps: bool = False, limit: int | None = None) -> Iterator[bytes]:
+class Renderer:
     """What ``kubectl logs`` prints: partial entries joined, a stamp before each line, at most ``limit`` bytes."""
-    begun: dict[str, bool] = {}
-    for item in items:
+
+    def __init__(self, *, timestamps: bool = False, limit: int | None = None) -> None:
+        self._timestamps = timestamps
+        self._left = limit
+        self._begun: dict[str, bool] = {}
+
+    @property
+    def full(self) -> bool:
+        """The limit is reached: nothing follows."""
+        return self._left == 0
+
+    def text(self, item: LogItem) -> bytes:
+        """Of the next item; empty when nothing is shown of it."""
         if isinstance(item, Skipped):
-            continue
+            return b""
         text = item.data if item.partial else item.data + b"\n"
-        if timestamps and not begun.get(item.stream) and item.time:
+        if self._timestamps and not self._begun.get(item.stream) and item.time:
             text = f"{item.time} ".encode() + text
-        begun[item.stream] = item.partial
-        if limit is not None:
-            text = text[:limit]
-            limit -= len(text)
-        if text:
+        self._begun[item.stream] = item.partial
+        if self._left is not None:
+            text = text[: self._left]
+            self._left -= len(text)
+        return text
+
+
+def render(items: Iterable[LogItem], *, timestamps: bool = False, limit: int | None = None) -> Iterator[bytes]:
+    """All that a :class:`Renderer` makes of the items."""
+    renderer = Renderer(timestamps=timestamps, limit=limit)
+    for item in items:
+        if text := renderer.text(item):
             yield text
-        if limit == 0:
+        if renderer.full:
             return

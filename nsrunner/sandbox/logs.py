@@ -12,19 +12,41 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from nsrunner.sandbox import inotify
-from nsrunner.sandbox.log_lines import LogEntry, LogItem, Skipped, parse_line, render, timestamp, written_since
+from nsrunner.sandbox.log_lines import (
+    LogEntry,
+    LogItem,
+    Renderer,
+    Skipped,
+    parse_line,
+    render,
+    timestamp,
+    written_since,
+)
 
 if TYPE_CHECKING:
     import asyncio
 
     from nsrunner.sandbox.watches import DirectoryWatch
 
-__all__ = ["LogEntry", "LogItem", "LogReader", "Skipped", "attempts", "follow", "read", "render", "tail"]
+__all__ = [
+    "LogEntry",
+    "LogItem",
+    "LogReader",
+    "Renderer",
+    "Skipped",
+    "attempts",
+    "batches",
+    "follow",
+    "read",
+    "render",
+    "tail",
+]
 
 _CHUNK: Final = 64 << 10
 _LINE_MAX: Final = 1 << 20
@@ -272,7 +294,7 @@ def tail(directory: str, attempt: int, *, lines: int, size: int) -> bytes:
     return b"".join(kept)[-size:]
 
 
-async def follow(
+async def batches(
     directory: str,
     attempt: int,
     ended: asyncio.Event,
@@ -280,8 +302,9 @@ async def follow(
     history: bool = True,
     tail_lines: int | None = None,
     since: float | None = None,
-) -> AsyncIterator[LogItem]:
-    """Everything that is and will be there, until ``ended`` is set (the instance has ended) and all is read.
+) -> AsyncGenerator[list[LogItem], None]:
+    """Everything that is and will be there, as it comes, until ``ended`` is set (the instance has ended) and all is
+    read.
 
     Raises FileNotFoundError when there is no such log, OSError, HostError.
     """
@@ -300,15 +323,31 @@ async def follow(
                 grown.clear()
                 over = ended.is_set()
                 items = reader.read()
-                for item in items:
-                    yield item
                 if items:
+                    yield items
                     await asyncio.sleep(0)  # a fast writer must not keep the loop for itself
                 elif over:
                     break
                 else:
                     await grown.wait()
-            for item in reader.finish():
-                yield item
+            if items := reader.finish():
+                yield items
         finally:
             stop.cancel()
+
+
+async def follow(
+    directory: str,
+    attempt: int,
+    ended: asyncio.Event,
+    *,
+    history: bool = True,
+    tail_lines: int | None = None,
+    since: float | None = None,
+) -> AsyncIterator[LogItem]:
+    """The items of :func:`batches` one by one."""
+    coming = batches(directory, attempt, ended, history=history, tail_lines=tail_lines, since=since)
+    async with aclosing(coming):
+        async for items in coming:
+            for item in items:
+                yield item

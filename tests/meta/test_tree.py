@@ -58,6 +58,24 @@ def test_a_c_file_has_a_head(path: Path) -> None:
 PARTS = {
     "nsrunner/cli/run_session.py": "tests/unit/cli/test_run.py",
     "nsrunner/api/store/values.py": "tests/unit/api/store/test_store.py",
+    **{
+        f"nsrunner/{module}.py": "tests/daemon/test_exec.py"
+        for module in (
+            "api/streams/carriers",
+            "api/streams/exec",
+            "api/streams/serving",
+            "api/streams/spdy_upgrade",
+            "api/streams/upgrades",
+            "api/streams/websocket_peer",
+            "daemon/links",
+            "daemon/runtime",
+            "daemon/sessions",
+        )
+    },
+    "nsrunner/api/streams/forward.py": "tests/daemon/test_portforward.py",
+    "nsrunner/api/streams/spdy_forward.py": "tests/daemon/test_portforward.py",
+    "nsrunner/api/streams/gone.py": "tests/daemon/test_logs.py",
+    "nsrunner/api/streams/logs.py": "tests/daemon/test_logs.py",
 }
 """Modules that are only reached through another one, and where they are tested."""
 
