@@ -40,7 +40,7 @@ with socket.create_server(("127.0.0.1", 8080)) as server:
 @pytest.fixture
 def web(daemon: RealDaemon) -> RealDaemon:
     """A pod that sends back what comes to its port 8080."""
-    daemon.create(real_pods.pod(real_pods.container("main", sys.executable, "-c", ECHO), name="web"))
+    daemon.create(real_pods.pod(real_pods.container("main", os.path.realpath(sys.executable), "-c", ECHO), name="web"))
     with daemon.client() as client:
         answer = client.checked(client.request("GET", f"/api/v1{FORWARD[:-11]}log", query={"follow": "true"}))
         assert next(answer.lines()) == b"ready"

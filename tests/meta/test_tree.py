@@ -72,7 +72,6 @@ PARTS = {
             "daemon/sessions",
         )
     },
-    "nsrunner/api/streams/forward.py": "tests/daemon/test_portforward.py",
     "nsrunner/api/streams/spdy_forward.py": "tests/daemon/test_portforward.py",
     "nsrunner/api/streams/gone.py": "tests/daemon/test_logs.py",
     "nsrunner/api/streams/logs.py": "tests/daemon/test_logs.py",
