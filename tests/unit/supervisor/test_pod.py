@@ -11,7 +11,8 @@ import pytest
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.events import ContainerStarted, Now
-from nsrunner.testing.clock import VirtualClock
+from nsrunner.supervisor.pod import PodTask
+from nsrunner.testing.clock import VirtualClock, VirtualTimeLoop
 from nsrunner.testing.fake_sandbox import Run
 from unit.supervisor.world import POD, container, play, world
 
@@ -379,6 +380,26 @@ class Saved:
 
     def save(self, run_dir: str, value: Mapping[str, Any]) -> None:
         self.values.append((run_dir, value))
+
+
+def test_a_pod_is_told_something_while_its_loop_stands_still() -> None:
+    """As between two cells of a notebook, each of which runs the loop."""
+    tasks: list[PodTask] = []
+
+    async def script() -> None:
+        async with world() as w:
+            tasks.append(w.add())
+            await tasks[0].wait_removed()
+
+    async def running() -> None:
+        while not tasks or tasks[0].phase != "Running":
+            await asyncio.sleep(1)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        pod = runner.get_loop().create_task(script())
+        runner.run(running())
+        tasks[0].delete(0)
+        runner.run(asyncio.wait_for(pod, 60))
 
 
 def test_the_machine_is_saved_before_its_commands_are_carried_out() -> None:
