@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +15,8 @@ from nsrunner.supervisor.pod import PodTask
 from nsrunner.testing.clock import VirtualClock, VirtualTimeLoop
 from nsrunner.testing.fake_sandbox import Run
 from unit.supervisor.world import POD, container, play, world
+
+T = TypeVar("T")
 
 ONCE = POD.replace("spec:", "spec:\n  restartPolicy: Never")
 HOST_PID = POD.replace("spec:", "spec:\n  hostPID: true")
@@ -384,22 +386,23 @@ class Saved:
 
 def test_a_pod_is_told_something_while_its_loop_stands_still() -> None:
     """As between two cells of a notebook, each of which runs the loop."""
-    tasks: list[PodTask] = []
 
-    async def script() -> None:
+    async def script(running: asyncio.Future[PodTask]) -> None:
         async with world() as w:
-            tasks.append(w.add())
-            await tasks[0].wait_removed()
+            task = w.add()
+            await w.phase(task, "Running")
+            running.set_result(task)
+            await task.wait_removed()
 
-    async def running() -> None:
-        while not tasks or tasks[0].phase != "Running":
-            await asyncio.sleep(1)
+    async def result(future: asyncio.Future[T]) -> T:
+        return await asyncio.wait_for(future, 60)
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        pod = runner.get_loop().create_task(script())
-        runner.run(running())
-        tasks[0].delete(0)
-        runner.run(asyncio.wait_for(pod, 60))
+        loop = runner.get_loop()
+        running: asyncio.Future[PodTask] = loop.create_future()
+        pod = loop.create_task(script(running))
+        runner.run(result(running)).delete(0)
+        runner.run(result(pod))
 
 
 def test_the_machine_is_saved_before_its_commands_are_carried_out() -> None:
