@@ -67,11 +67,12 @@ int nsr_channel_receive(int channel, struct nsr_report *ret, int *ret_fd)
 	int fd = -1;
 	ssize_t n;
 
+	/* ECONNRESET, told once and before what there is to read: the other end is closed, and has not read all that was said to it. */
 	do
 		n = recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	if (n == 0)
 		return 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))

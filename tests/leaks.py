@@ -91,7 +91,8 @@ def mounts() -> set[str]:
 
 
 def cgroups() -> set[str]:
-    """Empty nsrunner cgroups: a live one may be of somebody else's pod, a dead one has been forgotten."""
+    """Those of pods of which nothing runs. A live pod is somebody else's here, and so are its dead containers' cgroups,
+    which stay until their logs go; those of a dead pod have been forgotten."""
     found = set()
     for line in Path("/proc/mounts").read_text().splitlines():
         _, top, kind, *_ = line.split()
@@ -99,8 +100,10 @@ def cgroups() -> set[str]:
             continue
         for folder, names, _ in os.walk(top):
             if "/nsrunner/" in folder:  # the directory above all pods stays
+                above, _, below = folder.partition("/nsrunner/")
+                pod = Path(above) / "nsrunner" / below.partition("/")[0]
                 with contextlib.suppress(OSError):
-                    if "populated 0" in (Path(folder) / "cgroup.events").read_text():
+                    if "populated 0" in (pod / "cgroup.events").read_text():
                         found.add(folder)
             names.sort()
     return found

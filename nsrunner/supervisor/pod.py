@@ -216,9 +216,9 @@ class PodTask:
     def post(self, event: Event) -> None:
         """Hands an event to the machine, after those that wait already, in a later turn of the loop."""
         self._queue.append(event)
-        if self._resting:
+        if self._resting and self._over is not None:
             self._resting = False
-            asyncio.get_running_loop().call_soon(self._work)
+            self._over.get_loop().call_soon(self._work)
 
     def _post_now(self, event: Event) -> None:
         """The same in this turn, for callbacks of the loop, which nobody waits for."""

@@ -56,6 +56,7 @@ class Preparations:
     def create(self, id: int, pod: Pod, plan: SandboxPlan, sandbox: Sandbox) -> Awaitable[SandboxCreated]:
         """Asks for the sandbox, and right behind that has its first containers prepared. What cannot be planned now
         says why at its start."""
+        self._prepared.clear()  # what an earlier sandbox was to start is not for this one
         creation = sandbox.create_sandbox(id, plan.spec)
         if plan.spec.attempt == 0:
             self._begin(pod, sandbox, plan)

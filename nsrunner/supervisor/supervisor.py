@@ -132,8 +132,9 @@ class Supervisor:
 
 
 def _guarded(sink: Callable[[T], None], news: T) -> None:
-    """A listener that fails has missed something; the pod goes on."""
+    """A listener that fails has missed something; the pod goes on. So it does when what failed is a future that the
+    listener has asked, which was cancelled."""
     try:
         sink(news)
-    except Exception:
+    except (Exception, asyncio.CancelledError):
         log.exception("told of %s", news)

@@ -395,7 +395,7 @@ def test_a_socket_in_the_pod() -> None:
             pidfd = os.pidfd_open(created.pause_pid)
             before = os.stat("/proc/self/ns/net").st_ino
             try:
-                (sock,) = await sockets_in_pod(pidfd)
+                (sock,) = sockets_in_pod(pidfd)
             finally:
                 os.close(pidfd)
             with sock:

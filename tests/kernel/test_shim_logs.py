@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,33 @@ def test_a_full_disk_blocks_no_container_and_the_log_says_what_is_missing(pod: P
     subprocess.run([*inside, "umount", pod.logs / "full"], check=True)
     peer.call("SIGNAL", [("CONTAINER_ID", pod.id("web")), ("SIGNAL", 9)])
     peer.record("CONTAINER_EXITED", NAME="web")
+
+
+MEDDLER = """
+import fcntl, os, signal
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+reader = os.open('/proc/self/fd/1', os.O_RDONLY | os.O_NONBLOCK)
+for fd in 1, reader:
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC | os.O_DIRECT)
+    fcntl.fcntl(fd, fcntl.F_SETFL, os.O_DIRECT)
+fcntl.fcntl(1, 1031, 4096)  # F_SETPIPE_SZ
+os.close(reader)
+os.write(1, b'first\\n')
+os.mkfifo('/tmp/go')
+open('/tmp/go').read()
+os.write(1, b'second\\n' + b'x' * 9000 + b'\\nthird\\n')
+signal.pause()
+"""
+"""A container that does to its pipe what it can, both to its own end and to one for reading that it opens."""
+
+
+def test_nothing_that_a_container_does_to_its_pipe_stops_its_log(pod: Pod, peer: Peer) -> None:
+    pod.start(peer, "web", sys.executable, "-c", MEDDLER)
+    pod.wait_until_printed("web", "first")
+    pod.execute(peer, "web", "/bin/sh", "-c", "until [ -p /tmp/go ]; do sleep 0.01; done; echo >/tmp/go")
+    pod.wait_until_printed("web", "third")
+    assert contents(pod.logs / "web" / "0.log") == b"first\nsecond\n" + b"x" * 9000 + b"\nthird\n"
 
 
 def test_a_flood_makes_the_shim_no_larger(pod: Pod, shim: Shim, peer: Peer) -> None:

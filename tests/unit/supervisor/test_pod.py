@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from typing import TypeVar
 
 import pytest
 
 from nsrunner.errors import SandboxError, UsageError
 from nsrunner.lifecycle.events import ContainerStarted, Now
-from nsrunner.testing.clock import VirtualClock
+from nsrunner.supervisor.pod import PodTask
+from nsrunner.testing.clock import VirtualClock, VirtualTimeLoop
 from nsrunner.testing.fake_sandbox import Run
 from unit.supervisor.world import POD, MemoryJournal, container, play, world
+
+T = TypeVar("T")
 
 ONCE = POD.replace("spec:", "spec:\n  restartPolicy: Never")
 HOST_PID = POD.replace("spec:", "spec:\n  hostPID: true")
@@ -369,6 +373,27 @@ def test_exec_needs_a_running_container() -> None:
             await w.delete(task)
 
     play(script)
+
+
+def test_a_pod_is_told_something_while_its_loop_stands_still() -> None:
+    """As between two cells of a notebook, each of which runs the loop."""
+
+    async def script(running: asyncio.Future[PodTask]) -> None:
+        async with world() as w:
+            task = w.add()
+            await w.phase(task, "Running")
+            running.set_result(task)
+            await task.wait_removed()
+
+    async def result(future: asyncio.Future[T]) -> T:
+        return await asyncio.wait_for(future, 60)
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        loop = runner.get_loop()
+        running: asyncio.Future[PodTask] = loop.create_future()
+        pod = loop.create_task(script(running))
+        runner.run(result(running)).delete(0)
+        runner.run(result(pod))
 
 
 def test_the_machine_is_saved_before_its_commands_are_carried_out() -> None:

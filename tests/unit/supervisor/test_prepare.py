@@ -15,6 +15,7 @@ from nsrunner.model.types import Container, Pod
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import Roots
 from nsrunner.supervisor.plan import Node, plan_sandbox
+from nsrunner.supervisor.plan_container import container_id
 from nsrunner.supervisor.prepare import Preparations, first_containers
 from nsrunner.testing.fake_sandbox import FakeSandbox, FakeShims
 from unit.supervisor.world import FACTS, container, play, world
@@ -98,6 +99,19 @@ def test_a_plan_is_taken_once_and_only_for_the_start_that_it_was_made_for(tmp_pa
     assert take(pod(), "c", 0, image) is None
 
 
+def test_what_was_prepared_for_another_sandbox_is_not_taken(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, pod())
+    image = bench.preparations._prepared["a"].image
+    owner = Owner(kind="process", pid=1, start_time=1)
+    again = plan_sandbox(bench.pod, bench.node, owner=owner, attempt=1)
+
+    async def script() -> None:
+        await bench.preparations.create(2, bench.pod, again, FakeSandbox(FakeShims(), "u"))
+
+    play(script)
+    assert bench.preparations.take(bench.pod, "a", 0, image) is None
+
+
 def test_the_start_has_what_was_prepared() -> None:
     async def script() -> None:
         async with world(latency=1) as w:
@@ -130,7 +144,7 @@ def test_a_pod_that_is_deleted_meanwhile_starts_nothing() -> None:
     play(script)
 
 
-def test_a_sandbox_that_fails_is_made_again_and_what_was_prepared_is_started_in_that_one() -> None:
+def test_a_sandbox_that_fails_is_made_again_and_the_containers_are_started_in_that_one() -> None:
     async def script() -> None:
         async with world() as w:
             w.shims.faults[2] = SandboxError("add network link", errno.EPERM)
@@ -139,6 +153,7 @@ def test_a_sandbox_that_fails_is_made_again_and_what_was_prepared_is_started_in_
             assert not w.sandbox(task).prepared
             await w.phase(task, "Running")
             assert w.commands == ["launch", "create sandbox 0", "create sandbox 1", "start web/0"]
+            assert task.running["web"].id == container_id("uid-web", "web", 0, sandbox_attempt=1)
             await w.delete(task)
 
     play(script)
