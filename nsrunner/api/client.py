@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
 from nsrunner.errors import HostError, PrivilegeError
 
-__all__ = ["Answer", "Client", "NoDaemon", "Refused"]
+__all__ = ["Answer", "Client", "NoDaemon", "Refused", "TooLate"]
 
 _TIMEOUT: Final = 60.0
 """Seconds for which the daemon may be silent, except on a watch or a stream."""
@@ -24,8 +25,14 @@ class NoDaemon(HostError):
     """Nobody listens on the socket."""
 
 
+class TooLate(HostError):
+    """The client's deadline passed."""
+
+
 class Refused(HostError):
     """The API answered with a Status that is an error."""
+
+    from_server = True
 
     def __init__(self, status: Mapping[str, Any]) -> None:
         super().__init__(status.get("message") or f"the server answered {status.get('code')}")
@@ -42,8 +49,8 @@ class Refused(HostError):
     def __str__(self) -> str:
         """As kubectl says it: ``Error from server (NotFound): pods "web" not found``."""
         message = str(self.args[0])
-        if self.code == 422:
-            return message[:1].upper() + message[1:] if not self.reason else message
+        if self.reason == "Invalid":
+            return f"The {message[:1].upper()}{message[1:]}"
         return f"Error from server ({self.reason}): {message}" if self.reason else f"Error from server: {message}"
 
 
@@ -94,6 +101,9 @@ class Client:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.deadline: float | None = None
+        """Of ``time.monotonic``: when it is over, whatever is read raises TooLate."""
+        self._silence: float | None = _TIMEOUT
         self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self._socket.settimeout(_TIMEOUT)
@@ -148,6 +158,7 @@ class Client:
         if body or method in ("POST", "PUT", "PATCH"):
             head.append(f"Content-Length: {len(body)}")
         head += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        self._silence = timeout
         self._socket.settimeout(timeout)
         try:
             self._socket.sendall("\r\n".join([*head, "", ""]).encode("latin-1") + body)
@@ -202,15 +213,25 @@ class Client:
     # --- bytes --------------------------------------------------------------------------------------------------------
 
     def _more(self) -> None:
+        self._limit()
         try:
             data = self._socket.recv(1 << 16)
         except TimeoutError:
+            self._limit()
             raise HostError("the daemon does not answer") from None
         except OSError as error:
             raise HostError(f"the daemon does not answer: {error.strerror or error}") from None
         if not data:
             raise HostError("the daemon closed the connection")
         self._buffer += data
+
+    def _limit(self) -> None:
+        """The socket's timeout, so that a read ends when it must."""
+        if self.deadline is not None:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TooLate("the time is over")
+            self._socket.settimeout(left if self._silence is None else min(left, self._silence))
 
     def line(self) -> bytes:
         while b"\r\n" not in self._buffer:

@@ -3,211 +3,195 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from ..api.client import Client, Refused
-from ..errors import UsageError
+from ..api.client import Client, NoDaemon, Refused
 from . import exits
-from .output import Column, escape, say, table, write
-from .parser import Parser
+from .output import say, write
+from .parser import Misuse, Parser
 from .resources import Named, Resource, connect, named
+from .watching import changes
 
 __all__ = ["parser", "run"]
 
 _USAGE: Final = "nsrunner get (RESOURCE | RESOURCE NAME... | RESOURCE/NAME...) [options]"
 
 _DESCRIPTION: Final = """\
-Show objects of the daemon: pods, configmaps, secrets, events, namespaces, nodes, serviceaccounts.
+Show objects of the daemon: pods, configmaps, secrets, events, namespaces, nodes, serviceaccounts; 'all' means pods.
+
+When no daemon runs, what it last wrote down is shown, and standard error says so. 'nsrunner ps' lists the pods that run
+without one, too.
 """
 
 _EPILOG: Final = """\
 examples:
   nsrunner get pods
-  nsrunner get pods -A -o wide
+  nsrunner get pods,configmaps -A -o wide
   nsrunner get pod web -o yaml
   nsrunner get pods -l app=web -w
+  nsrunner get pods --sort-by=.metadata.creationTimestamp
+  nsrunner get pod web -o jsonpath='{.status.podIP}'
+  nsrunner get pods -o custom-columns=NAME:.metadata.name,IP:.status.podIP
 
 exit codes:
-  0  shown
-  1  there is no such object, or the daemon does not answer
-  2  bad usage
+  0    shown
+  1    there is no such object, or no daemon and nothing written down
+  2    bad usage
+  130  Ctrl-C, of -w
 """
-_TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
 
 def parser() -> Parser:
     verb = Parser("nsrunner get", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG)
-    verb.add_argument("what", nargs="+", metavar="RESOURCE", help="what to show, and of it what by name")
-    verb.add_argument("-n", "--namespace", default="default", metavar="NAME", help="where to look (default)")
+    verb.add_argument("what", nargs="*", metavar="RESOURCE", help="what to show, and of it what by name")
+    verb.add_argument("-f", "--filename", dest="files", action="append", default=[], metavar="FILE", help="all in it")
+    verb.add_argument("-R", "--recursive", action="store_true", help="of a directory: also what is below it")
+    verb.add_argument("-n", "--namespace", default="default", metavar="NAMESPACE", help="where to look (default)")
     verb.add_argument("-A", "--all-namespaces", action="store_true", help="look in all namespaces")
     verb.add_argument("-l", "--selector", default="", metavar="LABELS", help="only those with these labels")
     verb.add_argument("--field-selector", default="", metavar="FIELDS", help="only those with these fields")
-    verb.add_argument("-o", "--output", default="", metavar="FORM", help="wide, json, yaml or name")
+    verb.add_argument(
+        "-o",
+        "--output",
+        default="",
+        metavar="FORM",
+        help="wide, json, yaml, name, jsonpath=TEMPLATE or custom-columns=TITLE:PATH,...",
+    )
     verb.add_argument("-w", "--watch", action="store_true", help="go on, and show what changes")
+    verb.add_argument("--watch-only", action="store_true", help="only what changes from now on")
+    verb.add_argument("--output-watch-events", action="store_true", help="with -w: say what each change is")
+    verb.add_argument("--sort-by", default="", metavar="PATH", help="a field, such as .metadata.name")
+    verb.add_argument("--show-labels", action="store_true", help="labels in a column of their own")
+    verb.add_argument("-L", "--label-columns", action="append", default=[], metavar="LABEL", help="a column for each")
     verb.add_argument("--no-headers", action="store_true", help="without the columns' names")
+    verb.add_argument("--show-kind", action="store_true", help="the kind before each name")
+    verb.add_argument("--show-managed-fields", action="store_true", help="in json and yaml")
+    verb.add_argument("--ignore-not-found", action="store_true", help="what is not there is no error")
     return verb
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.output not in ("", "wide", "json", "yaml", "name"):
-        raise UsageError(f"-o {options.output}: there is wide, json, yaml and name")
-    wanted = named(options.what)
-    with connect() as client:
-        if options.output in ("", "wide"):
-            return _tables(client, wanted, options)
-        return _objects(client, wanted, options)
+    wanted = _wanted(options)
+    plain = options.output in ("", "wide")
+    show = None
+    if not plain:
+        from .printers import printer
+
+        show = printer(options.output, headers=not options.no_headers, managed_fields=options.show_managed_fields)
+    watches = options.watch or options.watch_only
+    if watches and len(wanted) != 1:
+        raise Misuse("you may only specify a single resource type or name with --watch")
+    names = any(each.name for each in wanted)
+    if names and options.all_namespaces:
+        raise Misuse("a resource cannot be retrieved by name across all namespaces")
+    if names and (options.selector or (options.field_selector and not watches)):
+        raise Misuse("name cannot be provided when a selector is specified")
+    try:
+        client = connect()
+    except NoDaemon:
+        if watches or options.selector or options.field_selector or not _offline(wanted, options, show):
+            raise
+        return exits.OK if _found_all(wanted, options) else exits.FAILED
+    with client:
+        if show is None:
+            from .get_table import tables
+
+            return tables(client, wanted, options)
+        return _objects(client, wanted, options, show)
+
+
+def _wanted(options: argparse.Namespace) -> list[Named]:
+    if not options.files:
+        if not options.what:
+            raise Misuse("You must specify the type of resource to get, such as 'pods', 'pod web' or 'pod/web'")
+        return named(["pods" if word == "all" else word for word in options.what])
+    if options.what:
+        raise Misuse("-f says what to get: no resource beside it")
+    from .files import objects_of
+    from .resources import of_kind
+
+    found = objects_of(options.files, recursive=options.recursive)
+    options.namespace = next((item.object["metadata"].get("namespace") for item in found), "") or options.namespace
+    return [Named(of_kind(item.object["kind"]), str(item.object["metadata"].get("name", ""))) for item in found]
 
 
 def _namespace(options: argparse.Namespace) -> str | None:
     return None if options.all_namespaces else options.namespace
 
 
-def _query(options: argparse.Namespace) -> dict[str, object]:
-    return {"labelSelector": options.selector, "fieldSelector": options.field_selector}
+# --- whole objects ----------------------------------------------------------------------------------------------------
 
 
-# --- whole ------------------------------------------------------------------------------------------------------------
-
-
-def _objects(client: Client, wanted: Sequence[Named], options: argparse.Namespace) -> int:
+def _objects(client: Client, wanted: Sequence[Named], options: argparse.Namespace, show: Any) -> int:
     found: list[dict[str, Any]] = []
     code = exits.OK
+    version = ""
     for resource, name in wanted:
         path = resource.path(_namespace(options), name)
+        query = {} if name else {"labelSelector": options.selector, "fieldSelector": options.field_selector}
         try:
-            answer = client.call("GET", path, query={} if name else _query(options))
+            answer = client.call("GET", path, query=query)
         except Refused as error:
             if error.code != 404 or not name:
                 raise
-            say(str(error))
-            code = exits.FAILED
+            if not options.ignore_not_found:
+                say(str(error))
+                code = exits.FAILED
             continue
+        version = answer["metadata"]["resourceVersion"]
         found += [answer] if name else _items(answer, resource)
-    single = len(wanted) == 1 and wanted[0].name
-    if options.output == "name":
-        write("".join(f"{_of(item)}/{item['metadata']['name']}\n" for item in found))
-    elif found or not single:
-        whole = found[0] if single else _list(found)
-        _show(whole, options.output)
-    if options.watch and code == exits.OK:
-        for event in _watch(client, wanted, options, "application/json"):
-            if options.output == "name":
-                write(f"{_of(event['object'])}/{event['object']['metadata']['name']}\n")
-            else:
-                _show(event["object"], options.output)
+    single = len(wanted) == 1 and bool(wanted[0].name)
+    if not options.watch_only:
+        _show(found, options, show, several=not single)
+    if (options.watch or options.watch_only) and code == exits.OK:
+        resource, name = wanted[0]
+        fields = f"metadata.name={name}" if name else options.field_selector
+        for event in changes(client, resource, _namespace(options), version, labels=options.selector, fields=fields):
+            object = event if options.output_watch_events else event["object"]
+            write(show([object], False))
     return code
+
+
+def _show(found: list[dict[str, Any]], options: argparse.Namespace, show: Any, *, several: bool) -> None:
+    if options.sort_by:
+        from .sorting import sorted_by
+
+        found = sorted_by(found, options.sort_by)
+    if found or several:
+        write(show(found, several))
 
 
 def _items(answer: dict[str, Any], resource: Resource) -> list[dict[str, Any]]:
     return [{"apiVersion": "v1", "kind": resource.kind, **item} for item in answer.get("items") or ()]
 
 
-def _list(items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items}
+# --- without a daemon -------------------------------------------------------------------------------------------------
 
 
-def _of(item: dict[str, Any]) -> str:
-    return str(item.get("kind", "")).lower()
+def _offline(wanted: Sequence[Named], options: argparse.Namespace, show: Any) -> bool:
+    """Shows what is written down; False when nothing is."""
+    from .offline import last_known
+
+    known = last_known(wanted, _namespace(options))
+    if known is None:
+        return False
+    say(known.warning)
+    options.missing = known.missing
+    found = known.objects
+    if show is not None:
+        _show(found, options, show, several=not (len(wanted) == 1 and wanted[0].name))
+    else:
+        from .get_table import offline_tables
+
+        offline_tables(found, wanted, options)
+    sys.stdout.flush()
+    return True
 
 
-def _show(value: dict[str, Any], form: str) -> None:
-    if form == "json":
-        write(json.dumps(value, indent=4, ensure_ascii=False) + "\n")
-        return
-    import yaml
-
-    write(yaml.safe_dump(value, sort_keys=True, allow_unicode=True, default_flow_style=False))
-
-
-# --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def _tables(client: Client, wanted: Sequence[Named], options: argparse.Namespace) -> int:
-    code = exits.OK
-    groups: dict[Resource, list[dict[str, Any]]] = {}
-    for resource, name in wanted:
-        path = resource.path(_namespace(options), name)
-        try:
-            groups.setdefault(resource, []).append(
-                client.call("GET", path, query={} if name else _query(options), accept=_TABLE)
-            )
-        except Refused as error:
-            if error.code != 404 or not name:
-                raise
-            say(str(error))
-            code = exits.FAILED
-    shown = 0
-    for resource, tables in groups.items():
-        rows = [row for each in tables for row in each.get("rows") or ()]
-        if rows:
-            if shown:
-                write("\n")
-            shown += len(rows)
-            prefix = f"{resource.singular}/" if len(groups) > 1 else ""
-            _print(tables[0]["columnDefinitions"], rows, resource, options, prefix=prefix)
-    if not shown and code == exits.OK and not options.watch:
-        where = "" if options.all_namespaces else f" in {options.namespace} namespace"
-        say(f"No resources found{where if wanted[0].resource.namespaced else ''}")
-    if options.watch and code == exits.OK:
-        _watch_tables(client, wanted, options, headers=not shown)
-    return code
-
-
-def _watch_tables(client: Client, wanted: Sequence[Named], options: argparse.Namespace, *, headers: bool) -> None:
-    definitions: list[dict[str, Any]] = []
-    for event in _watch(client, wanted, options, _TABLE):
-        shown = event["object"]
-        definitions = shown.get("columnDefinitions") or definitions
-        if shown.get("rows"):
-            options.no_headers = options.no_headers or not headers
-            _print(definitions, shown["rows"], wanted[0].resource, options)
-            headers = False
-            sys.stdout.flush()
-
-
-def _print(
-    definitions: Sequence[dict[str, Any]],
-    rows: Sequence[dict[str, Any]],
-    resource: Resource,
-    options: argparse.Namespace,
-    *,
-    prefix: str = "",
-) -> None:
-    wide = options.output == "wide"
-    kept = [index for index, column in enumerate(definitions) if wide or not column.get("priority")]
-    columns = [Column(title=definitions[index]["name"].upper()) for index in kept]
-    lines = []
-    for row in rows:
-        cells = [escape(str(row["cells"][index])) for index in kept]
-        if prefix:
-            cells[0] = prefix + cells[0]
-        lines.append(cells)
-    if options.all_namespaces and resource.namespaced:
-        columns.insert(0, Column(title="NAMESPACE"))
-        for line, row in zip(lines, rows, strict=True):
-            line.insert(0, row["object"]["metadata"].get("namespace", ""))
-    text = table(columns, lines, width=None)
-    write(text.partition("\n")[2] if options.no_headers else text)
-
-
-def _watch(
-    client: Client, wanted: Sequence[Named], options: argparse.Namespace, accept: str
-) -> Iterator[dict[str, Any]]:
-    """The changes that come. Raises UsageError, Refused."""
-    if len(wanted) != 1:
-        raise UsageError("-w: one resource, or one object of it")
-    resource, name = wanted[0]
-    fields = f"metadata.name={name}" if name else options.field_selector
-    version = client.call("GET", resource.path(_namespace(options)), query={"limit": 1})["metadata"]["resourceVersion"]
-    query = {"watch": "true", "resourceVersion": version, "labelSelector": options.selector, "fieldSelector": fields}
-    path = resource.path(_namespace(options))
-    answer = client.checked(client.request("GET", path, query=query, accept=accept, timeout=None))
-    for line in answer.lines():
-        event = json.loads(line)
-        if event["type"] == "ERROR":
-            raise Refused(event["object"])
-        if event["type"] != "BOOKMARK":
-            yield event
+def _found_all(wanted: Sequence[Named], options: argparse.Namespace) -> bool:
+    for resource, name in options.missing:
+        if not options.ignore_not_found:
+            say(f'Error from server (NotFound): {resource.plural} "{name}" not found')
+    return not options.missing or options.ignore_not_found

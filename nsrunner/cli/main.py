@@ -28,14 +28,27 @@ VERBS: Final = {
     "simulate": ("simulate", "show what would become of a pod, hours of it at once"),
     "daemon": ("daemon", "serve the Kubernetes API for the pods of this machine"),
     "apply": ("apply", "make the daemon's objects as manifests say"),
-    "get": ("get", "show objects of the daemon"),
+    "create": ("create", "create objects from manifests, files or values"),
+    "get": ("get", "show objects of the daemon, one a line or whole"),
+    "describe": ("describe", "tell all about an object, and what happened to it"),
     "delete": ("delete", "delete objects of the daemon"),
+    "wait": ("wait", "wait until objects are as one wants them"),
+    "events": ("events", "show what happened, the oldest first"),
+    "label": ("label", "change the labels of objects"),
+    "annotate": ("annotate", "change the annotations of objects"),
+    "edit": ("edit", "change an object in an editor"),
+    "replace": ("replace", "replace objects by those of manifests"),
+    "top": ("top", "show what pods use, live"),
     "kubeconfig": ("kubeconfig", "print what kubectl needs to reach the daemon"),
     "install-service": ("install_service", "install the daemon as a service of systemd"),
     "uninstall-service": ("uninstall_service", "remove the service, and its pods and state if asked to"),
     "ps": ("ps", "list the running pods"),
-    "logs": ("logs", "show what a container has written"),
+    "logs": ("logs", "show what containers have written"),
     "exec": ("exec", "run a command in a running container"),
+    "attach": ("attach", "connect to the process of a running container"),
+    "cp": ("cp", "copy files to and from containers"),
+    "debug": ("debug", "run a debugging container in a pod, or in a copy of it"),
+    "port-forward": ("port_forward", "reach a port of a pod from here"),
     "doctor": ("doctor", "say what this host can do, and how to get what it lacks"),
     "completion": ("completion", "print the completion script for a shell"),
     "version": ("version", "print the version"),
@@ -129,10 +142,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _close_stdout(code)
 
 
-def _say(message: str) -> None:
+def _say(message: str, *, prefix: str = "nsrunner: ") -> None:
     from .output import say
 
-    say(f"nsrunner: {message}")
+    say(f"{prefix}{message}")
 
 
 def _describe(error: OSError) -> str:
@@ -148,9 +161,13 @@ def _report(error: Exception, *, failed: int, misused: int) -> int:
     while isinstance(error, ExceptionGroup):  # several tasks failed: the first one's reason
         error = error.exceptions[0]
     if isinstance(error, NsrunnerError):
-        _say(str(error))
+        # What the server says has its own beginning, as kubectl's users and scripts know it.
+        _say(str(error), prefix="" if getattr(error, "from_server", False) else "nsrunner: ")
         if isinstance(error, ManifestError):
             return exits.USAGE
+        code: int | None = getattr(error, "exit_code", None)
+        if code is not None:
+            return code
         return misused if isinstance(error, UsageError) else failed
     if os.environ.get("NSRUNNER_DEBUG"):
         import traceback

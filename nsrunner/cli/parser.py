@@ -9,12 +9,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
+from ..errors import UsageError
 from . import exits
 from .output import escape, say, terminal_width
 
-__all__ = ["Parser", "suggestion"]
+__all__ = ["Misuse", "Parser", "suggestion"]
+
+
+class Misuse(UsageError):
+    """The command line itself is wrong, in a way that its parser does not see."""
+
+    exit_code = exits.USAGE
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -23,6 +30,9 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f' Did you mean "{close[0]}"?' if close else ""
+
+
+_TRUTHS: Final = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -75,10 +85,28 @@ class Parser(argparse.ArgumentParser):
         if self._takes_command and "--" in words:
             at = words.index("--")
             words, command = words[:at], words[at + 1 :]
-        options = self.parse_args(words)
+        words, flags = self._without_values(words)
+        options = self.parse_intermixed_args(words)
+        for name, value in flags.items():
+            setattr(options, name, value)
         if self._takes_command:
             options.command = list(command)
         return options
+
+    def _without_values(self, words: Sequence[str]) -> tuple[list[str], dict[str, bool]]:
+        """The words without such as ``--force=false``, which Go's flags let be written; and what these say."""
+        rest: list[str] = []
+        flags: dict[str, bool] = {}
+        for word in words:
+            name, equals, value = word.partition("=")
+            action = self._option_string_actions.get(name) if equals else None
+            if action is None or action.const is not True:
+                rest.append(word)
+            elif value.lower() in _TRUTHS:
+                flags[action.dest] = _TRUTHS[value.lower()]
+            else:
+                self.error(f'invalid argument "{value}" for "{name}": true or false is expected')
+        return rest, flags
 
     def option_actions(self) -> dict[str, argparse.Action]:
         """``--option`` to what it does; those with ``nargs`` None take a value."""
