@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from ..api.client import Client, Refused
-from ..errors import ManifestError, UsageError
 from . import exits
-from .manifest import read_file
-from .output import escape, say, write
-from .parser import Parser
-from .resources import connect, of_kind
+from .files import objects_of
+from .output import escape, say
+from .parser import Misuse, Parser
+from .resources import connect
+from .selection import add_files, add_namespace
+from .writing import Writer, add_dry_run, refusal
 
-__all__ = ["manifests", "parser", "run"]
+__all__ = ["parser", "run"]
 
 _USAGE: Final = "nsrunner apply -f FILE... [options]"
 
@@ -22,11 +23,10 @@ _DESCRIPTION: Final = """\
 Make the objects of the manifests, or change those that exist so that they are as the manifests say.
 """
 
-_APPLY: Final = "application/apply-patch+yaml"
-
 _EPILOG: Final = """\
 examples:
   nsrunner apply -f pod.yaml
+  nsrunner apply -f manifests/ -R --dry-run=server
   cat *.yaml | nsrunner apply -f - -n team
 
 exit codes:
@@ -38,102 +38,48 @@ exit codes:
 
 def parser() -> Parser:
     verb = Parser("nsrunner apply", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG)
-    verb.add_argument(
-        "-f",
-        "--filename",
-        dest="files",
-        action="append",
-        required=True,
-        metavar="FILE",
-        help="YAML or JSON; - is stdin",
-    )
-    verb.add_argument("-n", "--namespace", default="", metavar="NAME", help="for objects that name none (default)")
-    verb.add_argument("--dry-run", choices=["none", "server"], default="none", metavar="server", help="change nothing")
+    add_files(verb, "YAML or JSON, or a directory of it; - is stdin")
+    add_namespace(verb)
+    add_dry_run(verb)
     return verb
 
 
 def run(options: argparse.Namespace) -> int:
-    objects = manifests(options.files)
+    if not options.files:
+        raise Misuse("must specify --filename")
+    writer = Writer(options)
     code = exits.OK
-    query = {"fieldManager": "nsrunner", "fieldValidation": "Strict", "dryRun": _dry(options)}
+    sourced = objects_of(options.files, recursive=options.recursive)
     with connect() as client:
-        for source, object in objects:
-            resource = of_kind(object["kind"])
-            name = object["metadata"].get("name", "")
-            namespace = object["metadata"].get("namespace") or options.namespace or "default"
-            warnings: list[str] = []
+        for source, object in sourced:
+            resource, namespace, name = writer.place(object)
             try:
-                what = _apply(client, resource.path(namespace), name, object, query, warnings)
+                after, what = _apply(client, writer, resource.path(namespace), name, object)
             except Refused as error:
-                say(_refusal(error, source))
+                say(refusal(error, f'error when applying "{escape(source)}"'))
                 code = exits.FAILED
                 continue
-            finally:
-                for warning in warnings:
-                    say(f"Warning: {escape(warning)}")
-            suffix = " (server dry run)" if options.dry_run == "server" else ""
-            write(f"{resource.singular}/{escape(name)} {what}{suffix}\n")
+            writer.tell(resource, after, what)
     return code
 
 
-def _dry(options: argparse.Namespace) -> str:
-    return "All" if options.dry_run == "server" else ""
-
-
-def _apply(
-    client: Client, path: str, name: str, object: dict[str, Any], query: Mapping[str, str], warnings: list[str]
-) -> str:
-    if not name:  # generateName makes another object each time
-        client.call("POST", path, query=query, body=object, warn=warnings)
-        return "created"
-    here = f"{path}/{name}"
-    before = _version(client, here)
-    query = {**query, "force": "true"}
-    after = client.call("PATCH", here, query=query, body=object, content_type=_APPLY, warn=warnings)
-    if not before:
-        return "created"
-    return "unchanged" if before == after["metadata"]["resourceVersion"] else "configured"
-
-
-def _version(client: Client, path: str) -> str:
-    """Of the object that is there; empty: there is none."""
+def _apply(client: Client, writer: Writer, path: str, name: str, object: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The object as it is then, and what became of it. Raises Refused."""
+    here = f"{path}/{quote(name, safe='')}"
+    if writer.pretends:
+        try:
+            client.call("GET", here)
+        except Refused as error:
+            if error.code != 404:
+                raise
+            return object, "created"
+        return object, "configured"
     try:
-        version: str = client.call("GET", path)["metadata"]["resourceVersion"]
+        return writer.call(client, "POST", path, object), "created"
     except Refused as error:
-        if error.reason != "NotFound":
+        if error.reason != "AlreadyExists":
             raise
-        return ""
-    return version
-
-
-def _refusal(error: Refused, source: str) -> str:
-    message = str(error.args[0])
-    if error.reason == "Invalid":
-        return f"The {message[:1].upper()}{message[1:]}"
-    return f'Error from server ({error.reason}): error when applying "{source}": {message}'
-
-
-def manifests(files: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """The objects of these files with the file of each; Lists are taken apart. Raises ManifestError, UsageError."""
-    from ..model.source import read_documents
-
-    found: list[tuple[str, dict[str, Any]]] = []
-    for file in files:
-        source = "STDIN" if file == "-" else file
-        for document in read_documents(read_file(file)):
-            if document.error is not None:
-                raise ManifestError([document.error.field_error()], source=source, document=document.index)
-            found += [(source, item) for item in _flat(document.value, source)]
-    if not found:
-        raise UsageError("no objects passed to apply")
-    return found
-
-
-def _flat(value: Any, source: str) -> list[dict[str, Any]]:
-    if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
-        raise UsageError(f"{source}: an object with apiVersion and kind is expected")
-    if value["kind"].endswith("List"):
-        return [each for item in value.get("items") or () for each in _flat(item, source)]
-    if not isinstance(value.get("metadata"), dict):
-        raise UsageError(f"{source}: {value['kind']}: metadata: Required value")
-    return [value]
+    before = client.call("GET", here)
+    after = writer.call(client, "PATCH", here, object, content_type="application/merge-patch+json")
+    same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
+    return after, "unchanged" if same else "configured"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-from typing import Any, Final
+import time
+from collections.abc import Sequence
+from typing import Final
 
-from ..api.client import Client, Refused
-from ..errors import UsageError
+from ..api.client import Refused, TooLate
+from ..errors import HostError
 from . import exits
-from .apply import manifests
+from .deleting import delete_object, wait_until_gone
+from .durations import duration
 from .output import escape, say, write
-from .parser import Parser
-from .resources import Named, Resource, connect, named, of_kind
+from .parser import Misuse, Parser
+from .resources import connect
+from .selection import Target, add_selection, targets
 
 __all__ = ["parser", "run"]
 
-_USAGE: Final = "nsrunner delete (RESOURCE NAME... | RESOURCE/NAME... | RESOURCE -l LABELS | -f FILE) [options]"
+_USAGE: Final = "nsrunner delete (RESOURCE NAME... | RESOURCE/NAME... | -f FILE) [options]"
 
 _DESCRIPTION: Final = """\
 Delete objects. A pod gets TERM, its grace period and then KILL; the command waits until nothing of it is left.
@@ -37,53 +40,77 @@ exit codes:
 
 def parser() -> Parser:
     verb = Parser("nsrunner delete", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG)
-    verb.add_argument("what", nargs="*", metavar="RESOURCE", help="what to delete")
-    verb.add_argument("-f", "--filename", dest="files", action="append", default=[], metavar="FILE", help="all in it")
-    verb.add_argument("-n", "--namespace", default="default", metavar="NAME", help="where to look (default)")
-    verb.add_argument("-A", "--all-namespaces", action="store_true", help="with --all or -l: in all namespaces")
-    verb.add_argument("-l", "--selector", default="", metavar="LABELS", help="those with these labels")
-    verb.add_argument("--all", action="store_true", help="all of the resource")
+    add_selection(verb)
     verb.add_argument("--grace-period", type=int, metavar="SECONDS", help="instead of the pod's own; 0 needs --force")
     verb.add_argument("--now", action="store_true", help="a grace period of one second")
     verb.add_argument("--force", action="store_true", help="at once: the object goes, and what runs is killed")
-    verb.add_argument("--wait", default="true", metavar="BOOL", help="wait until it is gone (true)")
+    verb.add_argument("--wait", action="store_true", default=True, help="wait until it is gone (true)")
+    verb.add_argument("--timeout", type=duration, default=0.0, metavar="DURATION", help="wait no longer; 0: for ever")
     verb.add_argument("--ignore-not-found", action="store_true", help="what is not there is deleted already")
+    verb.add_argument("--cascade", default="background", metavar="HOW", help="accepted: nothing here owns anything")
+    verb.add_argument(
+        "--dry-run",
+        default="none",
+        choices=["none", "client", "server"],
+        metavar="HOW",
+        help="change nothing: client or server",
+    )
+    verb.add_argument("-o", "--output", default="", choices=["", "name"], metavar="name", help="print names only")
     return verb
+
+
+_SUFFIX: Final = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
 def run(options: argparse.Namespace) -> int:
     grace = _grace(options)
-    wait = _truth(options.wait)
+    if options.all and options.selector:
+        raise Misuse("setting 'all' parameter but found a non empty selector")
+    code = exits.OK
+    going: list[tuple[Target, str]] = []
     with connect() as client:
-        targets = _targets(client, options)
-        code = exits.OK
-        going: list[tuple[Resource, str, str, str]] = []
-        for resource, namespace, name in targets:
-            body: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
-            if grace is not None:
-                body["gracePeriodSeconds"] = grace
+        wanted = targets(client, options)
+        if not wanted:
+            say("No resources found")
+        for target in wanted:
             try:
-                answer = client.call("DELETE", resource.path(namespace, name), body=body)
+                if options.dry_run == "client":
+                    client.call("GET", target.path)
+                else:
+                    uid = delete_object(client, target, grace, dry=options.dry_run == "server")
+                    going.append((target, uid))
             except Refused as error:
-                if error.code == 404 and options.ignore_not_found:
-                    continue
-                say(str(error))
-                code = exits.FAILED
+                if error.code != 404 or not options.ignore_not_found:
+                    say(str(error))
+                    code = exits.FAILED
                 continue
-            forced = " force" if options.force and grace == 0 else ""
-            write(f'{resource.singular} "{escape(name)}"{forced} deleted\n')
-            uid = (answer.get("metadata") or {}).get("uid") or (answer.get("details") or {}).get("uid", "")
-            going.append((resource, namespace, name, uid))
-        if wait:
-            for each in going:
-                _wait(client, *each)
+            _tell(target, options, forced=options.force and grace == 0)
+    if options.wait and options.dry_run == "none":
+        _wait(going, options.timeout or None)
     return code
+
+
+def _tell(target: Target, options: argparse.Namespace, *, forced: bool) -> None:
+    if options.output == "name":
+        write(f"{target.resource.singular}/{escape(target.name)}\n")
+        return
+    force = "force " if forced else ""
+    write(f'{target.resource.singular} "{escape(target.name)}" {force}deleted{_SUFFIX[options.dry_run]}\n')
+
+
+def _wait(going: Sequence[tuple[Target, str]], timeout: float | None) -> None:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for target, uid in going:
+        try:
+            wait_until_gone(target, uid, None if deadline is None else max(deadline - time.monotonic(), 0.001))
+        except TooLate:
+            raise HostError(f"timed out waiting for the condition on {target.resource.plural}/{target.name}") from None
 
 
 def _grace(options: argparse.Namespace) -> int | None:
     if options.now:
         if options.grace_period is not None:
-            raise UsageError("--now and --grace-period cannot be specified together")
+            raise Misuse("--now and --grace-period cannot be specified together")
         return 1
     given: int | None = options.grace_period
     if given is not None and given < 0:
@@ -93,58 +120,3 @@ def _grace(options: argparse.Namespace) -> int | None:
     if given == 0:
         return 1  # as kubectl: without --force the object stays until its processes are gone
     return given
-
-
-def _truth(text: str) -> bool:
-    if text.lower() in ("true", "t", "1"):
-        return True
-    if text.lower() in ("false", "f", "0"):
-        return False
-    raise UsageError(f'--wait={text}: "true" or "false"')
-
-
-def _targets(client: Client, options: argparse.Namespace) -> list[tuple[Resource, str, str]]:
-    if options.files:
-        if options.what:
-            raise UsageError("-f says what to delete: no resource beside it")
-        found = []
-        for _source, object in manifests(options.files):
-            metadata = object["metadata"]
-            found.append((of_kind(object["kind"]), metadata.get("namespace") or options.namespace, metadata["name"]))
-        return found
-    wanted = named(options.what)
-    if all(each.name for each in wanted):
-        return [(each.resource, options.namespace, each.name) for each in wanted]
-    if not options.all and not options.selector:
-        raise UsageError("resource(s) were provided, but no name was specified: give names, -l LABELS or --all")
-    return [target for each in wanted for target in _selected(client, each, options)]
-
-
-def _selected(client: Client, wanted: Named, options: argparse.Namespace) -> list[tuple[Resource, str, str]]:
-    namespace = None if options.all_namespaces else options.namespace
-    found = client.call("GET", wanted.resource.path(namespace), query={"labelSelector": options.selector})
-    return [
-        (wanted.resource, item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in found["items"]
-    ]
-
-
-def _wait(client: Client, resource: Resource, namespace: str, name: str, uid: str) -> None:
-    """Until this very object is gone."""
-    path = resource.path(namespace)
-    found = client.call("GET", path, query={"fieldSelector": f"metadata.name={name}"})
-    if not any(item["metadata"]["uid"] == uid for item in found.get("items") or ()):
-        return
-    query = {
-        "watch": "true",
-        "fieldSelector": f"metadata.name={name}",
-        "resourceVersion": found["metadata"]["resourceVersion"],
-    }
-    with connect() as watcher:
-        answer = watcher.checked(watcher.request("GET", path, query=query, timeout=None))
-        for line in answer.lines():
-            event = json.loads(line)
-            gone = event["type"] == "DELETED" or event["object"].get("metadata", {}).get("uid") not in ("", uid)
-            if event["type"] == "ERROR":
-                raise Refused(event["object"])
-            if gone:
-                return

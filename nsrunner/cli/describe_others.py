@@ -90,4 +90,4 @@ def _node(block: Block, node: Json, pods: Sequence[Json]) -> None:
             info.put(key[:1].upper() + key[1:], value)
     block.append(("System Info", info))
     names = sorted(f"{pod['metadata'].get('namespace')}/{pod['metadata']['name']}" for pod in pods)
-    block.append((f"Non-terminated Pods ({len(names)} in total)", names or ["<none>"]))
+    block.append(("Pods", names or ["<none>"]))

@@ -22,7 +22,9 @@ def pod_block(pod: Json, now: float) -> Block:
     block.put("Priority", spec.get("priority"))
     block.put("Service Account", spec.get("serviceAccountName") or None)
     host = status.get("hostIP")
-    block.put("Node", f"{spec['nodeName']}/{host}" if spec.get("nodeName") and host else spec.get("nodeName") or "<none>")
+    block.put(
+        "Node", f"{spec['nodeName']}/{host}" if spec.get("nodeName") and host else spec.get("nodeName") or "<none>"
+    )
     block.put("Start Time", stamp(status.get("startTime")))
     block.append(("Labels", pairs(metadata.get("labels"))))
     block.append(("Annotations", pairs(metadata.get("annotations"), ": ")))

@@ -101,7 +101,8 @@ def _print(
     lines = [[str(row["cells"][index]) for index in kept] for row in rows]
     if kind or options.show_kind or "all" in options.what:
         at = next((at for at, index in enumerate(kept) if definitions[index].get("format") == "name"), None)
-        for line in lines if at is not None else ():
+        for line in () if at is None else lines:
+            assert at is not None
             line[at] = f"{resource.singular}/{line[at]}"
     for line, row in zip(lines, rows, strict=True):
         metadata = row["object"]["metadata"]

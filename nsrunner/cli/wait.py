@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..api.client import Client, Refused, TooLate
+from ..api.client import Refused, TooLate
 from . import exits
 from .durations import duration
 from .output import escape, say, write
@@ -93,15 +93,23 @@ def _check(until: str) -> Check:
     kind, _, rest = until.partition("=")
     kind = kind.lower()
     if kind == "delete" and not rest:
-        return lambda object: object is None
+        return _gone_already
     if kind == "create" and not rest:
-        return lambda object: object is not None
+        return _there
     if kind == "condition" and rest:
         name, _, value = rest.partition("=")
         return _condition(name, value or "True")
     if kind == "jsonpath" and rest:
         return _json_path(rest)
     raise Misuse(f'unrecognized condition: "{until}"')
+
+
+def _gone_already(object: dict[str, Any] | None) -> bool:
+    return object is None
+
+
+def _there(object: dict[str, Any] | None) -> bool:
+    return object is not None
 
 
 def _condition(name: str, value: str) -> Check:
