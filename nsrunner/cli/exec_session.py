@@ -11,9 +11,9 @@ import os
 import select
 import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from .terminal import ended_by_signals, raw, size
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from ..sandbox.records import ExecResult
     from ..sandbox.spec import ExecSpec
 
-__all__ = ["session"]
+__all__ = ["Copies", "resizes", "session"]
 
+T = TypeVar("T")
 _CHUNK: Final = 65536
 _END_OF_FILE: Final = b"\x04"
 """What ends the input of a terminal in its usual settings (VEOF)."""
@@ -42,8 +43,8 @@ def _with_terminal(client: Client, spec: ExecSpec, stdin: bool) -> ExecResult:
     assert running.console is not None
     console = running.console
     try:
-        with _resizes() as resized, raw(0 if stdin else -1):
-            copies = _Copies()
+        with resizes() as resized, raw(0 if stdin else -1):
+            copies = Copies()
             copies.add(console, 1)
             if stdin:
                 copies.add(0, console, end=_END_OF_FILE)
@@ -53,7 +54,7 @@ def _with_terminal(client: Client, spec: ExecSpec, stdin: bool) -> ExecResult:
 
 
 def _with_streams(client: Client, spec: ExecSpec, stdin: bool) -> ExecResult:
-    copies = _Copies()
+    copies = Copies()
     theirs: list[int] = []
     ours: list[int] = []
     given: list[int] = []
@@ -93,7 +94,7 @@ def _may_be_given(fd: int) -> bool:
 
 
 @contextmanager
-def _resizes() -> Iterator[int]:
+def resizes() -> Iterator[int]:
     """A descriptor that becomes readable when the terminal has another size."""
     read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -112,7 +113,7 @@ def _resizes() -> Iterator[int]:
         os.close(write)
 
 
-class _Copies:
+class Copies:
     """Copies from descriptors to descriptors while the command runs."""
 
     def __init__(self) -> None:
@@ -124,22 +125,24 @@ class _Copies:
         self._targets[source] = (target, end, close)
 
     def run(self, client: Client, running: ClientExec, resized: int | None) -> ExecResult:
+        """Until the command has ended."""
+        return self.until(client, lambda: client.result(running), resized, lambda: client.resize(running, *size()))
+
+    def until(self, client: Client, over: Callable[[], T | None], resized: int | None, resize: Callable[[], None]) -> T:
+        """Until ``over`` gives something. ``resized`` is readable when our terminal has another size."""
         poll = select.poll()
         poll.register(client, select.POLLIN)
         if resized is not None:
             poll.register(resized, select.POLLIN)
         for source in self._targets:
             poll.register(source, select.POLLIN)
-        result: ExecResult | None = None
-        while result is None:
+        while (result := over()) is None:
             for fd, _ in poll.poll():
                 if fd == client.fileno():
                     client.process()
-                    result = client.result(running)
                 elif fd == resized:
                     _drain(fd)
-                    client.resize(running, *size())
-                    result = client.result(running)
+                    resize()
                 elif not self._copy(fd):
                     poll.unregister(fd)
         self._take_the_rest()
