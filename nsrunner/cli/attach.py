@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..sandbox.client import Client
     from .pods import RunningPod
 
-__all__ = ["attach_to", "parser", "run"]
+__all__ = ["NotRunning", "attach_to", "parser", "run"]
 
 _USAGE: Final = "nsrunner attach POD [-c CONTAINER] [-i] [-t]"
 
@@ -35,6 +35,10 @@ exit codes:
   2    bad usage
   130  Ctrl-C, without -t: the container goes on
 """
+
+
+class NotRunning(UsageError):
+    """The container has ended, or waits."""
 
 
 def parser() -> Parser:
@@ -85,7 +89,7 @@ def _container_id(client: Client, pod: RunningPod, container: str) -> str:
     for info in client.snapshot.running:
         if info.name == container:
             return info.container_id
-    raise UsageError(f'container "{container}" in pod "{pod.name}" is not running')
+    raise NotRunning(f'container "{container}" in pod "{pod.name}" is not running')
 
 
 def _connected(client: Client, container_id: str, *, stdin: bool, tty: bool, quiet: bool) -> int:

@@ -93,6 +93,10 @@ def _values(action: argparse.Action, before: Sequence[str], current: str) -> Ite
         yield FILES
     elif action.metavar in ("POD", "CONTAINER", "NAMESPACE"):
         yield from _running(action.metavar, before, current)
+    elif action.metavar == "RESOURCE":
+        from .complete_objects import resources
+
+        yield from resources(before, current)
 
 
 def _running(what: str, before: Sequence[str], current: str) -> Iterator[str]:

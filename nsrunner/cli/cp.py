@@ -127,8 +127,6 @@ def _out_of(source: _Place, target: str, options: argparse.Namespace) -> int:
     path = os.path.normpath(source.path)
     base = os.path.basename(path) or "."
     directory = os.path.dirname(path) or "."
-    if os.path.isdir(target) and base not in (".", ".."):
-        target = os.path.join(target, base)
     command = _exec(source, options, "tar", "cf", "-", "-C", directory, "--", base)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -43,7 +43,9 @@ def extract(stream: IO[bytes], base: str, target: str, warn: Callable[[str], Non
                     kind = "symlink" if member.issym() else "hard link" if member.islnk() else "special file"
                     warn(f'skipping {kind}: "{member.name}"' + (f' -> "{member.linkname}"' if member.linkname else ""))
                 else:
-                    _put(top, [name, *parts], archive, member)
+                    # A directory goes into one that is there; a file below it, under its own name.
+                    own = [base] if not parts and member.isfile() and os.path.isdir(target) else []
+                    _put(top, [name, *own, *parts], archive, member)
                     count += 1
     except OSError as error:
         raise HostError(f"{target}: {error.strerror or error}") from None

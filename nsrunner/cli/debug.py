@@ -49,6 +49,7 @@ def parser() -> Parser:
     verb.add_argument("-i", "--stdin", action="store_true", help="pass standard input on to it")
     verb.add_argument("-t", "--tty", action="store_true", help="give it a terminal")
     verb.add_argument("--attach", action="store_true", default=None, help="connect to it (true with -i)")
+    verb.add_argument("--arguments-only", action="store_true", help="COMMAND is for the image's own command")
     verb.add_argument("--env", action="append", default=[], metavar="KEY=VALUE", help="a variable of it")
     verb.add_argument("--image-pull-policy", default="", metavar="POLICY", help="of it")
     verb.add_argument("--copy-to", default="", metavar="NAME", help="of the copy that is run instead")
@@ -83,8 +84,8 @@ def run(options: argparse.Namespace) -> int:
         attach = options.stdin if options.attach is None else options.attach
         if not attach:
             return exits.OK
-        _wait_for(client, Target(target.resource, options.namespace, name), container)
-    return _attached(name, container, options)
+        started = _wait_for(client, Target(target.resource, options.namespace, name), container)
+    return _attached(started, container, options)
 
 
 _QUERY: Final = {"fieldManager": "nsrunner-debug", "fieldValidation": "Strict"}
@@ -106,7 +107,7 @@ def _check(options: argparse.Namespace) -> None:
 def _container(options: argparse.Namespace) -> dict[str, Any]:
     """The one that is added, as its manifest has it. Raises Misuse."""
     container: dict[str, Any] = {
-        "name": options.container or f"debugger-{''.join(random.choices(_LETTERS, k=5))}",
+        "name": options.container or f"debugger-{_suffix()}",
         "image": options.image,
         "terminationMessagePolicy": "File",
     }
@@ -115,7 +116,7 @@ def _container(options: argparse.Namespace) -> dict[str, Any]:
     if options.tty:
         container["tty"] = True
     if options.command:
-        container["command" if options.copy_to else "args"] = options.command
+        container["args" if options.arguments_only else "command"] = options.command
     if options.image_pull_policy:
         container["imagePullPolicy"] = options.image_pull_policy
     for each in options.env:
@@ -126,13 +127,12 @@ def _container(options: argparse.Namespace) -> dict[str, Any]:
     return container
 
 
-_LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+def _suffix() -> str:
+    return "".join(random.choices("bcdfghjklmnpqrstvwxz2456789", k=5))  # noqa: S311 - no secret
 
 
 def _added(client: Client, target: Target, pod: dict[str, Any], options: argparse.Namespace) -> str:
     container = _container(options)
-    if options.command:
-        container["command"] = container.pop("args")
     if options.target:
         container["targetContainerName"] = options.target
     spec = {**pod["spec"], "ephemeralContainers": [*(pod["spec"].get("ephemeralContainers") or ()), container]}
@@ -143,19 +143,22 @@ def _added(client: Client, target: Target, pod: dict[str, Any], options: argpars
     return str(container["name"])
 
 
-def _wait_for(client: Client, target: Target, container: str) -> None:
-    """Until the container runs, or has. Raises UsageError for one that cannot."""
+def _wait_for(client: Client, target: Target, container: str) -> dict[str, Any]:
+    """The pod, once the container runs, or has. Raises UsageError for one that cannot."""
     fields = f"metadata.name={target.name}"
     listed = client.call("GET", target.resource.path(target.namespace), query={"fieldSelector": fields})
     for pod in listed["items"]:
         if _runs(pod, container):
-            return
+            found: dict[str, Any] = pod
+            return found
     version = listed["metadata"]["resourceVersion"]
     for event in changes(client, target.resource, target.namespace, version, fields=fields):
         if event["type"] == "DELETED":
             raise UsageError(f'pod "{target.name}" was deleted')
         if _runs(event["object"], container):
-            return
+            changed: dict[str, Any] = event["object"]
+            return changed
+    raise AssertionError("a watch has no end")
 
 
 def _runs(pod: dict[str, Any], container: str) -> bool:
@@ -181,15 +184,16 @@ _HOPELESS: Final = frozenset(
 )
 
 
-def _attached(name: str, container: str, options: argparse.Namespace) -> int:
-    """Connects to it; what it wrote before that is in its log."""
-    from .attach import attach_to
-    from .pods import find_pod, status_of
+def _attached(object: dict[str, Any], container: str, options: argparse.Namespace) -> int:
+    """Connects to the container; of one that has ended, its log is shown."""
+    from .attach import NotRunning, attach_to
+    from .pods import find_pod
 
-    pod = find_pod(name, options.namespace)
-    state = status_of(pod.object, container).get("state") or {}
-    if state.get("terminated") is not None:
+    uid = object["metadata"]["uid"]
+    pod = find_pod(uid, options.namespace)._replace(object=object)
+    try:
+        return attach_to(pod, container, stdin=options.stdin, tty=options.tty, quiet=options.quiet)
+    except NotRunning:
         from . import logs
 
-        return logs.run(logs.parser().parse_words([name, "-c", container, "-n", options.namespace]))
-    return attach_to(pod, container, stdin=options.stdin, tty=options.tty, quiet=options.quiet)
+        return logs.run(logs.parser().parse_words([uid, "-c", container]))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["parser", "run"]
 
 _DESCRIPTION: Final = """\
-Print what a container of a running pod has written, as 'kubectl logs' does. The logs of a pod go with it; those of the
-last two instances of each container are there while it runs.
+Print what containers have written, as 'kubectl logs' does. The logs of a pod go with it; those of the last two
+instances of each container are there while it runs, and of the daemon's pods until they are deleted.
 
 The bytes are printed as the container wrote them, also to a terminal.
 """
@@ -32,6 +32,7 @@ examples:
   nsrunner logs -f --tail 20 web -c nginx
   nsrunner logs --previous crash-loop
   nsrunner logs --since 5m --timestamps web
+  nsrunner logs -f -l app=web --all-containers --prefix
 
 exit codes:
   0    printed; with -f: the container has stopped
@@ -42,9 +43,14 @@ exit codes:
 
 
 def parser() -> Parser:
-    verb = Parser("nsrunner logs", usage="nsrunner logs POD [options]", description=_DESCRIPTION, epilog=_EPILOG)
-    verb.add_argument("pod", metavar="POD", help="name or uid of a running pod")
+    verb = Parser(
+        "nsrunner logs", usage="nsrunner logs (POD | -l LABELS) [options]", description=_DESCRIPTION, epilog=_EPILOG
+    )
+    verb.add_argument("pod", nargs="?", default="", metavar="POD", help="name or uid of a pod")
+    verb.add_argument("-l", "--selector", default="", metavar="LABELS", help="of all pods with these labels")
     verb.add_argument("-c", "--container", metavar="CONTAINER", help="default: the pod's first one")
+    verb.add_argument("--all-containers", action="store_true", help="of all containers of the pod")
+    verb.add_argument("--prefix", action="store_true", help="before each line, whose it is")
     verb.add_argument("-f", "--follow", action="store_true", help="go on until the container stops")
     verb.add_argument("-p", "--previous", action="store_true", help="of the instance before the last restart")
     verb.add_argument("--tail", type=_tail, metavar="LINES", help="only the last ones; -1: all")
@@ -52,6 +58,8 @@ def parser() -> Parser:
     verb.add_argument("--since-time", type=_moment, metavar="TIME", help="only what is not older than this (RFC 3339)")
     verb.add_argument("--timestamps", action="store_true", help="print each line with the time it was written")
     verb.add_argument("--limit-bytes", type=_count, metavar="BYTES", help="stop after so many")
+    verb.add_argument("--max-log-requests", type=_count, default=5, metavar="N", help="how many -f may follow (5)")
+    verb.add_argument("--ignore-errors", action="store_true", help="go on with the next when one cannot be had")
     verb.add_argument("-n", "--namespace", metavar="NAMESPACE", help="the pod's, when the name alone is ambiguous")
     return verb
 
@@ -79,13 +87,32 @@ def _moment(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     from ..errors import UsageError
-    from ..sandbox.logs import LogReader, render
+    from .parser import Misuse
     from .pods import chosen_container, find_pod
 
     if options.since is not None and options.since_time is not None:
-        raise UsageError("at most one of --since and --since-time may be used")
-    pod = find_pod(options.pod, options.namespace)
-    container = chosen_container(pod, options.container)
+        raise Misuse("at most one of --since and --since-time may be used")
+    if bool(options.pod) == bool(options.selector):
+        raise Misuse("say of which pod, or of which with -l" if not options.pod else "only a selector (-l) or a POD")
+    if options.all_containers and options.container:
+        raise Misuse("--all-containers=true should not be specified with container name")
+    if options.selector or options.all_containers or options.prefix:
+        return _many(options)
+    try:
+        pod = find_pod(options.pod, options.namespace)
+    except UsageError:
+        if not _ended(options):
+            raise
+        return _many(options)
+    _print(_texts(pod, chosen_container(pod, options.container), options))
+    return exits.OK
+
+
+def _texts(pod: RunningPod, container: str, options: argparse.Namespace) -> Iterator[bytes]:
+    """What is to be printed of one container. Raises UsageError."""
+    from ..errors import UsageError
+    from ..sandbox.logs import LogReader, render
+
     attempt = _attempt(pod, container, previous=options.previous)
     since = options.since_time if options.since is None else time.time() - options.since
     tail_lines = None if options.tail == -1 else options.tail
@@ -98,8 +125,54 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f'container "{container}" in pod "{pod.name}" has no log') from None
     with reader:
         items = _follow(reader, pod, container, attempt) if follow else _all(reader)
-        _print(render(items, timestamps=options.timestamps, limit=options.limit_bytes))
-    return exits.OK
+        yield from render(items, timestamps=options.timestamps, limit=options.limit_bytes)
+
+
+def _ended(options: argparse.Namespace) -> bool:
+    """Whether the daemon knows such a pod, of which nothing runs any more."""
+    from .logs_many import pod_of_daemon
+
+    return pod_of_daemon(options.pod, options.namespace) is not None
+
+
+def _many(options: argparse.Namespace) -> int:
+    """Of several containers, or of what the daemon has to be asked for."""
+    from functools import partial
+
+    from ..errors import UsageError
+    from .logs_many import Source, all_containers, pod_of_daemon, remote_source, selected_pods, show_all
+    from .output import say
+    from .pods import RunningPod, chosen_container, find_pod
+
+    pods: list[RunningPod | dict[str, Any]]
+    if options.selector:
+        pods = selected_pods(options.selector, options.namespace)
+        options.tail = 10 if options.tail is None else options.tail
+        if not pods:
+            say(f"No resources found in {options.namespace or 'default'} namespace.")
+    else:
+        try:
+            pods = [find_pod(options.pod, options.namespace)]
+        except UsageError:
+            known = pod_of_daemon(options.pod, options.namespace)
+            if known is None:
+                raise
+            pods = [known]
+    sources = []
+    for pod in pods:
+        if isinstance(pod, RunningPod):
+            names = all_containers(pod.object) if options.all_containers else [chosen_container(pod, options.container)]
+            sources += [Source(pod.name, name, partial(_texts, pod, name, options)) for name in names]
+        else:
+            names = all_containers(pod) if options.all_containers else [options.container or ""]
+            sources += [remote_source(pod, name, options) for name in names]
+    return show_all(
+        sources,
+        follow=options.follow,
+        prefix=options.prefix,
+        most=options.max_log_requests,
+        ignore_errors=options.ignore_errors,
+    )
 
 
 def _print(texts: Iterable[bytes]) -> None:

@@ -168,7 +168,7 @@ class Forwarder:
                 elif isinstance(key.data, int):
                     self._accept(key.fileobj, key.data)  # type: ignore[arg-type] # what was registered is a socket
                 elif key.fileobj in self._flows:
-                    self._serve(key.fileobj, events)  # type: ignore[arg-type]
+                    self._serve(key.fileobj, events)
 
     def _accept(self, server: socket.socket, remote: int) -> None:
         try:

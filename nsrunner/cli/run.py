@@ -28,6 +28,7 @@ _EPILOG: Final = """\
 examples:
   nsrunner run pod.yaml
   nsrunner run pod.yaml config.yaml --timeout 5m
+  nsrunner run web.yaml --detach
   kubectl get pod web -o yaml | nsrunner run - --image-fallback host
   nsrunner run job.yaml -o json | jq .status.phase
 
@@ -77,6 +78,7 @@ def parser() -> Parser:
     verb.add_argument(
         "--record", metavar="FILE", help="write down what happens to the pods, for 'nsrunner simulate --replay'"
     )
+    verb.add_argument("--detach", action="store_true", help="hand the pods to the daemon, and end at once")
     verb.add_argument("--no-prefix", action="store_true", help="print the containers' lines as they are")
     verb.add_argument("--timestamps", action="store_true", help="print each line with the time it was written")
     verb.add_argument("-q", "--quiet", action="store_true", help="of events and states, show only what went wrong")
@@ -90,6 +92,10 @@ def _seconds(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.detach:
+        from .run_detached import run_detached
+
+        return run_detached(options)
     import asyncio
 
     from .manifest import chosen_objects
