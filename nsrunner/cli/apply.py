@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from typing import Any, Final
-from urllib.parse import quote
 
-from ..api.client import Client, Refused
+from ..api.client import Client, Refused, quote
 from . import exits
 from .files import objects_of
 from .output import escape, say
@@ -65,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _apply(client: Client, writer: Writer, path: str, name: str, object: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The object as it is then, and what became of it. Raises Refused."""
-    here = f"{path}/{quote(name, safe='')}"
+    here = f"{path}/{quote(name)}"
     if writer.pretends:
         try:
             client.call("GET", here)
