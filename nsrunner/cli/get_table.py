@@ -63,7 +63,7 @@ def _namespace(options: argparse.Namespace) -> str | None:
 def _none(wanted: Sequence[Named], options: argparse.Namespace) -> None:
     if not options.ignore_not_found:
         where = "" if options.all_namespaces else f" in {escape(options.namespace)} namespace"
-        say(f"No resources found{where if wanted[0].resource.namespaced else ''}")
+        say(f"No resources found{where + '.' if wanted[0].resource.namespaced and where else ''}")
 
 
 def _watch(client: Client, wanted: Named, options: argparse.Namespace, version: str, *, headers: bool) -> None:

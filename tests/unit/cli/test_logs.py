@@ -191,7 +191,7 @@ def test_no_log(pod: PublishedPod, capsys: pytest.CaptureFixture[str]) -> None:
         (["web", "-c", "b"], 1, "container b not found in pod web; there is a"),
         (
             ["web", "--since", "1s", "--since-time", "2026-01-01T00:00:00Z"],
-            1,
+            2,
             "at most one of --since and --since-time",
         ),
         (["web", "--tail", "x"], 2, 'invalid number of lines "x"'),
@@ -199,7 +199,7 @@ def test_no_log(pod: PublishedPod, capsys: pytest.CaptureFixture[str]) -> None:
         (["web", "--limit-bytes", "0"], 2, 'invalid number "0": must be greater than 0'),
         (["web", "--since-time", "noon"], 2, 'invalid time "noon"'),
         (["web", "--since", "noon"], 2, 'invalid duration "noon"'),
-        ([], 2, "the following arguments are required: POD"),
+        ([], 2, "say of which pod, or of which with -l"),
     ],
 )
 def test_errors(
