@@ -16,6 +16,8 @@ from .writing import Writer, add_dry_run, refusal
 
 __all__ = ["parser", "run"]
 
+_APPLY: Final = "application/apply-patch+yaml"
+"""Server-side apply; JSON is YAML, too."""
 _USAGE: Final = "nsrunner apply -f FILE... [options]"
 
 _DESCRIPTION: Final = """\
@@ -73,12 +75,21 @@ def _apply(client: Client, writer: Writer, path: str, name: str, object: dict[st
                 raise
             return object, "created"
         return object, "configured"
-    try:
+    if not name:  # generateName makes another object each time
         return writer.call(client, "POST", path, object), "created"
+    before = _version(client, here)
+    after = writer.call(client, "PATCH", here, object, force=True, content_type=_APPLY)
+    if not before:
+        return after, "created"
+    return after, "unchanged" if before == after["metadata"]["resourceVersion"] else "configured"
+
+
+def _version(client: Client, path: str) -> str:
+    """Of the object that is there; empty: there is none."""
+    try:
+        version: str = client.call("GET", path)["metadata"]["resourceVersion"]
     except Refused as error:
-        if error.reason != "AlreadyExists":
+        if error.code != 404:
             raise
-    before = client.call("GET", here)
-    after = writer.call(client, "PATCH", here, object, content_type="application/merge-patch+json")
-    same = before["metadata"]["resourceVersion"] == after["metadata"]["resourceVersion"]
-    return after, "unchanged" if same else "configured"
+        return ""
+    return version

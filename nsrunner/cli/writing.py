@@ -61,11 +61,15 @@ class Writer:
             )
         return resource, namespace, str(metadata.get("name") or "")
 
-    def call(self, client: Client, method: str, path: str, object: dict[str, Any], **more: Any) -> dict[str, Any]:
-        """Sends it; what the server warns of is said. Raises Refused."""
+    def call(
+        self, client: Client, method: str, path: str, object: dict[str, Any], *, force: bool = False, **more: Any
+    ) -> dict[str, Any]:
+        """Sends it; what the server warns of is said. ``force``: of a server-side apply, fields of other managers are
+        taken over. Raises Refused."""
         warnings: list[str] = []
+        query = {**self.query, "force": "true"} if force else self.query
         try:
-            return client.call(method, path, query=self.query, body=object, warn=warnings, **more)
+            return client.call(method, path, query=query, body=object, warn=warnings, **more)
         finally:
             for warning in warnings:
                 say(f"Warning: {escape(warning)}")

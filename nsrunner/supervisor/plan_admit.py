@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from nsrunner.lifecycle.events import Event, PodAdded, PodRejected
 from nsrunner.model.sysctls import is_allowed, is_ipc, with_dots
 from nsrunner.model.types import Pod
 from nsrunner.supervisor.plan_types import Node, Rejection
 
-__all__ = ["admit"]
+__all__ = ["acceptance", "admit"]
 
 
 def admit(pod: Pod, node: Node) -> Rejection | None:
@@ -38,3 +39,11 @@ def _sysctl_problem(name: str, pod: Pod, node: Node) -> str:
     if pod.spec.host_network and name.startswith("net."):
         return "not allowed with host net enabled"
     return ""
+
+
+def acceptance(pod: Pod, node: Node) -> Event:
+    """What the node says to the pod."""
+    rejection = admit(pod, node)
+    if rejection is None:
+        return PodAdded()
+    return PodRejected(reason=rejection.reason, message=rejection.message)

@@ -27,8 +27,6 @@ from nsrunner.lifecycle.events import (
     ContainerExited,
     DeleteRequested,
     Event,
-    PodAdded,
-    PodRejected,
     ProbeDone,
     SandboxDied,
     Tick,
@@ -41,7 +39,8 @@ from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.supervisor.events import KubeEvent, Recorder
 from nsrunner.supervisor.ledger import RunningContainer
 from nsrunner.supervisor.perform import Performer
-from nsrunner.supervisor.plan import Node, admit
+from nsrunner.supervisor.plan import Node
+from nsrunner.supervisor.plan_admit import acceptance
 from nsrunner.supervisor.ports import Clock, Journal, ObjectReader, Process, Shims
 
 __all__ = ["PodTask"]
@@ -104,7 +103,7 @@ class PodTask:
             record=self._record,
             spawn=self._spawn,
         )
-        self._queue: deque[Event] = deque([_acceptance(pod, node)] if saved is None else ())
+        self._queue: deque[Event] = deque([acceptance(pod, node)] if saved is None else ())
         self._resumes = saved is not None
         self._resting = False
         """There is nothing to do until an event comes."""
@@ -395,11 +394,3 @@ class PodTask:
     def _spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         assert self._effects is not None, "effects begin in run()"
         return self._effects.create_task(effect)
-
-
-def _acceptance(pod: Pod, node: Node) -> Event:
-    """What the node says to the pod."""
-    rejection = admit(pod, node)
-    if rejection is None:
-        return PodAdded()
-    return PodRejected(reason=rejection.reason, message=rejection.message)

@@ -72,6 +72,46 @@ PARTS = {
             "daemon/sessions",
         )
     },
+    **{
+        f"nsrunner/api/{module}.py": "tests/unit/api/registry/test_registry.py"
+        for module in (
+            "registry/deleting",
+            "registry/reading",
+            "registry/writing",
+            "resources/base",
+            "resources/cluster",
+            "resources/configs",
+            "resources/events",
+            "resources/pods",
+            "resources/typed",
+        )
+    },
+    **{
+        f"nsrunner/api/server/{module}.py": "tests/unit/api/server/test_app.py"
+        for module in ("auth", "peers", "requests")
+    },
+    **{
+        f"nsrunner/cli/{module}.py": "tests/unit/cli/test_daemon_verbs.py"
+        for module in (
+            "blocks",
+            "complete_objects",
+            "create",
+            "describe_container",
+            "describe_others",
+            "describe_pod",
+            "events",
+            "get_table",
+            "logs_many",
+            "printers",
+        )
+    },
+    **{
+        f"nsrunner/cli/{module}.py": "tests/daemon/test_verbs.py"
+        for module in ("attach", "daemon", "debug", "port_forward")
+    },
+    "nsrunner/cli/kubeconfig.py": "tests/daemon/test_exec.py",
+    "nsrunner/daemon/main.py": "tests/daemon/test_real_daemon.py",
+    "nsrunner/daemon/objects.py": "tests/unit/daemon/test_pods.py",
     "nsrunner/api/streams/spdy_forward.py": "tests/daemon/test_portforward.py",
     "nsrunner/api/streams/gone.py": "tests/daemon/test_logs.py",
     "nsrunner/api/streams/logs.py": "tests/daemon/test_logs.py",
