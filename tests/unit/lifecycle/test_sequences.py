@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from msgspec import structs
-from nsrunner.cli.columns import pod_cells
 
 from nsrunner.model import encode
+from nsrunner.model.printing.columns import pod_cells
 from unit.lifecycle.play import WALL, Play, make_pod
 
 
