@@ -55,7 +55,7 @@ def test_draining_another(tmp_path: Path) -> None:
     assert drain_other(Roots(run=str(tmp_path))) is None
 
 
-@pytest.mark.parametrize("text", ["", "x y\n", "1\n", f"{os.getpid()} 1\n"])
+@pytest.mark.parametrize("text", ["", "x y\n", "1\n", f"{os.getpid()} 1\n"], ids=["empty", "words", "init", "another"])
 def test_a_process_that_is_not_the_daemon_gets_no_signal(tmp_path: Path, text: str) -> None:
     """Its number has been given to another process since, or the file is damaged."""
     (tmp_path / "daemon.pid").write_text(text)
