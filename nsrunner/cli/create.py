@@ -17,7 +17,7 @@ __all__ = ["parser", "run"]
 
 _USAGE: Final = """\
 nsrunner create -f FILE... [options]
-       nsrunner create configmap NAME [--from-literal KEY=VALUE] [--from-file ...]
+       nsrunner create configmap NAME [--from-literal K=V] [--from-file ...]
        nsrunner create secret generic NAME [the same, and --type]
        nsrunner create namespace NAME"""
 

@@ -18,7 +18,7 @@ from .selection import add_selection, fetched, targets
 
 __all__ = ["parser", "run"]
 
-_USAGE: Final = "nsrunner describe (RESOURCE [NAME...] | RESOURCE/NAME... | -f FILE) [options]"
+_USAGE: Final = "nsrunner describe (RESOURCE [NAME...] | RESOURCE/NAME... | -f FILE)"
 
 _DESCRIPTION: Final = """\
 Tell all about objects: of a pod its containers with their states, what they wait for and until when, its probes,

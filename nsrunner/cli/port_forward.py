@@ -159,7 +159,18 @@ class Forwarder:
             raise HostError(f"unable to listen on port {pair.local}: {failure.strerror or failure}")
 
     def run(self) -> None:
-        """Until the pod is gone."""
+        """Until the pod is gone; closes all connections then."""
+        try:
+            self._run()
+        finally:
+            for key in list(self._selector.get_map().values()):
+                if isinstance(key.fileobj, socket.socket):
+                    key.fileobj.close()
+            for sock in self._flows:
+                sock.close()
+            self._selector.close()
+
+    def _run(self) -> None:
         while True:
             for key, events in self._selector.select():
                 if key.data is None:

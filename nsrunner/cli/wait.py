@@ -18,7 +18,7 @@ from .watching import changes
 
 __all__ = ["parser", "run"]
 
-_USAGE: Final = "nsrunner wait (RESOURCE NAME... | RESOURCE/NAME... | RESOURCE --all) --for=WHAT"
+_USAGE: Final = "nsrunner wait (RESOURCE NAME... | RESOURCE/NAME...) --for=WHAT"
 
 _DESCRIPTION: Final = """\
 Wait until objects are as --for says: condition=Ready, condition=Ready=False, jsonpath='{.status.phase}'=Running,

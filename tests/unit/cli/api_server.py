@@ -46,9 +46,16 @@ class Api:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="api")
+        self._thread = threading.Thread(target=self._run, name="api")
         self._thread.start()
         assert self._ready.wait(30)
+        assert self._thread.is_alive(), "it did not start"
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._ready.set()  # a failure is known at once
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -63,7 +70,7 @@ class Api:
             raise AssertionError
 
         app = application(
-            Verbs(self.registry, streams={}, protobuf=no_protobuf),
+            Verbs(self.registry, streams={}, protobuf=no_protobuf, computed={}),
             authenticate=lambda request: "root",
             pages=pages(self.registry, version="0", git_version="v1.36.0", problems=dict),
         )

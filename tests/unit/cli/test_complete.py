@@ -15,7 +15,7 @@ from unit.cli.published_pods import RUNNING, PublishedPod, container
         ([""], list(VERBS)),
         (["v"], ["validate", "version"]),
         (["--v"], ["--version"]),
-        (["help", "r"], ["run"]),
+        (["help", "r"], ["run", "replace"]),
         (["help", "run", ""], []),
         (["frob", ""], []),
         (["completion", ""], ["bash", "fish", "zsh"]),

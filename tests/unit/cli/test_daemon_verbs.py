@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from nsrunner.cli import (
-    annotate,
-    apply,
-    create_values,
-    debug_copy,
-    delete,
-    deleting,
-    describe,
-    edit,
-    files,
-    label,
-    metadata,
-    offline,
-    replace,
-    run_detached,
-    selection,
-    sorting,
-    wait,
-    watching,
-    writing,
-)
 from nsrunner.cli.complete import candidates
 from nsrunner.cli.main import main
 from unit.cli.api_server import Api
@@ -241,24 +219,3 @@ def test_completion() -> None:
 def test_version_of_the_daemon(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert "daemon: Kubernetes v1.36.0+nsrunner.0\n" in capsys.readouterr().out
-
-
-def test_the_modules_say_what_they_offer() -> None:
-    """Each verb is a parser and what it does; the rest is reached through them above."""
-    for verb in (annotate, apply, delete, describe, edit, label, replace, wait):
-        assert callable(verb.parser)
-    for part in (
-        create_values,
-        debug_copy,
-        deleting,
-        files,
-        metadata,
-        offline,
-        run_detached,
-        selection,
-        sorting,
-        watching,
-        writing,
-    ):
-        assert all(hasattr(part, name) for name in part.__all__)  # fmt: skip
-    assert os.path.sep == "/"

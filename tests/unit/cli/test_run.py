@@ -324,7 +324,7 @@ def test_bad_input_runs_nothing(
             'argument --allowed-unsafe-sysctls: "kernel.*": not known to be namespaced',
         ),
         (["--image-fallback", "busybox"], "argument --image-fallback: invalid choice: 'busybox'"),
-        (["--detach"], "unknown option: --detach"),
+        (["--background"], "unknown option: --background"),
         (["/no/such.yaml"], "/no/such.yaml: No such file or directory"),
         (["/"], "/: Is a directory: give the files in it"),
         (["-", "-"], "standard input (-) can be read only once"),
