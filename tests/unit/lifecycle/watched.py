@@ -138,9 +138,11 @@ class Watched(RuleBasedStateMachine):
         assert (entry.delay, entry.updated) == (model.delay, model.updated)
 
     def check_given_back(self, name: str) -> None:
-        """The sandbox died while a start was under way that it had allowed."""
-        model, entry = self.backoff_before[name], self.values[name].backoff
-        assert self.values[name].spared
+        """The sandbox died while a start was under way that it had allowed. If there is to be another sandbox, the
+        container starts in it without a wait."""
+        value = self.values[name]
+        model, entry = self.backoff_before[name], value.backoff
+        assert value.spared or value.state is S.ENDED
         if model is None:
             del self.backoff[name]
             assert entry is None
