@@ -155,7 +155,7 @@ class PodRuntime:
         except TimeoutError:
             raise _undialled(pod, port, "i/o timeout") from None
         except OSError as error:
-            raise _undialled(pod, port, (error.strerror or str(error)).lower()) from None
+            raise _undialled(pod, port, os.strerror(error.errno or 0).lower()) from None  # asyncio has words of its own
 
 
 async def _namespace(shim: Shim) -> int:
@@ -200,9 +200,8 @@ async def _dial(pidfd: int | None, port: int) -> socket.socket:
 
 
 def _undialled(pod: PodRef, port: int, why: str) -> ApiError:
-    return errors.internal(
-        f"error forwarding port {port} to pod {pod.uid}: failed to connect to localhost:{port} inside namespace: {why}"
-    )
+    what = f"error forwarding port {port} to pod {pod.uid}: failed to connect to localhost:{port} inside namespace"
+    return errors.http_error(500, f"{what}: {why}")  # no prefix: a stream of errors carries the text alone
 
 
 def _gone(container: str) -> ApiError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -129,5 +130,5 @@ def test_the_python_client(web: RealDaemon) -> None:
         forward = kubernetes.stream.portforward(
             api.connect_get_namespaced_pod_portforward, "web", "default", ports="8080"
         )
-        with forward.socket(8080) as connection:
+        with contextlib.closing(forward.socket(8080)) as connection:
             assert exchanged(connection, b"hello") == b"hello"
