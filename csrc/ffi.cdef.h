@@ -68,6 +68,7 @@ int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int
 int nsr_pidfd_pid(int pidfd);
 
 /* inotify(7): an instance (IN_NONBLOCK), the number of a watch of a directory (IN_ONLYDIR is added to the mask), its end. */
+int nsr_peer_pid(int fd);
 int nsr_inotify_open(void);
 int nsr_inotify_add(int fd, const char *directory, uint32_t mask);
 int nsr_inotify_remove(int fd, int watch);

@@ -3,5 +3,6 @@
  */
 #include "cgroup.h"
 #include "native.h"
+#include "peer.h"
 #include "runtime.h"
 #include "wire.h"

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim.h"
+#include "peer.h"
 #include "util.h"
 
 #ifndef SO_PEERPIDFD
@@ -60,4 +60,15 @@ bool nsr_peer_is_trusted(int fd, int *ret_pidfd)
 		return false;
 	*ret_pidfd = steal_fd(&pidfd);
 	return true;
+}
+
+int nsr_peer_pid(int fd)
+{
+	cleanup_fd int pidfd = -1;
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (!nsr_peer_is_trusted(fd, &pidfd) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+		return -EPERM;
+	return peer.pid;
 }

@@ -111,7 +111,6 @@ struct nsr_session *nsr_session_find(struct nsr_shim *shim, uint32_t serial);
 /* Queues what the socket does not take; a session whose queue is full is dropped. The descriptor stays the caller's; -1: none. */
 void nsr_session_send(struct nsr_session *session, const void *message, size_t length, int fd);
 void nsr_sessions_sweep(struct nsr_shim *shim);
-bool nsr_peer_is_trusted(int fd, int *ret_pidfd); /* peer.c */
 
 /* --- commands.c --- */
 

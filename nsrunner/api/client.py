@@ -6,7 +6,9 @@ Imports nothing heavy: a verb that lists pods is to be quicker than the import o
 from __future__ import annotations
 
 import json
+import os
 import socket
+import struct
 import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -19,6 +21,14 @@ __all__ = ["Answer", "Client", "NoDaemon", "Refused", "TooLate", "quote"]
 _TIMEOUT: Final = 60.0
 """Seconds for which the daemon may be silent, except on a watch or a stream."""
 _LINE_MAX: Final = 1 << 16
+_UCRED: Final = struct.Struct("3i")
+
+
+def _listener(client: socket.socket) -> int:
+    """The uid of who listens (unix(7): of it that called listen())."""
+    credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    uid: int = _UCRED.unpack(credentials)[1]
+    return uid
 
 
 class NoDaemon(HostError):
@@ -118,6 +128,9 @@ class Client:
         except OSError as error:
             self.close()
             raise HostError(f"{path}: {error.strerror or error}") from None
+        if (owner := _listener(self._socket)) not in (0, os.geteuid()):
+            self.close()
+            raise HostError(f"{path}: not the daemon's socket: user {owner} listens on it")
 
     def __enter__(self) -> Self:
         return self

@@ -146,6 +146,13 @@ def sockets_at(pidfd: int, domain: int, kind: int, count: int) -> list[int]:
     return list(fds[0:made])
 
 
+def peer_pid(fd: int) -> int:
+    """Of the process that connected a unix socket: its pid, if it is root, or who we are, in our own user and pid
+    namespaces. Raises PermissionError for every other one, also when it has ended."""
+    _, lib = load()
+    return _checked(lib.nsr_peer_pid(fd))
+
+
 def inotify() -> int:
     """A descriptor of inotify(7), which never blocks. Raises OSError, HostError."""
     _, lib = load()

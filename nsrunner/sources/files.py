@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from nsrunner.errors import HostError
 from nsrunner.sandbox.inotify import CREATE, DELETE_SELF, MODIFY, MOVED_TO, OVERFLOW, Inotify
 from nsrunner.sources.manifests import SIZE_MAX, Manifest, Manifests, read_manifest
+from nsrunner.sources.trust import untrusted, untrusted_file
 
 __all__ = ["DirectorySource"]
 
@@ -35,8 +36,9 @@ class DirectorySource:
     """``changed`` is called with everything that there is: at the beginning, and whenever something is different.
 
     Files whose names begin with a dot are left out, as are directories and special files. A path that does not exist
-    is an empty source until it does. A file that somebody writes to is what it was before, or nothing, until the writer
-    closes it (or the time of a regular look has come).
+    is an empty source until it does. What others than root could have written is a problem, not a manifest. A file that
+    somebody writes to is what it was before, or nothing, until the writer closes it (or the time of a regular look has
+    come).
     """
 
     def __init__(self, path: str, *, seconds: float, changed: Callable[[Manifests], None]) -> None:
@@ -140,6 +142,8 @@ class DirectorySource:
             return None
         known, self._known = self._known, {}
         found: dict[str, Manifest] = {}
+        trusted: dict[str, str] = {}
+        """By directory: what is wrong with it."""
         for path in paths:
             if path in writing:
                 if path in known:
@@ -150,13 +154,17 @@ class DirectorySource:
                 facts = os.stat(path)
                 if not stat.S_ISREG(facts.st_mode):
                     continue
+                directory = os.path.dirname(os.path.realpath(path))
+                if directory not in trusted:
+                    trusted[directory] = untrusted(directory, listed=path != self._path)
                 mark = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
                 before = known.get(path)
-                if before is not None and before[0] == mark:
+                if trusted[directory]:
+                    mark, manifest = _UNREAD, Manifest(path, problem=f"{path}: not read: {trusted[directory]}")
+                elif before is not None and before[0] == mark:
                     manifest = before[1]
                 else:
-                    with open(path, "rb") as file:
-                        manifest = read_manifest(path, file.read(SIZE_MAX + 1))
+                    manifest = _manifest(path)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -176,3 +184,15 @@ class DirectorySource:
             log.warning("%s: %s", self._path, error.strerror)
             return None
         return [os.path.join(self._path, name) for name in sorted(names) if not name.startswith(".")]
+
+
+def _manifest(path: str) -> Manifest:
+    """What a regular file says. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)  # it may be another file by now
+    with open(fd, "rb") as file:
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode):
+            raise FileNotFoundError
+        if problem := untrusted_file(facts):
+            return Manifest(path, problem=f"{path}: not read: {problem}")
+        return read_manifest(path, file.read(SIZE_MAX + 1))

@@ -11,6 +11,7 @@ from aiohttp import web
 from nsrunner.api import errors
 from nsrunner.api.errors import ApiError
 from nsrunner.api.server.access import Access, authorize
+from nsrunner.api.server.browsers import keep_to_itself, refuse_other_pages
 from nsrunner.api.server.budget import BODIES, Budget, deliver
 from nsrunner.api.server.paths import Target, parse_path, verb_of
 from nsrunner.api.server.requests import BODY_MAX
@@ -19,6 +20,7 @@ from nsrunner.api.server.verbs import Verbs, answer
 __all__ = ["Authenticate", "Count", "Page", "application"]
 
 log = logging.getLogger(__name__)
+audit = logging.getLogger("nsrunner.audit")
 
 Authenticate: TypeAlias = Callable[[web.Request], str]
 """The user of a request. Raises ApiError (401)."""
@@ -27,7 +29,10 @@ Page: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Count: TypeAlias = Callable[[str, str, str], None]
 """Takes verb, resource (plural; empty for a page) and status code of an answer."""
 
+_USER = web.RequestKey("user", str)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CHANGES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_REACHES_IN = frozenset({"exec", "attach", "portforward"})
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 """Answered to those whom nobody knows, too (upstream's role system:public-info-viewer)."""
 
@@ -54,7 +59,10 @@ def application(
             raise ConnectionResetError("the client takes nothing of its answer") from None
         target = parse_path(request.rel_url.raw_path)
         known = target is not None and verbs.knows(target)
-        count(_verb(request, target), target.plural if target is not None and known else "", str(response.status))
+        verb = _verb(request, target)
+        if target is not None and known and (verb in _CHANGES or target.subresource in _REACHES_IN):
+            audit.info("%s: %s %s: %d", request.get(_USER, "nobody"), verb, request.rel_url.raw_path, response.status)
+        count(verb, target.plural if target is not None and known else "", str(response.status))
         return response
 
     async def respond(request: web.Request) -> web.StreamResponse:
@@ -76,6 +84,7 @@ def application(
     app = web.Application(client_max_size=BODY_MAX)
     app[BODIES] = Budget()
     app.router.add_route("*", "/{path:.*}", serve)
+    app.on_response_prepare.append(keep_to_itself)
     return app
 
 
@@ -93,8 +102,9 @@ def _abort(request: web.Request) -> None:
 async def _dispatch(
     request: web.Request, verbs: Verbs, authenticate: Authenticate, pages: Mapping[str, Page], access: Access
 ) -> web.StreamResponse:
+    refuse_other_pages(request)
     path = request.rel_url.raw_path
-    user = "" if path in _OPEN else authenticate(request)
+    user = request[_USER] = "" if path in _OPEN else authenticate(request)
     target = parse_path(path)
     authorize(user, path, target, _verb(request, target), access)
     if target is not None and (page := _page(pages, path)) is None:

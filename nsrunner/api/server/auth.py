@@ -10,7 +10,7 @@ from aiohttp import web
 
 from nsrunner.api import errors
 from nsrunner.api.server.app import Authenticate
-from nsrunner.api.server.peers import peer_user
+from nsrunner.api.server.peers import Peers
 
 __all__ = ["authenticator"]
 
@@ -18,9 +18,10 @@ __all__ = ["authenticator"]
 def authenticator(token: str, accounts: Callable[[str], str] = lambda token: "") -> Authenticate:
     """``token``: the administrator's; empty: there is none. ``accounts``: whose another token is; empty: nobody's. The
     result raises ApiError (401) for everybody else."""
+    peers = Peers()
 
     def authenticate(request: web.Request) -> str:
-        user = peer_user(request) or _certified(request) or _bearer(request, token, accounts)
+        user = peers.user(request) or _certified(request) or _bearer(request, token, accounts)
         if not user:
             raise errors.unauthorized()
         return user

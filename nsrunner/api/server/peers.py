@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-import struct
-from typing import Final
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
 from nsrunner.api import errors
+from nsrunner.sandbox.native import peer_pid
 
-__all__ = ["peer_user"]
-
-_UCRED: Final = struct.Struct("3i")
+__all__ = ["Peers"]
 
 
-def peer_user(request: web.Request) -> str:
-    """The name of root, who is the only one to be let in; empty for a connection of another kind. Raises ApiError."""
-    connection = request.transport.get_extra_info("socket") if request.transport is not None else None
+class Peers:
+    """uid 0 alone says little: root in a container is uid 0 too, and a volume could bring it to the socket. So a peer
+    has to live in our own user and pid namespaces. That is looked at once a connection, when it asks first."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[asyncio.BaseTransport, str] = WeakKeyDictionary()
+
+    def user(self, request: web.Request) -> str:
+        """The name of root, who alone is let in; empty for a connection of another kind. Raises ApiError."""
+        transport = request.transport
+        if transport is None:
+            return ""
+        user = self._known.get(transport)
+        if user is None:
+            user = self._known[transport] = _user(transport)
+        return user
+
+
+def _user(transport: asyncio.BaseTransport) -> str:
+    connection = transport.get_extra_info("socket")
     if connection is None or connection.family != socket.AF_UNIX:
         return ""
-    _pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    if uid != 0:
-        raise errors.unauthorized("the socket is for root alone")
+    try:
+        peer_pid(connection.fileno())
+    except PermissionError:
+        raise errors.unauthorized("the socket is for root alone, and not for containers") from None
     return "root"

@@ -212,3 +212,22 @@ def test_a_directory_that_cannot_be_read_stays_what_it_was(manifests: Path, monk
             assert [len(each) for each in told.all] == [1]
 
     play(script)
+
+
+def test_what_others_could_have_written_is_not_run(tmp_path: Path) -> None:
+    async def script() -> None:
+        (tmp_path / "mine.yaml").write_text(pod("mine"))
+        open_to_all = tmp_path / "open.yaml"
+        open_to_all.write_text(pod("theirs"))
+        open_to_all.chmod(0o666)
+        async with source(tmp_path) as told:
+            why = f"problem: {open_to_all}: not read: it can be written by others than root (mode 0666)"
+            await told.until(lambda now: now == {"mine.yaml": ["mine"], "open.yaml": [why]})
+            open_to_all.chmod(0o600)
+            await told.until(lambda now: now == {"mine.yaml": ["mine"], "open.yaml": ["theirs"]})
+            os.chmod(tmp_path, 0o777)
+            os.utime(open_to_all)
+            why = f"{tmp_path} can be written by others than root (mode 0777)"
+            await told.until(lambda now: [each.endswith(why) for [each] in now.values()] == [True, True])
+
+    play(script)

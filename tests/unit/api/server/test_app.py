@@ -277,3 +277,13 @@ async def _anything(ask: Asked, data: st.DataObject) -> None:
     async with asyncio.timeout(20):
         code, answer = await ask(method, f"{parts}?{query}", body, **headers)
     assert code < 500, (method, parts, query, body, answer)
+
+
+async def test_changes_are_said_with_who_made_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with asked(tmp_path) as ask:
+        with caplog.at_level(logging.INFO, logger="nsrunner.audit"):
+            await ask("GET", PODS)
+            await ask("POST", CONFIGS, config_map())
+            await ask("DELETE", f"{CONFIGS}/none")
+    said = [record.getMessage() for record in caplog.records if record.name == "nsrunner.audit"]
+    assert said == [f"root: create {CONFIGS}: 201", f"root: delete {CONFIGS}/none: 404"]
