@@ -47,7 +47,7 @@ static void child(void *arg)
 {
 	const struct job *job = arg;
 	const struct nsr_pod *pod = job->pod;
-	const int kept[] = {pod->run_fd, pod->state_fd, pod->logs_fd, pod->cgroup_fd, pod->files_fd, pod->shm_fd};
+	const int kept[] = {pod->run_fd, pod->state_fd, pod->logs_fd, pod->cgroup_fd, pod->files_fd, pod->shm_fd, pod->host_mnt_fd};
 	struct nsr_error e = {0};
 	int r;
 

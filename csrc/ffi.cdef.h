@@ -90,3 +90,4 @@ int nsr_cgroup_kill(int cgroup_fd, struct nsr_error *e);
 int nsr_cgroup_empty(int cgroup_fd);
 int nsr_cgroup_remove(int parent_fd, const char *name, struct nsr_error *e);
 int nsr_remove_tree(int dir_fd, const char *name, struct nsr_error *e);
+int nsr_unmount_below(const char *directory);

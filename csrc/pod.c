@@ -17,6 +17,7 @@
 #include "mount.h"
 #include "path.h"
 #include "pod.h"
+#include "unmount.h"
 #include "util.h"
 #include "volume_sources.h"
 
@@ -164,9 +165,9 @@ static int make_volumes(struct nsr_pod *pod, struct nsr_error *e)
 			break;
 		case NSR_VOLUME_MEMORY_DIR:
 			fd = open_tmpfs(volumes, volume->name, "0777", volume->size, 0, e);
-			if (fd < 0)
-				e->step = NSR_STEP_VOLUME;
-			r = fd;
+			r = fd < 0 ? fd : nsr_mount_propagate(fd, MS_SHARED); /* for Bidirectional, among the pod's containers */
+			if (r < 0)
+				(void)nsr_fail(e, NSR_STEP_VOLUME, -r, volume->name);
 			break;
 		case NSR_VOLUME_HOST_PATH:
 			r = nsr_host_path_check(volume->path, volume->type, e);
@@ -316,12 +317,13 @@ int nsr_container_release(struct nsr_pod *pod, const struct nsr_container_spec *
 }
 
 /* Removes a directory by its absolute path: its parent is ours and root's alone. */
-static int remove_path(const char *path, struct nsr_error *e)
+static int remove_path(int host_mnt_fd, const char *path, struct nsr_error *e)
 {
 	char parent[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	size_t length = (size_t)(slash - path);
 	cleanup_fd int fd = -1;
+	int r;
 
 	if (length >= sizeof(parent))
 		return nsr_fail(e, NSR_STEP_REMOVE, ENAMETOOLONG, path);
@@ -330,21 +332,10 @@ static int remove_path(const char *path, struct nsr_error *e)
 	fd = open(length ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : nsr_fail(e, NSR_STEP_REMOVE, errno, path);
+	r = nsr_remove_tree(fd, slash + 1, e);
+	if (r != -EBUSY || nsr_unmount_below_in(host_mnt_fd, path) < 0)
+		return r;
 	return nsr_remove_tree(fd, slash + 1, e);
-}
-
-static void unmount_below(const char *directory, const char *name)
-{
-	char path[PATH_MAX];
-	size_t length = strlen(directory), more = strlen(name);
-
-	if (length + more + 2 > sizeof(path))
-		return;
-	memcpy(path, directory, length);
-	path[length] = '/';
-	memcpy(path + length + 1, name, more + 1);
-	/* EINVAL: nothing is mounted there. All of it goes with this mount namespace in any case. */
-	(void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 static int forget_all(struct nsr_pod *pod, struct nsr_error *e)
@@ -353,15 +344,16 @@ static int forget_all(struct nsr_pod *pod, struct nsr_error *e)
 	const char *const paths[] = {spec->state_dir, spec->logs_dir, spec->run_dir};
 	int result = 0;
 
-	unmount_below(spec->run_dir, NSR_POD_FILES);
-	unmount_below(spec->run_dir, NSR_POD_SHM);
+	/* Or nothing is mounted there. All of it goes with this mount namespace in any case. */
+	(void)nsr_unmount(spec->run_dir, NSR_POD_FILES);
+	(void)nsr_unmount(spec->run_dir, NSR_POD_SHM);
 	for (uint32_t i = 0; i < spec->volumes_count; i++) {
 		char name[sizeof(NSR_POD_EMPTY_DIRS) + NAME_MAX + 1] = NSR_POD_EMPTY_DIRS "/";
 
 		if (spec->volumes[i].kind != NSR_VOLUME_MEMORY_DIR)
 			continue;
 		memcpy(name + sizeof(NSR_POD_EMPTY_DIRS), spec->volumes[i].name, strlen(spec->volumes[i].name) + 1);
-		unmount_below(spec->state_dir, name);
+		(void)nsr_unmount(spec->state_dir, name);
 	}
 	nsr_close(&pod->files_fd);
 	nsr_close(&pod->shm_fd);
@@ -369,7 +361,7 @@ static int forget_all(struct nsr_pod *pod, struct nsr_error *e)
 	nsr_close(&pod->state_fd);
 	nsr_close(&pod->logs_fd);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		int r = remove_path(paths[i], result < 0 ? NULL : e);
+		int r = remove_path(pod->host_mnt_fd, paths[i], result < 0 ? NULL : e);
 
 		if (r < 0 && result == 0)
 			result = r;
@@ -383,7 +375,7 @@ int nsr_pod_close(struct nsr_pod *pod, bool forget, struct nsr_error *e)
 
 	nsr_close(&pod->pause_pidfd);
 	pod->pause_pid = 0;
-	unmount_below(pod->spec->run_dir, NSR_POD_PROC); /* pause's, who is gone */
+	(void)nsr_unmount(pod->spec->run_dir, NSR_POD_PROC); /* pause's, who is gone */
 	if (pod->cgroup_fd >= 0) {
 		cleanup_fd int parent = openat(pod->cgroup_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -31,6 +31,15 @@ static int open_volume(const struct nsr_mount *m, struct nsr_error *e)
 	return fd < 0 ? nsr_fail(e, NSR_STEP_MOUNT_SOURCE, -fd, m->source) : fd;
 }
 
+/* Whether it lies in one of the pod's own file systems (a tmpfs), which is mounted in the shim's mount namespace alone and shared there.
+ * Nothing else is: what comes from the host are slaves. */
+static int is_pods_own(const struct nsr_mount *m)
+{
+	cleanup_fd int fd = nsr_openat2(AT_FDCWD, m->source, O_PATH, RESOLVE_NO_MAGICLINKS);
+
+	return fd < 0 ? 0 : nsr_mountinfo_is_shared(fd); /* one that is not there yet is made in the host's namespace */
+}
+
 /* Containers that share the volume may swap links while we look: resolved below the volume by the kernel, made component by
  * component on the same descriptors, and never looked up again (CVE-2017-1002101, CVE-2021-25741). */
 static int open_sub_path(int volume_fd, const struct nsr_mount *m, struct nsr_error *e)
@@ -73,13 +82,20 @@ static int copy_source(const struct nsr_mount *m, struct nsr_error *e)
 	return tree < 0 ? nsr_fail(e, NSR_STEP_MOUNT_SOURCE, -tree, m->source) : tree;
 }
 
-static int copy_sources(struct nsr_world *w, bool bidirectional, struct nsr_error *e)
+enum whose { THE_PODS_SHARED, THE_HOSTS_SHARED, ALL };
+
+/* Those that are not copied yet. */
+static int copy_sources(struct nsr_world *w, enum whose whose, struct nsr_error *e)
 {
 	for (uint32_t i = 0; i < w->spec->mounts_count; i++) {
 		const struct nsr_mount *m = &w->spec->mounts[i];
 		int tree;
 
-		if (m->kind != NSR_MOUNT_BIND || (m->propagation == NSR_PROPAGATION_BIDIRECTIONAL) != bidirectional)
+		if (m->kind != NSR_MOUNT_BIND || w->sources[i] >= 0)
+			continue;
+		if (whose != ALL && m->propagation != NSR_PROPAGATION_BIDIRECTIONAL)
+			continue;
+		if (whose == THE_PODS_SHARED && is_pods_own(m) != 1)
 			continue;
 		tree = copy_source(m, e);
 		if (tree < 0)
@@ -107,11 +123,14 @@ int nsr_world_sources(struct nsr_world *w, struct nsr_error *e)
 		/* Only a copy of the host's own mount is a peer of it; the shim's are its slaves. */
 		cleanup_fd int shim = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 
+		r = copy_sources(w, THE_PODS_SHARED, e);
+		if (r < 0)
+			return r;
 		if (shim < 0)
 			return nsr_fail(e, NSR_STEP_SETNS, errno, "/proc/self/ns/mnt");
 		if (setns(w->pod->host_mnt_fd, CLONE_NEWNS) < 0)
 			return nsr_fail(e, NSR_STEP_SETNS, errno, "mnt");
-		r = copy_sources(w, true, e);
+		r = copy_sources(w, THE_HOSTS_SHARED, e);
 		if (r < 0)
 			return r;
 		if (setns(shim, CLONE_NEWNS) < 0)
@@ -119,5 +138,5 @@ int nsr_world_sources(struct nsr_world *w, struct nsr_error *e)
 	}
 	if (unshare(CLONE_NEWNS) < 0)
 		return nsr_fail(e, NSR_STEP_UNSHARE, errno, "mnt");
-	return copy_sources(w, false, e);
+	return copy_sources(w, ALL, e);
 }

@@ -23,7 +23,7 @@ struct nsr_world {
 };
 
 /* sources.c: before the namespace is private, so that HostToContainer copies stay slaves. Bidirectional ones are copied in
- * the host's mount namespace. The caller has its own mount namespace when this returns. */
+ * the host's mount namespace, or the shim's when they are in the pod's memory. The caller has its own mount namespace when this returns. */
 int nsr_world_sources(struct nsr_world *w, struct nsr_error *e);
 
 /* root.c: the overlay, the host's file systems below it, private directories. */

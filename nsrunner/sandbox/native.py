@@ -25,6 +25,7 @@ __all__ = [
     "sockets_at",
     "spawn_shim",
     "step_name",
+    "unmount_below",
     "unshare",
 ]
 
@@ -135,6 +136,12 @@ def setns(fd: int, flags: int = 0) -> None:
     """setns(2) with a namespace's descriptor or a pidfd: **it changes the calling thread**. Raises OSError."""
     _, lib = load()
     _checked(lib.nsr_setns(fd, flags))
+
+
+def unmount_below(directory: str) -> None:
+    """Detaches everything that is mounted below the directory. Raises OSError, HostError."""
+    _, lib = load()
+    _checked(lib.nsr_unmount_below(os.fsencode(directory)), directory)
 
 
 def sockets_at(pidfd: int, domain: int, kind: int, count: int) -> list[int]:

@@ -6,10 +6,11 @@ record (:mod:`nsrunner.sandbox.state`). All of them block: call them in a thread
 
 from __future__ import annotations
 
+import errno
 import os
 
 from nsrunner.errors import SandboxError
-from nsrunner.sandbox import cgroups, state
+from nsrunner.sandbox import cgroups, native, state
 from nsrunner.sandbox.spec import PodPaths
 from nsrunner.sandbox.state import RegisteredPod, Roots
 from nsrunner.sandbox.trees import remove_tree
@@ -60,7 +61,14 @@ def _remove_directories(paths: PodPaths) -> None:
 
 def _remove_tree(path: str) -> None:
     try:
-        remove_tree(path)
+        try:
+            remove_tree(path)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            # What a container with Bidirectional propagation has mounted in a volume, and left.
+            native.unmount_below(path)
+            remove_tree(path)
     except OSError as error:
         raise SandboxError("remove directory", error.errno or 0, path) from None
 

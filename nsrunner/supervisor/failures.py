@@ -151,6 +151,12 @@ def container_failure(error: SandboxError, spec: ContainerSpec) -> tuple[str, st
         message = f'failed to prepare subPath for volumeMount "{volume}" of container "{spec.name}": {sentence(error)}'
     elif error.step == "open mount source":
         message = f'failed to generate container spec: failed to stat "{error.path}": {_reason(error.errno)}'
+    elif error.step == "set mount propagation" and error.errno == errno.EINVAL:
+        reason = "CreateContainerError"
+        message = (
+            f'failed to generate container spec: path "{error.path}" is on a mount that is not shared '
+            "(mount --make-shared makes it so)"
+        )
     elif error.step == "join the target container" and error.errno == errno.ESRCH:
         message = "invalid target container: it is not running"
     elif reason == "RunContainerError":

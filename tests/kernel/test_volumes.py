@@ -257,6 +257,87 @@ with Pod.from_dict(manifest(
     )
 
 
+THREE = """
+def three(script):
+    def container(name, propagation, script, privileged):
+        return {
+            "name": name, "image": "host", "command": ["sh", "-c", script],
+            "securityContext": {"privileged": privileged},
+            "volumeMounts": [
+                {"name": volume, "mountPath": "/" + volume, "mountPropagation": propagation}
+                for volume in ("disk", "memory")
+            ],
+        }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": {
+        "terminationGracePeriodSeconds": 0, "restartPolicy": "Never",
+        "volumes": [{"name": "disk", "emptyDir": {}}, {"name": "memory", "emptyDir": {"medium": "Memory"}}],
+        "containers": [
+            container("main", "Bidirectional", script, True),
+            container("host-to", "HostToContainer", "exec sleep 1000", False),
+            container("none", "None", "exec sleep 1000", False),
+        ],
+    }}
+mount("-t", "tmpfs", "state", top)
+mount("--make-shared", top)
+os.environ["NSRUNNER_ROOT"] = top + "/root"
+def mounts():
+    with open("/proc/self/mountinfo") as lines:
+        return [line.split()[4] for line in lines if line.split()[4].startswith(top + "/root")]
+"""
+SCRIPT = (
+    "for v in disk memory; do mkdir -p /$v/a/b && mount -t tmpfs inner /$v/a && mkdir /$v/a/b && "
+    "mount -t tmpfs inner /$v/a/b && touch /$v/a/b/file || exit 1; done; "
+)
+
+
+def test_propagation_between_the_containers_of_a_pod(tmp_path: Path) -> None:
+    """Volumes in memory are mounted in no namespace of the host's, and are one file system for all the same."""
+    in_private_namespace(
+        tmp_path / "top",
+        THREE
+        + f"""
+with Pod.from_dict(three({SCRIPT!r} "exec sleep 1000")) as pod:
+    pod.wait("Ready", timeout=20)
+    assert run(pod, "until [ -e /memory/a/b/file ]; do :; done") == ""
+    for volume in ("disk", "memory"):
+        assert run(pod, f"ls /{{volume}}/a/b", "host-to") == "file\\n", volume
+        assert run(pod, f"ls /{{volume}}/a", "none") == "b\\n", volume  # the directory below
+""",
+    )
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_what_a_container_has_mounted_in_a_volume_goes_with_the_pod(tmp_path: Path, killed: bool) -> None:
+    """Also when nobody but the next start is left to do it."""
+    in_private_namespace(
+        tmp_path / "top",
+        THREE
+        + f"""
+import signal
+from nsrunner.sandbox.state import Roots
+from nsrunner.sandbox.sweep import sweep
+if os.fork() == 0:
+    pod = Pod.from_dict(three({SCRIPT!r} "exec sleep 1000"))
+    pod.start()
+    pod.wait("Ready", timeout=20)
+    run(pod, "until [ -e /memory/a/b/file ]; do :; done")
+    assert len(mounts()) == 2, mounts()
+    if {killed}:
+        with open(f"/proc/{{pod.pid('main')}}/stat") as file:
+            os.kill(int(file.read().rpartition(")")[2].split()[1]), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    pod.close()
+    os._exit(0)
+_, status = os.wait()
+assert status == (signal.SIGKILL if {killed} else 0), status
+if {killed}:
+    sweep(Roots.from_environment())
+assert mounts() == []
+assert os.listdir(top + "/root/lib/pods") == []
+""",
+    )
+
+
 def test_bidirectional_is_for_privileged_containers() -> None:
     one = container("main", volumeMounts=[mount("v", "/v", mountPropagation="Bidirectional")])
     with pytest.raises(ManifestError, match="Bidirectional"):

@@ -135,6 +135,14 @@ def test_sandbox(error: SandboxError, expected: tuple[str, str]) -> None:
             ("CreateContainerError", "mount root overlay: invalid argument"),
         ),
         (
+            SandboxError("set mount propagation", errno.EINVAL, "/srv"),
+            (
+                "CreateContainerError",
+                'failed to generate container spec: path "/srv" is on a mount that is not shared '
+                "(mount --make-shared makes it so)",
+            ),
+        ),
+        (
             SandboxError("join the target container", errno.ESRCH),
             ("CreateContainerError", "invalid target container: it is not running"),
         ),
