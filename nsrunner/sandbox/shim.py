@@ -188,7 +188,7 @@ class Shim(Connection):
             return await future
         except BaseException as error:
             self._sessions.pop(command, None)
-            unanswered = not isinstance(error, SandboxError) or error.errno == errno.ETIMEDOUT
+            unanswered = not isinstance(error, SandboxError) or transport.unanswered(error)
             if unanswered and not self.closed:
                 # It may have been started all the same, and nobody would end it.
                 self._quietly(Kind.KILL_EXEC, {Tag.EXEC_ID: command}, self.new_id())

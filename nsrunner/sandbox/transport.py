@@ -26,6 +26,7 @@ __all__ = [
     "sealed_memfd",
     "send",
     "spec_fields",
+    "unanswered",
 ]
 
 SOCKET = "shim.sock"
@@ -44,6 +45,13 @@ _SHORT = MAX_MESSAGE - ENVELOPE.size - HEADER.size
 def lost(path: str = "", code: int = errno.ECONNRESET, detail: str = "") -> SandboxError:
     """The error of whoever waited for a shim that is gone."""
     return SandboxError(TALK, code, path, detail=detail)
+
+
+def unanswered(error: SandboxError) -> bool:
+    """Whether the shim has said nothing in time: what was asked for may have been done.
+
+    A step that took too long, or a file system that says so, has ETIMEDOUT as well, and is an answer."""
+    return error.step == TALK and error.errno == errno.ETIMEDOUT
 
 
 def close_all(fds: Sequence[int]) -> None:

@@ -47,6 +47,7 @@ from nsrunner.lifecycle.value import PodState, PodValue
 from nsrunner.model.types import AnyContainer, Pod
 from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.sandbox.transport import unanswered
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
 from nsrunner.supervisor.images import ImageProblem
 from nsrunner.supervisor.ledger import Ledger
@@ -253,7 +254,7 @@ class Performer:
                 creation = create(sandbox)
             created = await creation
         except SandboxError as error:
-            if sandbox is not None and error.errno == errno.ETIMEDOUT:
+            if sandbox is not None and unanswered(error):
                 await self._link.give_up(sandbox)
             reason, message = sandbox_failure(error, plan.spec)
             return SandboxFailed(id=command.id, attempt=command.attempt, reason=reason, message=message)
@@ -315,7 +316,7 @@ class Performer:
         try:
             running = await sandbox.start_container(command.id, plan.spec)
         except SandboxError as error:
-            if error.errno == errno.ETIMEDOUT and self._link.sandbox is sandbox:
+            if unanswered(error) and self._link.sandbox is sandbox:
                 await self._link.give_up(sandbox)  # it may run by now, and nobody would know
             reason, message = container_failure(error, plan.spec)
             return ContainerFailed(

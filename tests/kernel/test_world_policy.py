@@ -147,6 +147,15 @@ def test_a_profile_that_cannot_be_used_is_never_passed_over(
         assert name in (waiting(running).message or "")
 
 
+def test_a_profile_that_lets_nothing_pass_is_told_at_once() -> None:
+    """Not even the end of the process that was to become the program: it must not try for ever."""
+    profile("nothing.json", defaultAction="SCMP_ACT_ERRNO")
+    with start(pod(securityContext=localhost("nothing.json"), restartPolicy="Never")) as running:
+        running.wait("Failed", timeout=10)
+        ended = terminated(running)
+        assert (ended.exit_code, ended.reason) == (128, "StartError")
+
+
 # --- time and resources -----------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -87,3 +88,16 @@ def test_a_spec_goes_in_its_message_while_it_fits() -> None:
     assert fields == {}
     assert os.pread(fd, len(longer) + 1, 0) == longer
     os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (transport.lost("/run/u", errno.ETIMEDOUT), True),
+        (transport.lost("/run/u"), False),
+        (SandboxError("wait for the process to start", errno.ETIMEDOUT), False),
+        (SandboxError("open mount source", errno.ETIMEDOUT, "/net"), False),
+    ],
+)
+def test_an_answer_about_time_is_an_answer(error: SandboxError, expected: bool) -> None:
+    assert transport.unanswered(error) is expected

@@ -97,6 +97,28 @@ IMAGE = commands.EnsureImage(id=2, container="web")
 START = commands.StartContainer(id=3, container="web", attempt=0)
 
 
+@pytest.mark.parametrize("number", [2, 3], ids=["create", "start"])
+def test_a_step_that_took_too_long_is_an_answer(tmp_path: Path, number: int) -> None:
+    """A file system of the network may say so, or a start; the shim and all else of the pod go on."""
+
+    async def script() -> None:
+        bench = Bench(tmp_path)
+        bench.shims.faults[number] = SandboxError("wait for the process to start", errno.ETIMEDOUT)
+        created = await bench.do(CREATE)
+        if number == 2:
+            assert isinstance(created, events.SandboxFailed)
+        else:
+            await bench.do(IMAGE)
+            answer = await bench.do(START)
+            assert isinstance(answer, events.ContainerFailed)
+            assert answer.reason == "RunContainerError"
+        assert not any(isinstance(event, events.SandboxDied) for event in bench.posted)
+        assert not bench.shims.sandboxes["u"].closed
+        await bench.end()
+
+    clock.run(script())
+
+
 def test_a_life(tmp_path: Path) -> None:
     async def script() -> None:
         bench = Bench(tmp_path)
