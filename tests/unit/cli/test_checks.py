@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,18 @@ def test_a_host_that_refuses_everything(monkeypatch: pytest.MonkeyPatch) -> None
     )
     assert found["cgroup v2"].problem == "the extension cannot be loaded"
     assert found["device filter"].problem == "a BPF device filter cannot be attached to a cgroup"
+
+
+def test_the_link_is_the_one_that_a_pod_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first that can be made, in the order of csrc/netlink.c."""
+    source = (Path(__file__).parents[3] / "csrc" / "netlink.c").read_text()
+    match = re.search(r"kinds\[\] = {(.*)};", source)
+    assert match is not None
+    kinds = [kind.strip().strip('"') for kind in match[1].split(",")]
+    for number, kind in enumerate(kinds):
+        there = kinds[number:]
+        monkeypatch.setattr(probe, "dummy_link", lambda kind, there=there: None if kind in there else "no")
+        assert checks._link().found == f"eth0 of kind {kind}"
 
 
 @pytest.mark.parametrize(
