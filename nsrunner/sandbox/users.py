@@ -44,15 +44,20 @@ class ImageUser(Struct, frozen=True, kw_only=True):
 
 def read_users(root: str) -> Users:
     """Raises UserError when a file is there, but is not what it should be. Read again when the files have changed."""
-    return _read_users(root, _signature(f"{root}/etc/passwd"), _signature(f"{root}/etc/group"))
+    directory, passwd, group = (_signature(f"{root}/etc{name}") for name in ("", "/passwd", "/group"))
+    if directory is None or passwd is None or group is None:
+        return _read_users.__wrapped__(root, (), ())
+    return _read_users(root, passwd, group)
 
 
-def _signature(path: str) -> tuple[int, ...]:
-    """Only to know whether something is new; what a link leads to is decided when it is read."""
+def _signature(path: str) -> tuple[int, ...] | None:
+    """To know whether something is new. None: a link, and here nobody knows what it leads to below the root."""
     try:
-        facts = os.stat(path)
+        facts = os.lstat(path)
     except OSError:
         return ()
+    if stat.S_ISLNK(facts.st_mode):
+        return None
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 

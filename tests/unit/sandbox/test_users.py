@@ -132,6 +132,22 @@ def test_links_do_not_lead_out(root: Path, target: str) -> None:
     assert read_users(str(root)).passwd == ""
 
 
+@pytest.mark.parametrize("link", [None, "etc", "etc/passwd"])
+def test_what_is_new_is_read_again(root: Path, link: str | None) -> None:
+    """Also behind a link that leads elsewhere, or nowhere, when the host follows it."""
+    real = root / "etc/passwd"
+    real.touch()
+    if link is not None:
+        (root / "real").mkdir()
+        (root / link).rename(root / "real/it")
+        (root / link).symlink_to("/real/it")
+        real = root / ("real/it" if link == "etc/passwd" else "real/it/passwd")
+    real.write_text("one:x:1:1\n")
+    assert read_users(str(root)).passwd == "one:x:1:1\n"
+    real.write_text("two:x:22:22\n")
+    assert read_users(str(root)).passwd == "two:x:22:22\n"
+
+
 def test_a_directory_link(root: Path) -> None:
     (root / "etc").rmdir()
     (root / "etc").symlink_to("/")
