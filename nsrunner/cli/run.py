@@ -35,7 +35,8 @@ examples:
 exit codes:
   0         every pod Succeeded
   1-255     that of the first failed container, in the order of the spec
-            (init containers first); 1 when a pod failed and no container did
+            (init containers first, sidecars never); 1 when a pod failed and no
+            container did
   2         bad usage, or a manifest that was refused; nothing was run
   124       --timeout passed; the pods were deleted
   125       nsrunner or the host failed (not root, for instance)

@@ -183,14 +183,19 @@ class _Run:
 
 def exit_code(pod: PodObject) -> int:
     """Of a run of an ended pod: 0 when it Succeeded, else that of the first failed container in the order of the spec,
-    init containers first; 1 when none failed by itself."""
+    init containers first; 1 when none failed by itself.
+
+    Sidecars do not count: a pod never fails for one, and it is stopped, or killed, when the others have ended. Of a
+    container that has ended its last run counts, of one that waits the run before."""
     status = pod.status
     if status.phase == "Succeeded":
         return 0
     by_name = {each.name: each for each in (*status.init_container_statuses, *status.container_statuses)}
-    for container in (*pod.spec.init_containers, *pod.spec.containers):
+    inits = (container for container in pod.spec.init_containers if container.restart_policy != "Always")
+    for container in (*inits, *pod.spec.containers):
         known = by_name.get(container.name)
-        for state in (known.state, known.last_state) if known is not None else ():
-            if state is not None and state.terminated is not None and state.terminated.exit_code:
-                return state.terminated.exit_code
+        states = (known.state, known.last_state) if known is not None else ()
+        ended = next((state.terminated for state in states if state is not None and state.terminated is not None), None)
+        if ended is not None and ended.exit_code:
+            return ended.exit_code
     return 1

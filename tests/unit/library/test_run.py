@@ -200,6 +200,44 @@ def test_the_exit_code_is_that_of_the_first_failed_container_in_the_spec(pod: Po
     assert exit_code(pod) == code
 
 
+def test_a_sidecar_is_no_failed_container(shims: FakeShims) -> None:
+    """It has to be killed when the others have ended, which is no reason for anything."""
+    shims.script("prepare", Run(ignores_term=True))
+    shims.script("web", Run(lasts=1))
+    shims.script("side", Run(lasts=2, exit_code=3))
+    manifest = POD.replace("NAME", "a").replace("{name: prepare, ", "{name: prepare, restartPolicy: Always, ")
+
+    async def script() -> None:
+        async with Runner(load_objects(manifest.encode(), "test")) as runner:
+            async for _ in runner.output():
+                pass
+        (pod,) = runner.result.pods
+        (sidecar,) = pod.status.init_container_statuses
+        assert sidecar.state is not None and sidecar.state.terminated is not None
+        assert sidecar.state.terminated.exit_code == 137
+        assert runner.result.exit_code == 3
+
+    clock.run(script())
+
+
+def test_a_container_that_has_succeeded_in_the_end_has_not_failed(shims: FakeShims) -> None:
+    shims.script("prepare", Run(lasts=0))
+    shims.script("web", Run(lasts=1, exit_code=4), Run(lasts=1))
+    shims.script("side", Run(lasts=9, exit_code=5))
+    manifest = POD.replace("NAME", "a").replace("{name: web, ", "{name: web, restartPolicy: OnFailure, ")
+
+    async def script() -> None:
+        async with Runner(load_objects(manifest.encode(), "test")) as runner:
+            async for _ in runner.output():
+                pass
+        (pod,) = runner.result.pods
+        assert [status.restart_count for status in pod.status.container_statuses if status.name == "web"] == [1]
+        assert pod.status.phase == "Failed"
+        assert runner.result.exit_code == 5
+
+    clock.run(script())
+
+
 def test_what_is_observed_can_be_played_again(shims: FakeShims) -> None:
     """The recorded events give the recorded states."""
     shims.script("prepare", Run(lasts=1))
