@@ -361,7 +361,7 @@ class AsyncPod(Changing):
 
     def follow(self, container: str | None = None, *, tail: int | None = None) -> AsyncGenerator[str, None]:
         """The lines of a container's present instance, those that were (``tail``: as many of them) and those that come,
-        without their newlines; ends with the instance. Raises UsageError when it has not started."""
+        without newlines, long ones cut at 1 MiB; ends with the instance. Raises UsageError when it has not started."""
         return follow_lines(self._running_task(), self, self._container(container), tail_lines=tail)
 
     # --- ports: StatusSink, EventSink ---------------------------------------------------------------------------------

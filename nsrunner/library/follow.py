@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from nsrunner.errors import UsageError
 from nsrunner.library.items import LogLine, SkippedBytes
@@ -20,6 +20,10 @@ __all__ = [
     "log_directory",
     "read_log",
 ]
+
+
+_LINE_MAX: Final = 1 << 20
+"""Bytes of one line that are kept together."""
 
 
 class Changes(Protocol):
@@ -56,7 +60,8 @@ def find_attempt(task: PodTask, container: str, *, previous: bool) -> int | None
 async def follow_lines(
     task: PodTask, changes: Changes, container: str, *, tail_lines: int | None
 ) -> AsyncGenerator[str, None]:
-    """The newest instance's log, line by line, until it has ended and all is read. Raises UsageError."""
+    """The newest instance's log, line by line, until it has ended and all is read. A line that does not end comes in
+    pieces of a mebibyte. Raises UsageError."""
     attempt = find_attempt(task, container, previous=False)
     if attempt is None:
         raise UsageError(f'container "{container}" in pod "{task.pod.metadata.name}" has not started')
@@ -65,7 +70,7 @@ async def follow_lines(
         if isinstance(item, Skipped):
             continue
         begun[item.stream] += item.data
-        if not item.partial:
+        if not item.partial or len(begun[item.stream]) >= _LINE_MAX:
             yield begun[item.stream].decode(errors="replace")
             begun[item.stream] = b""
     for rest in filter(None, begun.values()):

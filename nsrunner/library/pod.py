@@ -203,7 +203,7 @@ class Pod:
 
     def follow(self, container: str | None = None, *, tail: int | None = None) -> Iterator[str]:
         """The lines of a container's present instance, those that were (``tail``: as many of them) and those that come,
-        without their newlines; ends with the instance. Raises UsageError when it has not started."""
+        without newlines, long ones cut at 1 MiB; ends with the instance. Raises UsageError when it has not started."""
         yield from self._started().iterate(self._pod.follow(container, tail=tail))
 
     def events(self) -> Iterator[PodEvent]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nsrunner.errors import UsageError
+from nsrunner.library import follow
 from nsrunner.library.aio import AsyncPod
 from nsrunner.library.follow import read_log
 from nsrunner.testing import clock
@@ -64,6 +65,24 @@ def test_following_ends_with_the_instance(shims: FakeShims) -> None:
             assert [line async for line in pod.follow()] == ["one", "two"]
             assert (await pod.wait("Succeeded")).phase == "Succeeded"
             assert [line async for line in pod.follow(tail=1)] == ["two"]
+
+    clock.run(script())
+
+
+def write(pod: AsyncPod, *entries: tuple[str, str]) -> None:
+    lines = (f"2026-01-31T00:00:00.000000000Z stdout {tag} {text}\n" for tag, text in entries)
+    Path(follow.log_directory(pod.task, "web"), "0.log").write_text("".join(lines))
+
+
+def test_a_line_that_does_not_end_comes_in_pieces(shims: FakeShims, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_LINE_MAX", 10)
+    shims.script("web", Run(lasts=5, output=("begin",)))
+
+    async def script() -> None:
+        async with AsyncPod.from_yaml(POD) as pod:
+            await pod.wait("Ready")
+            write(pod, ("P", "12345678"), ("P", "90abcd"), ("P", "e"), ("F", "f"), ("F", "end"))
+            assert [line async for line in pod.follow()] == ["1234567890abcd", "ef", "end"]
 
     clock.run(script())
 
