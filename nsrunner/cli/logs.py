@@ -44,9 +44,13 @@ exit codes:
 
 def parser() -> Parser:
     verb = Parser(
-        "nsrunner logs", usage="nsrunner logs (POD | -l LABELS) [options]", description=_DESCRIPTION, epilog=_EPILOG
+        "nsrunner logs",
+        usage="nsrunner logs (POD [CONTAINER] | -l LABELS) [options]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
     )
     verb.add_argument("pod", nargs="?", default="", metavar="POD", help="name or uid of a pod")
+    verb.add_argument("inline", nargs="?", metavar="CONTAINER", help="the same as -c")
     verb.add_argument("-l", "--selector", default="", metavar="LABELS", help="of all pods with these labels")
     verb.add_argument("-c", "--container", metavar="CONTAINER", help="default: the pod's first one")
     verb.add_argument("--all-containers", action="store_true", help="of all containers of the pod")
@@ -94,6 +98,9 @@ def run(options: argparse.Namespace) -> int:
         raise Misuse("at most one of --since and --since-time may be used")
     if bool(options.pod) == bool(options.selector):
         raise Misuse("say of which pod, or of which with -l" if not options.pod else "only a selector (-l) or a POD")
+    if options.inline and options.container:
+        raise Misuse("only one of -c or an inline [CONTAINER] arg is allowed")
+    options.container = options.container or options.inline
     if options.all_containers and options.container:
         raise Misuse("--all-containers=true should not be specified with container name")
     if options.selector or options.all_containers or options.prefix:

@@ -45,7 +45,8 @@ def test_words(words: list[str], offered: list[str]) -> None:
         (["exec", "w"], ["web"]),
         (["exec", "-it", "web", "-c", ""], ["a", "b"]),
         (["logs", "-c", ""], []),
-        (["logs", "web", ""], []),
+        (["logs", "web", ""], ["a", "b"]),
+        (["logs", "web", "a", ""], []),
         (["ps", "-n", ""], ["default", "test"]),
     ],
 )

@@ -60,6 +60,7 @@ def test_of_a_running_container(pod: PublishedPod, capfdbinary: pytest.CaptureFi
         (["--limit-bytes", "6"], "one\ntw"),
         (["--timestamps", "--tail", "1"], f"{T.format(3)} three\n"),
         (["-c", "a"], "one\ntwo\nthree\n"),
+        (["a"], "one\ntwo\nthree\n"),
     ],
 )
 def test_options(pod: PublishedPod, capsys: pytest.CaptureFixture[str], options: list[str], expected: str) -> None:
@@ -67,6 +68,23 @@ def test_options(pod: PublishedPod, capsys: pytest.CaptureFixture[str], options:
     write(pod, 0, entry(1, "one"), entry(2, "two"), entry(3, "three"))
     assert logs("web", *options) == 0
     assert capsys.readouterr().out == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["web", "a", "-c", "a"], "only one of -c or an inline [CONTAINER] arg is allowed"),
+        (["web", "a", "--all-containers"], "--all-containers=true should not be specified with container name"),
+        (["web", "a", "b"], "unknown argument: b"),
+        (["web", "b"], "container b not found in pod web; there is a"),
+    ],
+)
+def test_a_container_behind_the_pod(
+    pod: PublishedPod, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    pod.publish(container("a", RUNNING))
+    assert logs(*words) == (1 if words[1:] == ["b"] else 2)
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
