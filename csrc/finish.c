@@ -32,11 +32,17 @@
 
 #define CHANNEL 3 /* where the channel is from step 17 on */
 
+/* Behind a filter, which may refuse even that; libc's _exit() would try for ever. */
+static _Noreturn void leave(int status)
+{
+	(void)syscall(SYS_exit_group, status);
+	__builtin_trap();
+}
+
 _Noreturn void nsr_die(int channel, const struct nsr_error *e)
 {
 	(void)nsr_channel_send(channel, NSR_REPORT_ERROR, e, -1); /* the shim is gone, then */
-	(void)syscall(SYS_exit_group, 127);
-	__builtin_trap(); /* a filter refuses even that; libc's _exit() would try for ever */
+	leave(127);
 }
 
 static int set_oom_score_adj(int64_t value, struct nsr_error *e)
@@ -249,7 +255,7 @@ _Noreturn void nsr_finish_born(const struct nsr_finish *f)
 	if (pid < 0) /* ENOMEM: the namespace's first process has ended */
 		nsr_die(CHANNEL, (nsr_fail(&e, errno == ENOMEM ? NSR_STEP_GONE : NSR_STEP_CLONE, errno, ""), &e));
 	if (pid > 0)
-		_exit(0);
+		leave(0);
 	if (setsid() < 0)
 		nsr_die(CHANNEL, (nsr_fail(&e, NSR_STEP_SETSID, errno, ""), &e));
 	run(f);
