@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import debian
@@ -60,11 +61,11 @@ def commands() -> list[str]:
     return found
 
 
-def base(suite: str) -> Path:
-    """A minimal root of the suite, made once."""
-    archive = FRESH / f"{suite}.tar"
+def base(suite: str, archive: Path, packages: Sequence[str] = ()) -> Path:
+    """A minimal root of the suite, and these packages besides. Made once."""
     if not archive.exists():
         options = [f"--aptopt={line}" for line in apt_options()]
+        options += [f"--include={','.join(packages)}"] if packages else []
         made = archive.with_suffix(".part")
         command = [
             *("unshare", "--mount", "--propagation", "private"),  # its mounts are nobody else's business
@@ -141,7 +142,9 @@ def prove(suite: str, command: str) -> bool:
     root.mkdir(parents=True)
     started = time.monotonic()
     try:
-        subprocess.run(["tar", "-C", str(root), "-xf", str(base(suite))], check=True, timeout=600)
+        subprocess.run(
+            ["tar", "-C", str(root), "-xf", str(base(suite, FRESH / f"{suite}.tar"))], check=True, timeout=600
+        )
         furnish(root, suite)
         code = enter(root, command, log)
     finally:

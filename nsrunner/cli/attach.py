@@ -55,7 +55,7 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> int:
     from .pods import chosen_container, find_pod
 
-    pod = find_pod(options.pod, options.namespace)
+    pod = find_pod(options.pod, options.namespace, options.container)
     container = chosen_container(pod, options.container)
     return attach_to(pod, container, stdin=options.stdin, tty=options.tty, quiet=options.quiet)
 

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from .pods import chosen_container, find_pod
     from .terminal import size
 
-    pod = find_pod(options.pod, options.namespace)
+    pod = find_pod(options.pod, options.namespace, options.container)
     container = chosen_container(pod, options.container)
     if options.tty and options.stdin and not os.isatty(0):
         say("Unable to use a TTY - input is not a terminal or the right kind of file")

@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
     if options.selector or options.all_containers or options.prefix:
         return _many(options)
     try:
-        pod = find_pod(options.pod, options.namespace)
+        pod = find_pod(options.pod, options.namespace, options.container)
     except UsageError:
         if not _ended(options):
             raise
@@ -159,7 +159,7 @@ def _many(options: argparse.Namespace) -> int:
             say(f"No resources found in {options.namespace or 'default'} namespace.")
     else:
         try:
-            pods = [find_pod(options.pod, options.namespace)]
+            pods = [find_pod(options.pod, options.namespace, options.container)]
         except UsageError:
             known = pod_of_daemon(options.pod, options.namespace)
             if known is None:

@@ -13,6 +13,8 @@ __all__ = ["RunningPod", "chosen_container", "find_pod", "running_pods", "status
 
 _START: Final = 2.0
 """Seconds that a pod may take from its registration to its first published status."""
+_CHANGE: Final = 0.5
+"""Seconds that its owner may take to publish a container that was added (0.1, and what a busy machine adds)."""
 
 
 class RunningPod(NamedTuple):
@@ -88,15 +90,16 @@ def _bare(record: RegisteredPod) -> dict[str, Any]:
     }
 
 
-def find_pod(name: str, namespace: str | None = None) -> RunningPod:
-    """The running pod of this name (``web`` or ``pod/web``) or uid. Raises UsageError when there is not exactly one."""
+def find_pod(name: str, namespace: str | None = None, container: str | None = None) -> RunningPod:
+    """The running pod of this name (``web`` or ``pod/web``) or uid. One that is to have a certain container may have got
+    it just now, which its owner has yet to say. Raises UsageError when there is not exactly one."""
     kind, slash, rest = name.partition("/")
     if slash and kind in ("pod", "pods", "po"):
         name = rest
     pods = running_pods(namespace)
     found = [pod for pod in pods if name in (pod.name, pod.record.uid)]
     if len(found) == 1:
-        return found[0] if found[0].containers else _known(found[0])
+        return _known(found[0], container)
     if not found:
         raise UsageError(f'pods "{name}" not found{_near(name, pods)}')
     choices = "\n".join(f"  {pod.record.uid}  {pod.namespace}/{pod.name}, {pod.owner}" for pod in found)
@@ -105,9 +108,16 @@ def find_pod(name: str, namespace: str | None = None) -> RunningPod:
     )
 
 
-def _known(pod: RunningPod) -> RunningPod:
+def _known(pod: RunningPod, container: str | None) -> RunningPod:
     """The same once its owner has said what is in it: a sandbox's start after it was registered."""
-    shown = published_until(pod.record.paths.run, lambda shown: bool(shown.get("spec")), _START)
+
+    def told(shown: dict[str, Any]) -> bool:
+        containers = pod._replace(object=shown).containers
+        return bool(containers) if container is None else container in containers
+
+    if told(pod.object):
+        return pod
+    shown = published_until(pod.record.paths.run, told, _CHANGE if pod.containers else _START)
     return pod if shown is None else pod._replace(object=shown)
 
 

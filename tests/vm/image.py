@@ -51,10 +51,15 @@ def build(image: Path, c_tests: Iterable[Path], helpers: Iterable[Path]) -> None
     for helper in helpers:
         shutil.copy2(helper, root / "tests/csrc" / helper.name)
     install_python(root)
-    install_libraries(root)
+    install_libraries(root, root)
+    write(root, image, SIZE)
+
+
+def write(root: Path, image: Path, size: str) -> None:
+    """A directory becomes a file system, and goes."""
     image.unlink(missing_ok=True)
     subprocess.run(
-        ["/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(root), str(image), SIZE],
+        ["/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(root), str(image), size],
         check=True,
         timeout=300,
     )
@@ -80,8 +85,9 @@ def install_busybox(root: Path) -> None:
             link.symlink_to("busybox")
 
 
-def install_python(root: Path) -> None:
-    """Interpreter, standard library and the closure of the package's dependencies, each where it is here."""
+def install_python(root: Path) -> list[Path]:
+    """Interpreter, standard library and the closure of the package's dependencies, each where it is here. Returns the
+    folders in the root that have them."""
     interpreter = Path(sys.executable)
     real = interpreter.resolve()
     copy(root, real)
@@ -98,6 +104,7 @@ def install_python(root: Path) -> None:
                 copy(root, source)
     (root / "guest/python").write_text(f'#!/bin/sh\nPYTHONPATH={site} PYTHONDONTWRITEBYTECODE=1 exec {real} -s "$@"\n')
     (root / "guest/python").chmod(0o755)
+    return [inside(root, folder) for folder in (real.parent, stdlib, platform, site)]
 
 
 def unused(folder: str, names: list[str]) -> set[str]:
@@ -120,9 +127,10 @@ def closure(name: str) -> set[str]:
     return found
 
 
-def install_libraries(root: Path) -> None:
-    """Every shared library that an ELF file in the root needs, and those that are opened by name."""
-    elves = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and is_elf(path)]
+def install_libraries(root: Path, *below: Path) -> None:
+    """Every shared library that an ELF file below these folders needs, and those that are opened by name."""
+    files = [path for folder in below for path in folder.rglob("*")]
+    elves = [path for path in files if path.is_file() and not path.is_symlink() and is_elf(path)]
     linked = subprocess.run(["ldd", *map(str, elves)], capture_output=True, text=True, check=False, timeout=120).stdout
     wanted = set(re.findall(r"(/\S+) \(0x", linked))
     cached = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True, timeout=60).stdout

@@ -11,13 +11,15 @@ MEMORY = "1024"
 """MiB of the guest."""
 
 
-def boot(kernel: Kernel, root: Path, deadline: float) -> str:
-    """Returns what the guest wrote to its console. After `deadline` seconds it is killed, and the text ends there."""
+def boot(kernel: Kernel, root: Path, deadline: float, *, keep: bool = False) -> str:
+    """Returns what the guest wrote to its console. After `deadline` seconds it is killed, and the text ends there.
+
+    What the guest writes to its root is dropped, so that each boot begins with the same one, unless it is to be kept.
+    """
     command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", MEMORY, "-smp", "2", "-nodefaults"]
     command += ["-no-reboot", "-display", "none", "-serial", "stdio"]
     command += ["-kernel", str(kernel.image), "-initrd", str(kernel.initramfs)]
-    # snapshot: the guest's writes are dropped, so that every kernel starts from the same root
-    command += ["-drive", f"file={root},if=virtio,format=raw,snapshot=on"]
+    command += ["-drive", f"file={root},if=virtio,format=raw,snapshot={'off' if keep else 'on'}"]
     command += ["-append", "console=ttyS0 quiet panic=-1 oops=panic mitigations=off random.trust_cpu=on"]
     guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:

@@ -144,6 +144,24 @@ def test_a_pod_that_is_only_just_starting_is_waited_for(root: Roots, monkeypatch
     thread.join()
 
 
+def test_a_container_that_was_only_just_added_is_waited_for(root: Roots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pods, "_CHANGE", 30.0)
+    start(root, "web", "u1", spec=SPEC)
+    shown = {"metadata": {"name": "web"}, "spec": {**SPEC, "ephemeralContainers": [{"name": "debugger"}]}}
+
+    def owner() -> None:
+        publish(root.pod_paths("default", "web", "u1").run, json.dumps(shown).encode())
+
+    thread = Thread(target=owner)
+    with monkeypatch.context() as context:
+        watched = _after_watching(context, thread.start)
+        assert find_pod("web", container="debugger").containers == ["i", "a", "b", "debugger"]
+    assert watched
+    thread.join()
+    monkeypatch.setattr(pods, "_CHANGE", 0.01)
+    assert "nosuch" not in find_pod("web", container="nosuch").containers
+
+
 def _after_watching(context: pytest.MonkeyPatch, then: Callable[[], None]) -> list[str]:
     """Does something as soon as the reader has begun to watch the directory."""
     watched: list[str] = []
