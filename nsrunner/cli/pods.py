@@ -91,8 +91,8 @@ def _bare(record: RegisteredPod) -> dict[str, Any]:
 
 
 def find_pod(name: str, namespace: str | None = None, container: str | None = None) -> RunningPod:
-    """The running pod of this name (``web`` or ``pod/web``) or uid. One that is to have a certain container may have got
-    it just now, which its owner has yet to say. Raises UsageError when there is not exactly one."""
+    """The running pod of this name (``web`` or ``pod/web``) or uid. One that is to have a certain container may have
+    got it just now, which its owner has yet to say. Raises UsageError when there is not exactly one."""
     kind, slash, rest = name.partition("/")
     if slash and kind in ("pod", "pods", "po"):
         name = rest

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final, Literal
+
+from msgspec.structs import replace
 
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import Resource
@@ -120,10 +122,8 @@ class Pods:
             uid, metadata = engine_uid(object), object["metadata"]
             if uid == metadata["uid"]:
                 self._begin_one(object, known.pop(uid, None))
-            elif uid in known:
+            else:
                 self._mirrors[uid] = metadata["uid"]
-            else:  # it comes again with its pod
-                self._registry.drop(self._resource, metadata["namespace"], metadata["name"])
         for each in known.values():
             static = each.pod.metadata.annotations.get(SOURCE, "api") != "api"
             if not self._adopt(each):
@@ -140,8 +140,13 @@ class Pods:
                 self._remove(pod)
 
     def run_static(self, pod: Pod) -> None:
-        """Begins to run a static pod."""
-        self._run(pod)
+        """Begins to run a static pod that has a mirror. One that an earlier boot knew goes on, as any pod does."""
+        metadata = pod.metadata
+        shown = self._store.get(Key("pods", metadata.namespace, metadata.name))
+        if shown is None or engine_uid(shown) != metadata.uid:
+            self._run(pod)
+        elif not is_final(shown):
+            self._run(pod, before_reboot(replace(pod, status=pod_of(shown).status), self._environment.clock.now()))
 
     def end_static(self, uid: str) -> bool:
         """Ends a static pod. False: nothing of it is there, and ``when_removed`` will not tell of it."""
@@ -161,15 +166,27 @@ class Pods:
             self._removing[uid].clear()
 
     def put_mirror(self, pod: Pod, object: dict[str, Any]) -> None:
-        """Shows a static pod in the API; what an earlier mirror of the name showed is replaced."""
+        """Shows a static pod in the API; what a mirror of another pod of the name showed is replaced."""
         metadata = pod.metadata
+        status: dict[str, Any] = {"phase": "Pending", "qosClass": str(qos_class(pod))}
         before = self._store.get(Key("pods", metadata.namespace, metadata.name))
         if before is not None and engine_uid(before) != metadata.uid:
             self._registry.drop(self._resource, metadata.namespace, metadata.name)
+        elif before is not None:
+            status = before.get("status") or status
         task = self.task(metadata.uid)
-        status = encode(task.status) if task is not None else {"phase": "Pending", "qosClass": str(qos_class(pod))}
+        if task is not None:
+            status = encode(task.status)
         shown = self._registry.put(self._resource, {**object, "status": status})
         self._mirrors[metadata.uid] = shown["metadata"]["uid"]
+
+    def drop_mirrors(self, *, but: Collection[str]) -> None:
+        """Those that an earlier boot left of static pods that are no more; ``but``: the uids of those that are."""
+        for object in self._store.list("pods"):
+            uid, metadata = engine_uid(object), object["metadata"]
+            if uid != metadata["uid"] and uid not in but:
+                self._mirrors.pop(uid, None)
+                self._registry.drop(self._resource, metadata["namespace"], metadata["name"])
 
     def drop_mirror(self, pod: Pod) -> None:
         self._mirrors.pop(pod.metadata.uid, None)

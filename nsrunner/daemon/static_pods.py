@@ -79,7 +79,7 @@ class StaticPods:
             self._show(pod)
         if not self._silent:
             self._settle()
-            self._complete()
+            self._heard()
 
     def end(self) -> None:
         """Begins no pod any more."""
@@ -106,7 +106,12 @@ class StaticPods:
         self._silent.discard(source)
         self._settle()
         if first and not self._silent:
-            self._complete()
+            self._heard()
+
+    def _heard(self) -> None:
+        """Every source has reported: what none of them has told of is nobody's."""
+        self._pods.drop_mirrors(but=self._running)
+        self._complete()
 
     def problem(self, where: str, problem: str) -> None:
         """A source cannot be read; what it held stays."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -134,3 +135,11 @@ async def daemon_pods(root: Path, shims: FakeShims, *, sources: Iterable[str] = 
         task.cancel()
         await asyncio.wait([task])
         await store.close()
+
+
+def reboot(root: Path, shims: FakeShims) -> None:
+    """Everything dies at once, and so does what was known in memory."""
+    for sandbox in tuple(shims.sandboxes.values()):
+        sandbox.die()
+    shims.left.clear()
+    shutil.rmtree(root / "run")

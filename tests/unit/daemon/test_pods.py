@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from nsrunner.errors import SandboxError
 from nsrunner.testing.fake_sandbox import FakeShims, Run
-from unit.daemon.pods_world import daemon_pods, manifest
+from unit.daemon.pods_world import daemon_pods, manifest, reboot
 
 
 def play(script: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -60,13 +59,6 @@ def test_what_happened_meanwhile_is_told(tmp_path: Path) -> None:
 def spoil(root: Path) -> None:
     (machine,) = root.glob("run/pods/*/machine.json")
     machine.write_text('{"version": 0}')
-
-
-def reboot(root: Path, shims: FakeShims) -> None:
-    for sandbox in tuple(shims.sandboxes.values()):
-        sandbox.die()
-    shims.left.clear()
-    shutil.rmtree(root / "run")
 
 
 def test_a_reboot(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from nsrunner.testing.fake_sandbox import FakeShims
-from unit.daemon.pods_world import DaemonPods, daemon_pods, manifest
+from nsrunner.testing.fake_sandbox import FakeShims, Run
+from unit.daemon.pods_world import DaemonPods, daemon_pods, manifest, reboot
 
 
 def play(script: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -155,5 +155,35 @@ def test_a_storm(tmp_path: Path) -> None:
             d.report("file")
             await d.until(lambda: d.get("web-node") is None)
         assert not shims.left
+
+    play(script)
+
+
+def test_a_reboot(tmp_path: Path) -> None:
+    async def script() -> None:
+        shims = FakeShims()
+        shims.script("c", Run())
+        done = manifest("done")
+        done["spec"]["restartPolicy"] = "Never"
+        files = {"web": [manifest("web")], "done": [done]}
+        async with daemon_pods(tmp_path, shims, sources=["file"]) as d:
+            d.report("file", **files)
+            await d.running("web-node")
+            await d.running("done-node")
+            (uid,) = [uid for uid, task in d.pods.tasks.items() if task.pod.metadata.name == "done-node"]
+            shims.sandboxes[uid].exit("c", 0)
+            await d.until(lambda: d.status("done-node").get("phase") == "Succeeded")
+            ended = d.status("done-node")
+            await d.store.committed()
+        reboot(tmp_path, shims)
+        async with daemon_pods(tmp_path, shims, sources=["file"]) as d:
+            d.report("file", **files)
+            await d.until(
+                lambda: d.container("web-node").get("restartCount") == 1 and d.container("web-node")["started"]
+            )
+            assert d.container("web-node")["lastState"]["terminated"]["reason"] == "ContainerStatusUnknown"
+            assert d.status("done-node") == ended
+            d.report("file")
+            await d.until(lambda: d.get("web-node") is None and d.get("done-node") is None)
 
     play(script)
