@@ -67,6 +67,24 @@ int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int
 /* The pid that a pidfd stands for, -ESRCH when it is gone. */
 int nsr_pidfd_pid(int pidfd);
 
+/* An exchange of one request and one response on a nonblocking TCP socket. Connects it, sends the request and has the epoll set tell once,
+ * by the descriptor, when it can be read; known: the socket has been in that set before. Returns the bytes that were sent, or -errno, and
+ * the step that came next: all went well with NSR_TALK_WAIT alone. */
+enum nsr_talk_step {
+	NSR_TALK_CONNECT,
+	NSR_TALK_SEND,
+	NSR_TALK_WATCH,
+	NSR_TALK_WAIT,
+	...
+};
+int nsr_talk_begin(int fd, int family, const char *ip, int port, const char *request, size_t size, int epoll_fd, int known, int *ret_step);
+/* Reads once. Returns the bytes, 0 at the end, or -errno; and the status when they are a whole response of the plainest kind, otherwise 0.
+ * parted: the connection has ended on both sides, and nsr_talk_begin() can make the next one of the same socket. */
+int nsr_talk_answer(int fd, char *buffer, size_t size, int *ret_status, int *ret_parted);
+/* The status of a response that is there from its first byte to its last (of which a probe takes notice: 10 KiB of the body), has one
+ * Content-Length, is no redirect and leaves no doubt; 0: read it with more care. */
+int nsr_http_whole(const char *data, size_t size);
+
 /* inotify(7): an instance (IN_NONBLOCK), the number of a watch of a directory (IN_ONLYDIR is added to the mask), its end. */
 int nsr_peer_pid(int fd);
 int nsr_inotify_open(void);

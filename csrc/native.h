@@ -46,6 +46,17 @@ int nsr_unshare(int flags);
 int nsr_setns(int fd, int flags);
 int nsr_sockets_at(int pidfd, int domain, int type, int protocol, int count, int *ret_fds);
 int nsr_pidfd_pid(int pidfd);
+
+enum nsr_talk_step {
+	NSR_TALK_CONNECT,
+	NSR_TALK_SEND,
+	NSR_TALK_WATCH,
+	NSR_TALK_WAIT,
+};
+int nsr_talk_begin(int fd, int family, const char *ip, int port, const char *request, size_t size, int epoll_fd, int known, int *ret_step);
+int nsr_talk_answer(int fd, char *buffer, size_t size, int *ret_status, int *ret_parted);
+int nsr_http_whole(const char *data, size_t size);
+
 int nsr_inotify_open(void);
 int nsr_inotify_add(int fd, const char *directory, uint32_t mask);
 int nsr_inotify_remove(int fd, int watch);

@@ -1,5 +1,5 @@
 """A pod's hooks and probes that are under way: each in a task of its own, which ends in one event or is cancelled.
-The probes of which there may be thousands a second do without the task (:mod:`nsrunner.supervisor.probes.quick`).
+The probes of which there may be thousands a second do without (:mod:`nsrunner.supervisor.probes.quick_probes`).
 
 What they need is imported when the first one is to run: a pod without them pays nothing.
 """
@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from nsrunner.lifecycle.commands import ProbeName, RecordEvent, RunHook, RunProbe
+from nsrunner.lifecycle.commands import RecordEvent, RunHook, RunProbe
 from nsrunner.lifecycle.events import Event, HookDone, ProbeDone
 from nsrunner.model.types import AnyContainer, Pod
-from nsrunner.supervisor.failures import failure
 from nsrunner.supervisor.ports import Process
 
 if TYPE_CHECKING:
     from nsrunner.supervisor.probes.command import Start
     from nsrunner.supervisor.probes.dial import Network
-    from nsrunner.supervisor.probes.outcome import Outcome
-    from nsrunner.supervisor.probes.poller import Poller
-    from nsrunner.supervisor.probes.quick import Attempt, QuickProbe, Redirect
+    from nsrunner.supervisor.probes.quick_probes import QuickProbes
 
 __all__ = ["MAX_OUTPUT", "Prober"]
 
@@ -54,11 +50,8 @@ class Prober:
         self._spawn = spawn
         self._network: Network | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._quick: dict[tuple[str, ProbeName], QuickProbe | None] = {}
-        """Of this sandbox; None for those that need a task."""
-        self._attempts: dict[int, Attempt] = {}
-        self._poller: Poller | None = None
-        """While there is a sandbox with quick probes, or an attempt that outlives it."""
+        self._quick: QuickProbes | None = None
+        """From the first probe on that could be one of those."""
 
     # --- the sandbox --------------------------------------------------------------------------------------------------
 
@@ -77,16 +70,11 @@ class Prober:
 
     def sandbox_ends(self) -> None:
         """Connections that are under way fail by themselves."""
+        if self._quick is not None:
+            self._quick.sandbox_ends()
         if self._network is not None:
             self._network.close()
             self._network = None
-        self._quick.clear()
-        self._let_go()
-
-    def _let_go(self) -> None:
-        if self._poller is not None and self._network is None and not self._attempts:
-            self._poller.release()
-            self._poller = None
 
     # --- what is under way --------------------------------------------------------------------------------------------
 
@@ -96,94 +84,37 @@ class Prober:
         task.add_done_callback(lambda _: self._tasks.pop(id, None))
 
     def cancel(self, id: int) -> None:
-        task, attempt = self._tasks.get(id), self._attempts.pop(id, None)
+        task = self._tasks.get(id)
         if task is not None:
             task.cancel()
-        if attempt is not None:
-            attempt.cancel()
-            self._let_go()
+        if self._quick is not None:
+            self._quick.cancel(id)
 
     def end(self) -> None:
         """Nobody waits for anything any more."""
-        for id in tuple(self._attempts):
-            self.cancel(id)
+        if self._quick is not None:
+            self._quick.end()
         for task in tuple(self._tasks.values()):
             task.cancel()
         self.sandbox_ends()
 
     def quick(self, command: RunProbe, container: AnyContainer) -> bool:
         """Begins an attempt that needs no task; False: it needs one."""
-        network = self._network
-        if network is None:
-            return False
-        key = command.container, command.probe
-        if key not in self._quick:
-            self._quick[key] = self._quick_probe(command, container, network)
-        probe = self._quick[key]
-        if probe is None or self._poller is None:
-            return False
-        from nsrunner.supervisor.probes.quick import Attempt
-
-        attempt = Attempt(probe, network, self._poller, partial(self._answered, command, container, probe))
-        self._attempts[command.id] = attempt
-        attempt.begin()
-        return True
-
-    def _quick_probe(self, command: RunProbe, container: AnyContainer, network: Network) -> QuickProbe | None:
-        from nsrunner.supervisor.probes.outcome import ProbeError
-        from nsrunner.supervisor.probes.poller import Poller
-        from nsrunner.supervisor.probes.quick import quick_probe
-        from nsrunner.supervisor.probes.run import probe_of
-
-        try:
-            probe = quick_probe(probe_of(container, command.probe), container, network)
-            if probe is not None and self._poller is None:
-                self._poller = Poller.acquire()
-        except (ProbeError, OSError):
-            return None
-        return probe
-
-    def _answered(
-        self, command: RunProbe, container: AnyContainer, probe: QuickProbe, result: Outcome | Redirect | Exception
-    ) -> None:
-        """What came of a quick attempt."""
-        from nsrunner.supervisor.probes.outcome import Outcome, ProbeError
-
-        self._attempts.pop(command.id, None)
         if self._network is None:
-            self._let_go()
-        if isinstance(result, Outcome):
-            self._post(_done(command, result.result, result.message))
-        elif isinstance(result, ProbeError):
-            self._post(_done(command, "Unknown", str(result)))
-        elif isinstance(result, Exception):
-            self._post(failure(command, result, self.pod.metadata.uid or ""))
-        else:
-            self.begun(command.id, self._spawn(self._follow(command, container, probe, result)))
+            return False
+        if self._quick is None:
+            from nsrunner.supervisor.probes.quick_probes import QuickProbes
 
-    async def _follow(self, command: RunProbe, container: AnyContainer, probe: QuickProbe, redirect: Redirect) -> None:
-        """The rest of an attempt that was not quick."""
-        from nsrunner.supervisor.probes.outcome import ProbeError
-        from nsrunner.supervisor.probes.quick import follow_redirect
-        from nsrunner.supervisor.probes.run import TRIES
+            uid = self.pod.metadata.uid or ""
+            self._quick = QuickProbes(uid, post=self._post, spawn=self._begin, again=self.probe)
+        return self._quick.begin(command, container, self._network)
 
-        event: Event
-        try:
-            if self._network is None:
-                raise ProbeError("the pod has no sandbox")
-            outcome = await follow_redirect(probe, self._network, redirect)
-            event = _done(command, outcome.result, outcome.message)
-        except ProbeError as error:
-            event = _done(command, "Unknown", str(error))
-            if redirect.tries < TRIES:
-                event = await self.probe(command, container, tries=TRIES - redirect.tries)
-        except Exception as error:  # noqa: BLE001 - every attempt ends in an event, also when it is a bug of ours
-            event = failure(command, error, self.pod.metadata.uid or "")
-        self._post(event)
+    def _begin(self, id: int, effect: Coroutine[Any, Any, None]) -> None:
+        self.begun(id, self._spawn(effect))
 
     async def probe(self, command: RunProbe, container: AnyContainer, tries: int = 0) -> ProbeDone:
         """One attempt, bounded by the probe's timeout. ``tries``: how often, when the prober errs; 0: as usual."""
-        from nsrunner.supervisor.probes.outcome import ProbeError
+        from nsrunner.supervisor.probes.outcome import ProbeError, done
         from nsrunner.supervisor.probes.run import TRIES, probe_of, run_probe
 
         try:
@@ -191,8 +122,8 @@ class Prober:
             start = self._start(command.container, command.attempt)
             outcome = await run_probe(probe, container, network=self._network, start=start, tries=tries or TRIES)
         except ProbeError as error:
-            return _done(command, "Unknown", str(error))
-        return _done(command, outcome.result, outcome.message)
+            return done(command, "Unknown", str(error))
+        return done(command, outcome.result, outcome.message)
 
     async def hook(self, command: RunHook, container: AnyContainer) -> HookDone:
         """To its end, however long that takes."""
@@ -215,17 +146,6 @@ class Prober:
 
     def _start(self, container: str, attempt: int) -> Start:
         return lambda argv, seconds: self._exec(container, attempt, argv, seconds)
-
-
-def _done(command: RunProbe, result: Literal["Success", "Failure", "Unknown"], message: str) -> ProbeDone:
-    return ProbeDone(
-        id=command.id,
-        container=command.container,
-        attempt=command.attempt,
-        probe=command.probe,
-        result=result,
-        message=message,
-    )
 
 
 def _uses_network(container: AnyContainer) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from nsrunner.model.types import AnyContainer, HTTPGetAction
 from nsrunner.supervisor.probes.dial import Network
@@ -13,7 +13,9 @@ from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, suc
 from nsrunner.supervisor.probes.target import container_port
 from nsrunner.supervisor.probes.url import Url, probe_url
 
-__all__ = ["http_request", "outcome_of", "probe_http"]
+__all__ = ["http_request", "outcome_of", "outcome_of_status", "probe_http"]
+
+_WELL: Final = success()
 
 
 def http_request(
@@ -39,8 +41,11 @@ async def probe_http(network: Network, action: HTTPGetAction, container: AnyCont
 
 def outcome_of(response: Response) -> Outcome:
     """Of the last response."""
-    if not 200 <= response.status < 400:
-        return failure(f"HTTP probe failed with statuscode: {response.status}")
-    if response.status >= 300:
+    if 300 <= response.status < 400:
         return success(f"Probe terminated redirects, Response body: {response.body.decode(errors='replace')}")
-    return success()
+    return outcome_of_status(response.status)
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """Of any but 300 to 399."""
+    return _WELL if 200 <= status < 300 else failure(f"HTTP probe failed with statuscode: {status}")

@@ -5,7 +5,6 @@ It keeps what a probe looks at: the status, where a redirect leads, and the firs
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from nsrunner.supervisor.probes.words import go_quote
@@ -18,12 +17,6 @@ _MAX_HEADER: Final = 256 << 10
 """Bytes of all headers together. Go's limit is 10 MB, which a thousand hostile containers would make us hold."""
 _MAX_CHUNK_LINE: Final = 4096
 _TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_PLAIN: Final = re.compile(
-    rb"HTTP/1\.[01] ([2-9][0-9][0-9])(?: [^\r\n]*)?\r\n((?:[A-Za-z0-9-]+:(?: [^ \t\r\n][^\r\n]*)?\r\n)*)\r\n"
-)
-"""The head of a response as servers write it: status, headers."""
-_LENGTH: Final = re.compile(rb"(?:^|\n)content-length: ([0-9]{1,18})\r")
-_SPECIAL: Final = re.compile(rb"(?:^|\n)(?:transfer-encoding|location):")
 
 
 class ResponseError(Exception):
@@ -59,8 +52,6 @@ class Response:
 
     def feed(self, data: bytes) -> bool:
         """Whether the response is complete, as far as anybody looks at it. Raises ResponseError, BodyError."""
-        if not self._seen and not self._buffer and not self.status and self._at_once(data):
-            return True
         self._buffer += data
         while not self.status:
             if not self._head():
@@ -70,24 +61,6 @@ class Response:
         else:
             self._plain()
         return self.done
-
-    def _at_once(self, data: bytes) -> bool:
-        """Reads a response as nearly all are that come whole: plain, with one Content-Length. False: it is not, and
-        nothing has changed."""
-        plain = _PLAIN.match(data)
-        if plain is None or plain.end() > _MAX_HEADER:
-            return False
-        status, headers = int(plain[1]), plain[2].lower()
-        length = _LENGTH.search(headers)
-        if length is None or status in (204, 304) or headers.count(b"content-length") > 1 or _SPECIAL.search(headers):
-            return False
-        kept = data[plain.end() : plain.end() + min(int(length[1]), MAX_BODY)]
-        if len(kept) < min(int(length[1]), MAX_BODY):
-            return False
-        self._body += kept
-        self.status = status
-        self.done = True
-        return True
 
     def end(self) -> None:
         """The stream has ended. Raises ResponseError, BodyError unless that is where the response ends, too."""

@@ -6,7 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["Outcome", "ProbeError", "failure", "success"]
+from nsrunner.lifecycle.commands import RunProbe
+from nsrunner.lifecycle.events import ProbeDone
+
+__all__ = ["Outcome", "ProbeError", "done", "failure", "success"]
 
 
 class Outcome(Struct, frozen=True):
@@ -25,3 +28,15 @@ def success(warning: str = "") -> Outcome:
 
 def failure(message: str) -> Outcome:
     return Outcome("Failure", message)
+
+
+def done(command: RunProbe, result: Literal["Success", "Failure", "Unknown"], message: str) -> ProbeDone:
+    """The event that answers a command."""
+    return ProbeDone(
+        id=command.id,
+        container=command.container,
+        attempt=command.attempt,
+        probe=command.probe,
+        result=result,
+        message=message,
+    )

@@ -12,6 +12,8 @@ import select
 from typing import ClassVar, Final, Protocol
 from weakref import WeakKeyDictionary
 
+from nsrunner.sandbox.talks import Talks
+
 __all__ = ["READABLE", "WRITABLE", "Poller", "Watched"]
 
 READABLE: Final = select.EPOLLIN
@@ -48,11 +50,13 @@ class Poller:
         self._watched: dict[int, Watched] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._epoll = select.epoll()
+        self.talks = Talks(self._epoll.fileno())
+        """Those of which the set tells, to be announced with :meth:`expect`."""
         loop.add_reader(self._epoll.fileno(), self._look)
 
     @classmethod
     def acquire(cls) -> Poller:
-        """That of the running loop. Raises OSError: there is no descriptor for it."""
+        """That of the running loop. Raises OSError: there is no descriptor for it; HostError."""
         loop = asyncio.get_running_loop()
         poller = cls._pollers.get(loop)
         if poller is None:
@@ -83,6 +87,10 @@ class Poller:
             self._epoll.register(fd, events)
         except FileExistsError:
             self._epoll.modify(fd, events)
+        self.expect(fd, who)
+
+    def expect(self, fd: int, who: Watched) -> None:
+        """The same of a descriptor that the set is to tell of already."""
         self._watched[fd] = who
         if self._timer is None or who.deadline < self._timer.when():
             self._wait_until(who.deadline)

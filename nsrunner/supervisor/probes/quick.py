@@ -7,22 +7,26 @@ hosts, and what follows a redirect.
 from __future__ import annotations
 
 import errno
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from msgspec import Struct
 
 from nsrunner.model.types import AnyContainer, Probe
+from nsrunner.sandbox.talks import CHUNK, CONNECT, SEND, WAIT
 from nsrunner.supervisor.probes.dial import DialError, Network
-from nsrunner.supervisor.probes.http import http_request, outcome_of
+from nsrunner.supervisor.probes.http import http_request, outcome_of, outcome_of_status
 from nsrunner.supervisor.probes.http_get import IN_BODY, NO_HEADERS, GetError, follow, leads_on
 from nsrunner.supervisor.probes.http_request import Headers, RequestError, request_bytes
 from nsrunner.supervisor.probes.http_response import BodyError, Response, ResponseError
+from nsrunner.supervisor.probes.line import Line
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure
 from nsrunner.supervisor.probes.poller import READABLE, WRITABLE, Poller
 from nsrunner.supervisor.probes.run import TRIES
-from nsrunner.supervisor.probes.stream import CHUNK, StreamError, words
+from nsrunner.supervisor.probes.stream import StreamError, words
 from nsrunner.supervisor.probes.url import Url
 from nsrunner.supervisor.probes.words import go_errno, host_port
 
@@ -38,8 +42,9 @@ class QuickProbe(Struct, frozen=True, kw_only=True):
     url: Url
     headers: Headers
     request: bytes
-    address: tuple[str, int]
     timeout: float
+    line: Line
+    """To be closed when there are no more attempts to come."""
 
 
 def quick_probe(probe: Probe, container: AnyContainer, network: Network) -> QuickProbe | None:
@@ -53,7 +58,7 @@ def quick_probe(probe: Probe, container: AnyContainer, network: Network) -> Quic
     except (ProbeError, RequestError):
         return None
     timeout = float(probe.timeout_seconds or 1)
-    return QuickProbe(url=url, headers=headers, request=request, address=(network.ip, url.port), timeout=timeout)
+    return QuickProbe(url=url, headers=headers, request=request, timeout=timeout, line=Line(network, url.port))
 
 
 class Redirect(Struct, frozen=True):
@@ -81,23 +86,21 @@ class Attempt:
     """One attempt, which tries again at once when it errs. ``done`` is told once what came of it, perhaps within
     :meth:`begin`, unless it is cancelled; an exception that is no ProbeError is a mistake of ours."""
 
-    __slots__ = (
-        "_done", "_network", "_poller", "_probe", "_response", "_sock", "_talks", "_tries", "_unsent", "deadline",
-    )  # fmt: skip
+    __slots__ = ("_done", "_fd", "_poller", "_probe", "_response", "_talks", "_tries", "_unsent", "deadline")
 
     def __init__(
-        self,
-        probe: QuickProbe,
-        network: Network,
-        poller: Poller,
-        done: Callable[[Outcome | Redirect | Exception], None],
+        self, probe: QuickProbe, poller: Poller, done: Callable[[Outcome | Redirect | Exception], None]
     ) -> None:
         self._probe = probe
-        self._network = network
         self._poller = poller
         self._done = done
-        self._sock: socket.socket | None = None
+        self._fd = -1
         self._tries = 0
+        self._response: Response | None = None
+        """What came in more than one piece, or was not as plain as can be."""
+        self._unsent = b""
+        self._talks = False
+        """Something was sent."""
         self.deadline = 0.0
 
     def begin(self) -> None:
@@ -109,7 +112,7 @@ class Attempt:
     # --- for the poller -----------------------------------------------------------------------------------------------
 
     def ready(self) -> None:
-        self._go(self._send if self._unsent else self._receive)
+        self._go(self._send if self._unsent else self._receive if self._response is None else self._receive_more)
 
     def expired(self) -> None:
         self._go(self._time_is_up)
@@ -117,52 +120,72 @@ class Attempt:
     # --- steps: what came of the attempt, or None while it waits ------------------------------------------------------
 
     def _open(self) -> None:
+        probe, poller = self._probe, self._poller
         self._tries += 1
-        self._response = Response()
-        self._unsent = self._probe.request
-        self._talks = False
-        self.deadline = self._poller.time() + self._probe.timeout
-        sock = self._sock = self._network.own_socket()
-        code = sock.connect_ex(self._probe.address)
-        if code not in (0, errno.EINPROGRESS):
-            raise self._not_reached(code)
-        # Within one machine the connection has come about by now; otherwise the request is refused, and we wait.
-        self._send()
+        self._response = None
+        self._unsent, self._talks = b"", False
+        self.deadline = poller.time() + probe.timeout
+        fd, known = probe.line.take()
+        self._fd = fd
+        step, sent = poller.talks.begin(fd, probe.line.peer, probe.request, known=known)
+        if step == WAIT:
+            poller.expect(fd, self)
+        elif step == CONNECT:
+            raise self._not_reached(-sent)
+        elif step == SEND and sent < 0 and sent != -errno.EAGAIN:
+            raise self._not_sent(OSError(-sent, os.strerror(-sent)))
+        else:
+            self._rest(max(sent, 0), probe.request)
+
+    def _rest(self, sent: int, request: bytes) -> None:
+        self._talks = self._talks or sent > 0
+        self._unsent = request[sent:]
+        self._poller.watch(self._fd, WRITABLE if self._unsent else READABLE, self)
 
     def _send(self) -> None:
-        sock = self._sock
-        assert sock is not None
         try:
-            sent = sock.send(self._unsent, socket.MSG_NOSIGNAL)
+            with self._socket() as sock:
+                sent = sock.send(self._unsent, socket.MSG_NOSIGNAL)
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            if not self._talks and error.errno not in _IN_TALK:
-                raise self._not_reached(error.errno or 0) from None
-            raise StreamError(words("write", sock, self._probe.address, error)) from None
-        else:
-            self._talks = True
-        self._unsent = self._unsent[sent:]
-        self._poller.watch(sock.fileno(), WRITABLE if self._unsent else READABLE, self)
+            raise self._not_sent(error) from None
+        self._rest(sent, self._unsent)
 
     def _receive(self) -> Outcome | Redirect | None:
-        sock, response = self._sock, self._response
-        assert sock is not None
+        talks = self._poller.talks
+        length, status, parted = talks.answer(self._fd)
+        if status:
+            if parted:
+                self._probe.line.give_back(self._fd)
+                self._fd = -1
+            return outcome_of_status(status)
+        if length < 0:
+            return self._received(OSError(-length, os.strerror(-length)))
+        return self._received(talks.data(length))
+
+    def _receive_more(self) -> Outcome | Redirect | None:
         try:
-            data = sock.recv(CHUNK)
-        except BlockingIOError:
-            data = None
+            return self._received(os.read(self._fd, CHUNK))
         except OSError as error:
-            raise StreamError(words("read", sock, self._probe.address, error)) from None
+            return self._received(error)
+
+    def _received(self, data: bytes | OSError) -> Outcome | Redirect | None:
+        response = self._response = self._response or Response()
         if data == b"":
             response.end()
-        elif data is None or not response.feed(data):
-            self._poller.watch(sock.fileno(), READABLE, self)
+        elif isinstance(data, OSError):
+            if data.errno != errno.EAGAIN:
+                raise StreamError(self._words("read", data)) from None
+            self._poller.watch(self._fd, READABLE, self)
             return None
-        return self._redirect(None) if leads_on(response) else outcome_of(response)
+        elif not response.feed(data):
+            self._poller.watch(self._fd, READABLE, self)
+            return None
+        return self._redirect(response, None) if leads_on(response) else outcome_of(response)
 
     def _time_is_up(self) -> None:
-        raise BodyError(IN_BODY) if self._response.status else StreamError(NO_HEADERS)
+        raise BodyError(IN_BODY) if self._response is not None and self._response.status else StreamError(NO_HEADERS)
 
     # --- ends ---------------------------------------------------------------------------------------------------------
 
@@ -186,19 +209,43 @@ class Attempt:
 
     def _broken(self, error: Exception) -> Outcome | Redirect | ProbeError:
         """Before the headers were complete it is a failure of the container's."""
-        if not self._response.status:
+        response = self._response
+        if response is None or not response.status:
             return failure(str(GetError(self._probe.url, str(error))))
         trouble = error if isinstance(error, BodyError) else BodyError(str(error))
-        return self._redirect(trouble) if leads_on(self._response) else ProbeError(str(trouble))
+        return self._redirect(response, trouble) if leads_on(response) else ProbeError(str(trouble))
 
-    def _redirect(self, trouble: BodyError | None) -> Redirect:
-        return Redirect(self._response, trouble, self.deadline, self._tries)
+    def _redirect(self, response: Response, trouble: BodyError | None) -> Redirect:
+        return Redirect(response, trouble, self.deadline, self._tries)
+
+    def _not_sent(self, error: OSError) -> DialError | StreamError:
+        if not self._talks and error.errno not in _IN_TALK:
+            return self._not_reached(error.errno or 0)
+        return StreamError(self._words("write", error))
 
     def _not_reached(self, code: int) -> DialError:
-        return DialError(f"dial tcp {host_port(*self._probe.address)}: connect: {go_errno(code)}")
+        return DialError(f"dial tcp {host_port(*self._address)}: connect: {go_errno(code)}")
+
+    def _words(self, operation: str, error: OSError) -> str:
+        with self._socket() as sock:
+            return words(operation, sock, self._address, error)
+
+    @property
+    def _address(self) -> tuple[str, int]:
+        _, ip, port = self._probe.line.peer
+        return ip.decode(), port
+
+    @contextmanager
+    def _socket(self) -> Iterator[socket.socket]:
+        """The descriptor as an object, which does not close it."""
+        sock = socket.socket(self._probe.line.peer[0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0, self._fd)
+        try:
+            yield sock
+        finally:
+            sock.detach()
 
     def _close(self) -> None:
-        sock, self._sock = self._sock, None
-        if sock is not None:
-            self._poller.forget(sock.fileno())
-            sock.close()
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            self._poller.forget(fd)
+            os.close(fd)

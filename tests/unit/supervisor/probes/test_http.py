@@ -42,12 +42,13 @@ async def probe_quickly(network: Network, action: HTTPGetAction, container: Cont
         return await in_task(network, action, container, timeout)
     ended: asyncio.Future[Outcome | Redirect | Exception] = asyncio.get_running_loop().create_future()
     poller = Poller.acquire()
-    attempt = Attempt(replace(quick, timeout=timeout), network, poller, ended.set_result)
+    attempt = Attempt(replace(quick, timeout=timeout), poller, ended.set_result)
     attempt.begin()
     try:
         result = await ended
     finally:
         attempt.cancel()
+        quick.line.close()
         poller.release()
     if isinstance(result, Redirect):
         return await follow_redirect(quick, network, result)

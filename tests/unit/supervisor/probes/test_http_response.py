@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nsrunner.sandbox.talks import whole_status
 from nsrunner.supervisor.probes.http_response import MAX_BODY, BodyError, Response, ResponseError
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -149,6 +150,8 @@ def test_one_that_comes_whole_is_what_it_is_in_pieces(line: str, headers: list[s
         except (ResponseError, BodyError) as error:
             results.append((type(error), str(error)))
     assert results[0] == results[1]
+    if status := whole_status(data):
+        assert results[0][0] == status and results[0][2:] == ("", True)
 
 
 def test_a_large_one_that_comes_whole() -> None:

@@ -13,10 +13,12 @@ from nsrunner.supervisor.probes.dial import Network
 from nsrunner.supervisor.probes.outcome import Outcome, ProbeError, failure, success
 from nsrunner.supervisor.probes.poller import Poller
 from nsrunner.supervisor.probes.quick import Attempt, Redirect, quick_probe
-from unit.supervisor.probes.servers import HOST, IP, answering, run, serving, silent
+from unit.supervisor.probes.servers import HOST, IP, answering, request_of, run, serving, silent
 
 CONTAINER = Container(name="web")
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+SLOW = "HTTP/1.1 200 OK\r\n\r\nto the end"
+"""One that takes more care to read."""
 
 
 def fds() -> int:
@@ -54,11 +56,16 @@ class Bench:
         self.poller = Poller.acquire()
         self.results: list[Outcome | Redirect | Exception] = []
         self.more = asyncio.Event()
-        self.attempt = Attempt(quick, network, self.poller, self.done)
+        self.line = quick.line
+        self.attempt = Attempt(quick, self.poller, self.done)
 
     def done(self, result: Outcome | Redirect | Exception) -> None:
         self.results.append(result)
         self.more.set()
+
+    def end(self) -> None:
+        self.line.close()
+        self.poller.release()
 
 
 def test_a_cancelled_one_says_nothing_and_holds_nothing() -> None:
@@ -75,7 +82,36 @@ def test_a_cancelled_one_says_nothing_and_holds_nothing() -> None:
             bench.attempt.cancel()
             await asyncio.sleep(0.01)
             assert not bench.results
-            bench.poller.release()
+            bench.end()
+
+    run(script())
+
+
+def test_one_socket_for_one_attempt_after_the_other() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await request_of(reader))
+        writer.write((SLOW if len(requests) == 3 else OK).encode())
+        writer.write_eof()
+        endings.append(await reader.read())
+
+    requests: list[str] = []
+    endings: list[bytes] = []
+
+    async def script() -> None:
+        async with serving(talk) as port:
+            before = fds()
+            bench = Bench(port)
+            for _ in range(6):
+                bench.more.clear()
+                bench.attempt.begin()
+                await bench.more.wait()
+                await asyncio.sleep(0.02)
+            # What the server sees of the end of each is an end, not a reset.
+            assert (len(requests), endings) == (6, [b""] * 6)
+            assert bench.results == [success()] * 6
+            assert fds() == before + 2  # the poller's, and the one that is kept
+            bench.end()
+            assert fds() == before
 
     run(script())
 
@@ -88,7 +124,7 @@ def test_a_refused_one_ends_at_once() -> None:
         bench.attempt.begin()
         refused = f'Get "http://{IP}:{port}/": dial tcp {IP}:{port}: connect: connection refused'
         assert bench.results == [failure(refused)]
-        bench.poller.release()
+        bench.end()
 
     run(script())
 
@@ -108,7 +144,7 @@ def test_a_prober_that_errs_tries_three_times() -> None:
         assert [str(result) for result in bench.results] == ["socket: No such process"]
         assert isinstance(bench.results[0], ProbeError)
         assert network.asked == 3
-        bench.poller.release()
+        bench.end()
 
     run(script())
 
@@ -122,7 +158,7 @@ def test_a_second_try_may_succeed() -> None:
             await bench.more.wait()
             assert bench.results == [success()]
             assert len(requests) == 2
-            bench.poller.release()
+            bench.end()
 
     run(script())
 
@@ -132,14 +168,14 @@ def test_a_mistake_of_ours_costs_one_attempt(monkeypatch: pytest.MonkeyPatch) ->
         talk, _ = answering(OK)
         async with serving(talk) as port:
             bench = Bench(port)
-            monkeypatch.setattr("nsrunner.supervisor.probes.quick.outcome_of", lambda _: 1 // 0)
+            monkeypatch.setattr("nsrunner.supervisor.probes.quick.outcome_of_status", lambda _: 1 // 0)
             before = fds()
             bench.attempt.begin()
             await bench.more.wait()
             assert [type(result) for result in bench.results] == [ZeroDivisionError]
             await asyncio.sleep(0.05)
-            assert fds() == before
-            bench.poller.release()
+            bench.end()
+            assert fds() == before - 1
 
     run(script())
 
@@ -154,7 +190,7 @@ def test_a_redirect_is_handed_over() -> None:
             (redirect,) = bench.results
             assert isinstance(redirect, Redirect)
             assert (redirect.response.location, str(redirect.trouble), redirect.tries) == ("/x", "unexpected EOF", 1)
-            bench.poller.release()
+            bench.end()
 
     run(script())
 
@@ -178,9 +214,9 @@ def test_a_long_request_and_a_long_answer() -> None:
             quick = quick_probe(probe, CONTAINER, HOST)
             assert quick is not None
             bench = Bench(port)
-            Attempt(quick, HOST, bench.poller, bench.done).begin()
+            Attempt(quick, bench.poller, bench.done).begin()
             await bench.more.wait()
             assert bench.results == [success()]
-            bench.poller.release()
+            bench.end()
 
     run(script())
