@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from nsrunner.lifecycle import status
+from nsrunner.lifecycle import quiet, status
 from nsrunner.lifecycle.backoff import MAXIMUM
 from nsrunner.lifecycle.commands import AnsweredCommand, Command
 from nsrunner.lifecycle.draft import Draft
@@ -76,6 +76,8 @@ class PodMachine:
         Answers to commands that no longer matter, repeated answers and exits of earlier instances are no mistakes of
         the caller: they change nothing.
         """
+        if (commands := self._quietly(event, now)) is not None:
+            return commands
         out = Outbox(self._value.next_id, self._inflight)
         at = Draft(self._value, self._plan, out, now)
         if not self._is_news(event, out):
@@ -99,6 +101,22 @@ class PodMachine:
             self._value, self.revision = at.value, revision
         self._inflight = out.inflight
         return out.commands
+
+    def _quietly(self, event: Event, now: Now) -> list[Command] | None:
+        """The short way of what happens most; None: the long one."""
+        if type(event) is ProbeDone:
+            value = quiet.goes_on(self._value, self._plan, self._inflight.get(event.id), event, now.mono)
+            if value is None:
+                return None
+            del self._inflight[event.id]
+            self._value = value
+            return []
+        if type(event) is Tick and (begun := quiet.attempts_begin(self._value, self._plan, now.mono)) is not None:
+            self._value, commands = begun
+            for command in commands:
+                self._inflight[command.id] = command
+            return [*commands]
+        return None
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which a Tick is due; None when nothing happens by itself."""

@@ -43,8 +43,10 @@ __all__ = [
     "end",
     "is_ready",
     "is_started",
+    "is_tardy",
     "kill_message",
     "plans_of",
+    "rested",
     "spread_of",
     "stop",
     "tick",
@@ -180,6 +182,18 @@ def _first(probe: ProbeName, plan: ProbePlan, started: float) -> float:
     return started + plan.initial_delay + (early if _hurries(probe) else _offset(probe, plan))
 
 
+def is_tardy(value: ProbeValue, plan: ProbePlan, now: float) -> bool:
+    """Whether an attempt whose time has come is to be left out."""
+    return value.due is not None and now - value.due >= max(plan.period, _TARDY)
+
+
+def rested(value: ProbeValue, probe: ProbeName, plan: ProbePlan, now: float) -> float:
+    """When the next attempt begins after the one under way. The point of the grid that it has overrun, if any, is made
+    up for, but not more than one."""
+    assert value.begun is not None
+    return max(now, _next(probe, plan, value.started, value.begun))
+
+
 # Inputs.
 
 
@@ -214,7 +228,7 @@ def tick(probes: Probes, plans: ProbePlans, now: float) -> Change:
         value = probes.get(probe)
         if value is None or value.due is None or value.due > now:
             continue
-        if now - value.due >= max(plan.period, _TARDY):
+        if is_tardy(value, plan, now):
             after[probe] = replace(value, due=_next(probe, plan, value.started, now))
         else:
             after[probe] = replace(value, due=None, begun=now)
@@ -231,7 +245,7 @@ def answered(probes: Probes, plans: ProbePlans, probe: ProbeName, outcome: Outco
     value, plan = probes.get(probe), plans.get(probe)
     if value is None or plan is None or value.begun is None:
         return Change(probes=probes)
-    value = _rested(value, probe, plan, now)
+    value = replace(value, begun=None, due=rested(value, probe, plan, now))
     if outcome == "Unknown" and message:
         text = f"{probe} probe errored and resulted in unknown state: {message}"
         return _also_due(Change(probes={**probes, probe: value}, warnings=(_unhealthy(text),)), plans, now)
@@ -260,13 +274,6 @@ def answered(probes: Probes, plans: ProbePlans, probe: ProbeName, outcome: Outco
 
 def _unhealthy(message: str) -> Warn:
     return Warn(reason="Unhealthy", message=message)
-
-
-def _rested(value: ProbeValue, probe: ProbeName, plan: ProbePlan, now: float) -> ProbeValue:
-    """After an attempt. The point of the grid that it has overrun, if any, is made up for, but not more than one."""
-    assert value.begun is not None
-    due = max(now, _next(probe, plan, value.started, value.begun))
-    return replace(value, begun=None, due=due)
 
 
 def _resumed(probes: Probes, plans: ProbePlans, now: float) -> Probes:
