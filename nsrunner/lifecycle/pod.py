@@ -105,18 +105,20 @@ class PodMachine:
     def _quietly(self, event: Event, now: Now) -> list[Command] | None:
         """The short way of what happens most; None: the long one."""
         if type(event) is ProbeDone:
-            value = quiet.goes_on(self._value, self._plan, self._inflight.get(event.id), event, now.mono)
-            if value is None:
+            done = quiet.goes_on(self._value, self._plan, self._inflight.get(event.id), event, now.mono)
+            if done is None:
                 return None
             del self._inflight[event.id]
-            self._value = value
-            return []
-        if type(event) is Tick and (begun := quiet.attempts_begin(self._value, self._plan, now.mono)) is not None:
-            self._value, commands = begun
-            for command in commands:
-                self._inflight[command.id] = command
-            return [*commands]
-        return None
+        elif type(event) is Tick:
+            done = quiet.attempts_begin(self._value, self._plan, now.mono)
+            if done is None:
+                return None
+        else:
+            return None
+        self._value, commands = done
+        for command in commands:
+            self._inflight[command.id] = command
+        return [*commands]
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which a Tick is due; None when nothing happens by itself."""

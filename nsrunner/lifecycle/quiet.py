@@ -10,10 +10,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from nsrunner.lifecycle.commands import AnsweredCommand, ProbeName, RunProbe
+from nsrunner.lifecycle.commands import AnsweredCommand, RunProbe
 from nsrunner.lifecycle.events import ProbeDone
 from nsrunner.lifecycle.policy import ContainerPlan, PodPlan
-from nsrunner.lifecycle.probe import is_tardy, rested
+from nsrunner.lifecycle.probe import Probes, deadline, is_tardy, rested
 from nsrunner.lifecycle.value import ContainerState, ContainerValue, PodState, PodValue
 
 __all__ = ["attempts_begin", "goes_on"]
@@ -31,45 +31,23 @@ def attempts_begin(value: PodValue, plan: PodPlan, now: float) -> tuple[PodValue
     for name, known in value.containers.items():
         if known.due is not None and known.due <= now:
             return None
-        probes = None
-        for probe in known.probes.values():
-            if probe.due is None or probe.due > now:
-                continue
-            if known.state is not _RUNNING or known.current is None:
-                return None
-            probes = probes or _due(known, plan.containers[name], now)
-            if probes is None:
-                return None
-        if probes:
-            assert known.current is not None
-            containers = containers or dict(value.containers)
-            after = dict(known.probes)
-            for kind in probes:
-                after[kind] = replace(after[kind], due=None, begun=now)
-                number = value.next_id + len(commands)
-                commands.append(RunProbe(id=number, container=name, attempt=known.current.attempt, probe=kind))
-            containers[name] = replace(known, probes=after)
+        if not _is_due(known.probes, now):
+            continue
+        after = _begun(known, known.probes, plan.containers[name], value.next_id + len(commands), now, commands)
+        if after is None:
+            return None
+        containers = containers or dict(value.containers)
+        containers[name] = replace(known, probes=after)
     if containers is None:
         return None
     return replace(value, containers=containers, next_id=value.next_id + len(commands)), commands
 
 
-def _due(known: ContainerValue, plan: ContainerPlan, now: float) -> list[ProbeName] | None:
-    """In the order of the plan. None: one of them is to be left out."""
-    due: list[ProbeName] = []
-    for kind, its_plan in plan.probes.items():
-        probe = known.probes.get(kind)
-        if probe is not None and probe.due is not None and probe.due <= now:
-            if is_tardy(probe, its_plan, now):
-                return None
-            due.append(kind)
-    return due
-
-
 def goes_on(
     value: PodValue, plan: PodPlan, command: AnsweredCommand | None, event: ProbeDone, now: float
-) -> PodValue | None:
-    """A probe that has succeeded does so again. ``command`` is what the event answers."""
+) -> tuple[PodValue, list[RunProbe]] | None:
+    """A probe that has succeeded does so again; attempts of its container may be due by now, the next one of its own
+    too. ``command`` is what the event answers."""
     if event.result != "Success" or event.message or value.state is not _ACTIVE or type(command) is not RunProbe:
         return None
     name, kind = command.container, command.probe
@@ -78,15 +56,42 @@ def goes_on(
     known = value.containers.get(name)
     if known is None or known.state is not _RUNNING:
         return None
-    probe, its_plan = known.probes.get(kind), plan.containers[name].probes.get(kind)
-    if probe is None or its_plan is None or probe.begun is None or not (probe.result == probe.outcome == "Success"):
+    its_plan = plan.containers[name]
+    probe, probe_plan = known.probes.get(kind), its_plan.probes.get(kind)
+    if probe is None or probe_plan is None or probe.begun is None or not (probe.result == probe.outcome == "Success"):
         return None
-    due = rested(probe, kind, its_plan, now)
-    if due <= now:
-        return None
-    for other in known.probes.values():
-        if other.due is not None and other.due <= now:
+    commands: list[RunProbe] = []
+    due = rested(probe, kind, probe_plan, now)
+    after: Probes = {**known.probes, kind: replace(probe, begun=None, due=due, run=probe.run + 1)}
+    if _is_due(after, now):
+        begun = _begun(known, after, its_plan, value.next_id, now, commands)
+        if begun is None:
             return None
-    after = replace(probe, begun=None, due=due, run=probe.run + 1)
-    known = replace(known, probes={**known.probes, kind: after})
-    return replace(value, containers={**value.containers, name: known})
+        after = begun
+    containers = {**value.containers, name: replace(known, probes=after)}
+    return replace(value, containers=containers, next_id=value.next_id + len(commands)), commands
+
+
+def _is_due(probes: Probes, now: float) -> bool:
+    due = deadline(probes)
+    return due is not None and due <= now
+
+
+def _begun(
+    known: ContainerValue, probes: Probes, plan: ContainerPlan, number: int, now: float, commands: list[RunProbe]
+) -> Probes | None:
+    """The probes when those that are due have begun, in the order of the plan. None: it does not run, or one of them is
+    to be left out."""
+    if known.state is not _RUNNING or known.current is None:
+        return None
+    after = dict(probes)
+    for kind, its_plan in plan.probes.items():
+        probe = probes.get(kind)
+        if probe is None or probe.due is None or probe.due > now:
+            continue
+        if is_tardy(probe, its_plan, now):
+            return None
+        after[kind] = replace(probe, due=None, begun=now)
+        commands.append(RunProbe(id=number, container=plan.name, attempt=known.current.attempt, probe=kind))
+        number += 1
+    return after

@@ -148,7 +148,7 @@ def test_a_tick_at_the_pods_deadline_goes_the_long_way() -> None:
     assert both.machine.value.state.name == "TERMINATING"
 
 
-def test_an_answer_that_comes_when_another_attempt_is_due_goes_the_long_way() -> None:
+def test_an_answer_that_comes_when_other_attempts_are_due() -> None:
     both = going_on(make_pod(probed("a", liveness_probe=EACH_SECOND, readiness_probe=EACH_SECOND)))
     (command,) = both.tick()
     (other,) = {"Liveness", "Readiness"} - {command.probe}
