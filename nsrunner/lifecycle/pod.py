@@ -122,7 +122,12 @@ class PodMachine:
 
     def next_deadline(self) -> float | None:
         """Monotonic time at which a Tick is due; None when nothing happens by itself."""
-        return min(deadlines(self._value, self._plan), default=None)
+        instant, attempt = self.next_deadlines()
+        return min((time for time in (instant, attempt) if time is not None), default=None)
+
+    def next_deadlines(self) -> tuple[float | None, float | None]:
+        """The same in two: what is to happen at its time, and attempts of probes, for which a moment later will do."""
+        return deadlines(self._value, self._plan)
 
     def next_start(self, container: str) -> float | None:
         """Monotonic time at which a container that waits for it is started again (or its image tried)."""

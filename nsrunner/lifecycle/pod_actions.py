@@ -84,16 +84,24 @@ def _active_until(value: PodValue, plan: PodPlan) -> float | None:
     return value.added.mono + plan.active_deadline
 
 
-def deadlines(value: PodValue, plan: PodPlan) -> list[float]:
-    """All times at which something happens by itself."""
-    sandbox = value.due if value.state is S.SANDBOX_WAIT else None
-    dues = [due for due in (sandbox, _active_until(value, plan)) if due is not None]
+def deadlines(value: PodValue, plan: PodPlan) -> tuple[float | None, float | None]:
+    """The soonest time at which something happens by itself, and that of the next attempt of a probe."""
+    soonest = _active_until(value, plan)
+    if value.state is S.SANDBOX_WAIT:
+        soonest = _sooner(soonest, value.due)
+    attempt = None
     for known in value.containers.values():
         if known.due is not None:
-            dues.append(known.due)
-        if known.probes and (due := probe.deadline(known.probes)) is not None:
-            dues.append(due)
-    return dues
+            soonest = _sooner(soonest, known.due)
+        if known.probes:
+            attempt = _sooner(attempt, probe.deadline(known.probes))
+    return soonest, attempt
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    if one is None or (other is not None and other < one):
+        return other
+    return one
 
 
 # What several actions share.

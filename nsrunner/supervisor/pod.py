@@ -36,6 +36,7 @@ from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.lifecycle.pod import Settings as LifecycleSettings
 from nsrunner.model.types import Pod, PodStatus
 from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.supervisor.alarm import Alarm, Beats
 from nsrunner.supervisor.events import KubeEvent, Recorder
 from nsrunner.supervisor.ledger import RunningContainer
 from nsrunner.supervisor.perform import Performer
@@ -47,6 +48,9 @@ __all__ = ["PodTask"]
 
 log = logging.getLogger(__name__)
 
+_QUIET = (Tick, ProbeDone)
+"""Events of which nobody hears that they came, unless the machine's revision changes."""
+_NEVER = (None, None)
 _SAVE_AGAIN = 1.0
 """Seconds between two attempts to write a machine down."""
 
@@ -67,6 +71,7 @@ class PodTask:
         shims: Shims,
         objects: ObjectReader,
         clock: Clock,
+        beats: Beats,
         settings: LifecycleSettings,
         fallback_host: bool,
         changed: Callable[[], None],
@@ -107,9 +112,7 @@ class PodTask:
         self._resumes = saved is not None
         self._resting = False
         """There is nothing to do until an event comes."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
-        """Monotonic time for which the timer is set."""
+        self._alarm = Alarm(beats, self._on_time)
         self._over: asyncio.Future[None] | None = None
         self._effects: asyncio.TaskGroup | None = None
         self._broken: str | None = None
@@ -246,7 +249,7 @@ class PodTask:
         finally:
             self._effects = None
             self._resting = False
-            self._set_timer(None)
+            self._alarm.set(*_NEVER)
             if self._again is not None:
                 self._again.cancel()
             if self._journal is not None:
@@ -279,26 +282,13 @@ class PodTask:
             if self._machine.removed or self.removed:
                 self._over.set_result(None)
                 return
-            self._set_timer(self._machine.next_deadline() if self._broken is None else None)
+            self._alarm.set(*(self._machine.next_deadlines() if self._broken is None else _NEVER))
         except Exception as error:  # noqa: BLE001 - it ends the task, where it is seen
             self._over.set_exception(error)
             return
         self._resting = True
 
-    def _set_timer(self, deadline: float | None) -> None:
-        """``deadline``: monotonic time."""
-        if self._timer is not None:
-            if deadline == self._deadline:
-                return
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._deadline = deadline
-            delay = max(0.0, deadline - self._clock.now().mono)
-            self._timer = asyncio.get_running_loop().call_later(delay, self._on_time)
-
     def _on_time(self) -> None:
-        self._timer = None
         self._post_now(Tick())
 
     def _take(self, event: Event) -> None:
@@ -321,14 +311,15 @@ class PodTask:
             self._break(event, error)
             return
         for command in commands:
-            if isinstance(command, RecordEvent):
+            if type(command) is RunProbe:
+                self._performer.begin(command)
+            elif isinstance(command, RecordEvent):
                 self._record(command)
             elif isinstance(command, CancelHook | CancelProbe):
                 self._performer.cancel(command)
             else:
                 self._begin(command)
-        quiet = isinstance(event, Tick | ProbeDone) and self._machine.revision == revision
-        if not quiet:
+        if self._machine.revision != revision or type(event) not in _QUIET:
             self._changed()
 
     def _save(self) -> None:
@@ -362,11 +353,11 @@ class PodTask:
         """Whether the journal has to know. Not of probes that go on saying what they said: what a process that is
         killed may lose of them is that an attempt was under way, which is made anew, and how much further their
         outcome has outrun its threshold. ``revision``: the machine's before the event."""
-        if isinstance(event, ContainerExited | SandboxDied):
+        if type(event) in (ContainerExited, SandboxDied):
             return True  # be it old news: the shim keeps its record until then
-        if self._machine.revision != revision or not all(isinstance(command, RunProbe) for command in commands):
+        if self._machine.revision != revision or any(type(command) is not RunProbe for command in commands):
             return True
-        if isinstance(event, ProbeDone):
+        if type(event) is ProbeDone:
             probe = self._machine.value.containers[event.container].probes.get(event.probe)
             return probe is not None and (probe.run <= 1 or probe.outcome != probe.result)
         return False

@@ -18,6 +18,7 @@ from nsrunner.model.types import Pod
 from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import RegisteredPod, register
+from nsrunner.supervisor.alarm import Beats
 from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.pod import PodTask
 from nsrunner.supervisor.ports import Clock, EventSink, Journal, ObjectReader, Shims, StatusSink
@@ -46,6 +47,7 @@ class Supervisor:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
+        self._beats = Beats(environment.clock)
         self._pods: dict[str, PodTask] = {}
         self._group: asyncio.TaskGroup | None = None
         self._stopped = asyncio.Event()
@@ -109,6 +111,7 @@ class Supervisor:
             shims=environment.shims,
             objects=objects,
             clock=environment.clock,
+            beats=self._beats,
             settings=environment.settings,
             fallback_host=image_fallback == "host",
             changed=partial(_guarded, status.pod_changed, uid),

@@ -89,7 +89,7 @@ def test_a_task_that_fails_costs_its_pod_only(
             def fail() -> None:
                 raise ZeroDivisionError
 
-            monkeypatch.setattr(task._machine, "next_deadline", fail)
+            monkeypatch.setattr(task._machine, "next_deadlines", fail)
             await task.wait_removed()
             assert list(w.supervisor.pods) == ["uid-healthy"]
             w.shims.left.discard("uid-web")  # of a real pod, the shim takes care
