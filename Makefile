@@ -62,9 +62,10 @@ types: $(ENV)/.extras ## mypy --strict
 test-c: $(ENV)/.extras ## C unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/python tools/cbuild.py sanitize --test
 
-fuzz: $(ENV)/.extras ## fuzz the shim's protocol and its logs for SECONDS (60) each, under sanitizers
+fuzz: $(ENV)/.extras ## fuzz the shim's protocol and its logs, and what servers answer to probes, for SECONDS (60) each, under sanitizers
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/python tools/cbuild.py sanitize
 	build/sanitize/tests/c/fuzz_shim $(or $(SECONDS),60)
+	build/sanitize/tests/c/fuzz_http $(or $(SECONDS),60)
 	build/sanitize/tests/c/test_logs $(or $(SECONDS),60)
 
 bench: $(WHEEL)/.wheel ## measure against crun, runc and podman in one run; results go to bench/README.md

@@ -92,29 +92,6 @@ static void test_a_long_body_is_whole_before_its_end(void)
 	free(text);
 }
 
-static void test_whatever_bytes_there_are(void)
-{
-	static const char *const PARTS[] = {"HTTP/1.1 ", "200", " OK", "\r\n", "\n", "\r", "Content-Length", ": ", ":", "1", "0", "a", "\xff", " "};
-	unsigned seed = 1;
-	int turn, status;
-
-	for (turn = 0; turn < 200000; turn++) {
-		char text[256] = "HTTP/1.1 200 OK\r\n";
-		size_t size = turn % 2 ? strlen(text) : 0;
-
-		while (size < 200) {
-			const char *part = PARTS[(unsigned)rand_r(&seed) % (sizeof(PARTS) / sizeof(*PARTS))];
-
-			memcpy(text + size, part, strlen(part));
-			size += strlen(part);
-			if (rand_r(&seed) % 20 == 0)
-				break;
-		}
-		status = whole(text, size);
-		CHECK(status == 0 || status == 200);
-	}
-}
-
 /* A listener on the loopback address, and its port. */
 static int listening(int family, int *ret_port)
 {
@@ -269,7 +246,6 @@ int main(void)
 {
 	test_whole_responses();
 	test_a_long_body_is_whole_before_its_end();
-	test_whatever_bytes_there_are();
 	test_one_socket_for_many_exchanges(AF_INET);
 	test_one_socket_for_many_exchanges(AF_INET6);
 	test_one_that_the_server_keeps_open();
