@@ -17,7 +17,7 @@ from nsrunner.supervisor.ports import Clock
 
 __all__ = ["BEATS", "Alarm", "Beats"]
 
-BEATS: Final = 100
+BEATS: Final = 50
 """A second."""
 
 
@@ -70,7 +70,7 @@ class Alarm:
         """Monotonic time for which the timer is set."""
 
     def set(self, instant: float | None, leisurely: float | None) -> None:
-        """Rings at ``instant``, or some hundredth of a second after ``leisurely`` where that is earlier; both are
+        """Rings at ``instant``, or at the first beat from ``leisurely`` on where that is earlier; both are
         monotonic times, None: never. What was set before no longer counts."""
         beat = None if leisurely is None else math.ceil(leisurely * BEATS)
         if beat is not None and instant is not None and instant <= beat / BEATS:
