@@ -189,7 +189,9 @@ static int start_container(struct call *call, struct nsr_error *e)
 
 static int prepare_container(struct call *call, struct nsr_error *e)
 {
-	return nsr_instance_prepare(call->shim, call->fds[0], e);
+	const char *after = call->request.container_id;
+
+	return *after ? nsr_successor_keep(call->shim, after, &call->fds[0], e) : nsr_instance_prepare(call->shim, call->fds[0], e);
 }
 
 static int send_signal(struct call *call, struct nsr_error *e)
@@ -197,6 +199,8 @@ static int send_signal(struct call *call, struct nsr_error *e)
 	struct nsr_instance *instance = nsr_instance_find(call->shim, call->request.container_id);
 	int r = instance ? nsr_instance_signal(instance, (int)call->request.signal, call->request.whole != 0, e) : 0;
 
+	if (!instance)
+		nsr_successor_forget(call->shim, call->request.container_id);
 	return r < 0 ? r : DONE;
 }
 

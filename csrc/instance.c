@@ -43,6 +43,7 @@ static void free_instance(struct nsr_instance *instance)
 		}
 	nsr_execs_forget(shim, instance);
 	nsr_log_close(&instance->log);
+	nsr_close(&instance->successor_fd);
 	nsr_container_spec_free(instance->spec);
 	nsr_container_spec_free(instance->anew);
 	free(instance);
@@ -142,6 +143,7 @@ static void ended(struct nsr_instance *instance)
 		nsr_close(&instance->container.pidfd);
 		nsr_close(&instance->container.cgroup_fd);
 		instance->state = NSR_INSTANCE_DEAD;
+		nsr_successor_prepare(instance);
 	}
 	nsr_sandbox_advance(shim);
 }
@@ -212,6 +214,7 @@ int nsr_instance_signal(struct nsr_instance *instance, int signal, bool whole, s
 	/* To all of a cgroup there is no other: cgroup.kill knows no signals, and of a list of pids each may be another's by now. */
 	if (signal < 1 || signal > SIGRTMAX || (whole && signal != SIGKILL))
 		return nsr_fail(e, NSR_STEP_SIGNAL, EINVAL, instance->spec->id);
+	nsr_close(&instance->successor_fd); /* what is stopped is not followed at once */
 	if (signal == SIGKILL && (whole || instance->state != NSR_INSTANCE_RUNNING)) {
 		nsr_instance_kill(instance);
 		return 0;

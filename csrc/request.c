@@ -19,6 +19,7 @@ static const struct nsr_member resize[] = {ONE(EXEC_ID, exec_id, U64), ONE(CONTA
 static const struct nsr_member kill_exec[] = {ONE(EXEC_ID, exec_id, U64)};
 static const struct nsr_member attach[] = {ONE(CONTAINER_ID, container_id, STRING), ONE(STREAMS, streams, U32)};
 static const struct nsr_member acknowledge[] = {ONE(RECORD, record, U64)};
+static const struct nsr_member prepare_container[] = {ONE(CONTAINER_ID, container_id, STRING)};
 static const struct nsr_member open_volume[] = {ONE(NAME, name, STRING)};
 
 static const struct rule {
@@ -40,7 +41,7 @@ static const struct rule {
 	{NSR_KIND_ACKNOWLEDGE, 0, 0, SHAPE(acknowledge)},
 	{NSR_KIND_LIST, 0, 0, {sizeof(struct nsr_request), NULL, 0}},
 	{NSR_KIND_OPEN_VOLUME, 0, 0, SHAPE(open_volume)},
-	{NSR_KIND_PREPARE_CONTAINER, 1, 1, {sizeof(struct nsr_request), NULL, 0}},
+	{NSR_KIND_PREPARE_CONTAINER, 1, 1, SHAPE(prepare_container)},
 };
 
 int nsr_request_parse(const void *data, size_t size, size_t fds, struct nsr_request *ret)

@@ -3,7 +3,7 @@
  *   session.c    connections: who may connect, messages in, messages out
  *   commands.c   a message becomes a call of one of the files below, and its answer
  *   answers.c    first answers, for repeated commands        records.c   exits and results, until acknowledged
- *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life; starting.c: its beginning
+ *   sandbox.c    pause, stopping, removing                   instance.c  one container instance's life; starting.c: its beginning, successor.c: what follows
  *   removal.c    what is removed from disk, in a child
  *   streams.c    its standard streams                        output.c    what it writes: log and attached
  *   attach.c     who is attached and feeds its stdin
@@ -221,6 +221,7 @@ struct nsr_instance {
 	struct nsr_spawning spawning;
 	struct nsr_reply reply; /* of its start */
 	struct nsr_container_spec *anew; /* of one that is held: started when it is gone, for `reply` */
+	int successor_fd; /* spec of the one that is prepared when this one has ended; -1: none */
 	struct nsr_replies removers;
 	struct nsr_removal removal;
 	struct nsr_log log;
@@ -255,6 +256,14 @@ int nsr_instance_remove(struct nsr_instance *instance, struct nsr_reply reply, s
 void nsr_instances_unlink(const struct nsr_shim *shim);
 /* The pod is removed, and with it all that is asked for one by one. */
 void nsr_instances_forget(struct nsr_shim *shim, const struct nsr_error *e);
+
+/* --- successor.c --- */
+
+/* To be prepared when `of` has ended by itself; at once, when that is so. Leaves -1 where it keeps the descriptor. */
+int nsr_successor_keep(struct nsr_shim *shim, const char *of, int *spec_fd, struct nsr_error *e);
+void nsr_successor_prepare(struct nsr_instance *instance); /* which has ended */
+/* The one with this id is not wanted any more, whosever it would have been. */
+void nsr_successor_forget(const struct nsr_shim *shim, const char *id);
 
 /* --- streams.c --- */
 

@@ -110,7 +110,7 @@ void nsr_instance_begin(struct nsr_shim *shim, struct nsr_container_spec *spec, 
 		.container = {.spec = spec, .pidfd = -1, .cgroup_fd = -1},
 		.log = {.dir_fd = -1, .fd = -1}, .output = {{.fd = -1}, {.fd = -1}},
 		.stdio = {-1, -1, -1}, .console = -1, .stdin_fd = -1, .events_fd = -1,
-		.stdin_watch.fd = -1, .events_watch.fd = -1, .spawning.watch.fd = -1,
+		.stdin_watch.fd = -1, .events_watch.fd = -1, .spawning.watch.fd = -1, .successor_fd = -1,
 	};
 	shim->instances = instance;
 	r = nsr_log_open(&instance->log, shim->pod.logs_fd, shim->spec->logs_dir, &spec->log, &instance->error);

@@ -49,7 +49,8 @@ struct nsr_envelope {
 	X(CREATE_SANDBOX, 17) /* fd: spec -> OK {PID of pause, ATTEMPT} */ \
 	X(STOP_SANDBOX, 18) /* {ATTEMPT}: kills all that is left, then pause; volumes stay -> OK, when all are reaped */ \
 	X(START_CONTAINER, 19) /* fd: spec -> OK {CONTAINER_ID, PID, STARTED} once execve has succeeded */ \
-	X(SIGNAL, 20) /* {CONTAINER_ID, SIGNAL, WHOLE}: WHOLE 0: the first process, 1 (SIGKILL only): everything in its cgroup -> OK, also when it is gone */ \
+	X(SIGNAL, 20) /* {CONTAINER_ID, SIGNAL, WHOLE}: WHOLE 0: the first process, 1 (SIGKILL only): everything in its cgroup -> OK, also when it is gone. \
+		       * SIGKILL to one that is only prepared, or to be: it vanishes. */ \
 	X(REMOVE_CONTAINER, 21) /* {CONTAINER_ID}: forget a dead instance: its logs, link and layers -> OK, when they are gone */ \
 	X(REMOVE_POD, 22) /* everything that is left, directories too -> OK, then the shim exits */ \
 	X(EXEC, 23) /* {SPEC}, fds: [spec when there is no SPEC][, stdin, stdout, stderr when it has no OUTPUT_LIMIT and no TTY] -> OK {PID}[, fd: pty master with TTY] unless ATTACHED; EXEC_FINISHED follows */ \
@@ -59,8 +60,9 @@ struct nsr_envelope {
 	X(ACKNOWLEDGE, 27) /* {RECORD}: no answer */ \
 	X(LIST, 28) /* -> CONTAINER_INFO each, then WELCOME */ \
 	X(OPEN_VOLUME, 29) /* {NAME} -> OK, fd: its directory (O_PATH|O_DIRECTORY) */ \
-	X(PREPARE_CONTAINER, 30) /* fd: spec, of a start that will be asked for: all of it but execve is done; no answer. A failure leaves no trace: the start is \
-				 * made anew then, or when its spec is another. Given up after the time that a start may take. */ \
+	X(PREPARE_CONTAINER, 30) /* {[CONTAINER_ID]}, fd: spec, of a start that will be asked for: all of it but execve is done, with CONTAINER_ID when that \
+				 * one has ended by itself; no answer. A failure leaves no trace: the start is made anew then, or when its spec is \
+				 * another. Given up after the time that a start may take. */ \
 	/* shim to caller: answers */ \
 	X(OK, 64) X(ERROR, 65) \
 	X(WELCOME, 66) /* {UID, ATTEMPT and PID of pause when there is a sandbox} */ \

@@ -36,6 +36,7 @@ from nsrunner.lifecycle.pod_actions import advance, deadlines, last_attempt
 from nsrunner.lifecycle.pod_table import ANSWERS, TABLE
 from nsrunner.lifecycle.policy import plan_of
 from nsrunner.lifecycle.table import IllegalEvent, look_up
+from nsrunner.lifecycle.upcoming import Upcoming, upcoming
 from nsrunner.lifecycle.value import BadValue, ContainerState, ContainerValue, PodState, PodValue, from_dict, to_dict
 from nsrunner.model.types import Pod, PodStatus
 
@@ -136,6 +137,10 @@ class PodMachine:
         if value.state not in waits:
             return None
         return value.due if value.retry_at is None else value.retry_at
+
+    def upcoming(self) -> dict[str, Upcoming]:
+        """The instances that come next, by container."""
+        return upcoming(self._plan, self._value)
 
     def explain(self, container: str, now: Now) -> Wait | None:
         """Why a container waits for its next start, and until when; None when it does not."""

@@ -164,14 +164,14 @@ class Connection:
         pending: _Pending[T] = _Pending(future, convert, timer)
         self._pending[command_id] = pending  # type: ignore[assignment] # heterogeneous: each entry's own T matches
 
-    def _send_hint(self, kind: Kind, spec: bytes) -> bool:
+    def _send_hint(self, kind: Kind, spec: bytes, fields: wire.Fields) -> bool:
         """A command without an answer. False: it could not be sent, which is as good."""
         try:
             memfd = transport.sealed_memfd("nsrunner-spec", spec)
         except SandboxError:
             return False
         try:
-            self._put(wire.encode(kind, 0), (memfd,))
+            self._put(wire.encode(kind, 0, fields), (memfd,))
         except OSError:
             return False
         finally:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import signal as signals
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
@@ -130,16 +131,23 @@ class Shim(Connection):
         """Kills all that is left, then pause; the volumes stay."""
         return self._send(Kind.STOP_SANDBOX, {Tag.ATTEMPT: attempt}, _nothing, command_id, within)
 
-    def prepare_container(self, spec: ContainerSpec) -> None:
-        """Has everything of a start done that can be done before it is asked for, beside the making of the sandbox. A
-        hint: when it fails, or the start has another spec, the start does it anew. What is not started within half a
-        minute, or before the sandbox ends, vanishes."""
+    def prepare_container(self, spec: ContainerSpec, *, after: str = "") -> None:
+        """Has everything of a start done that can be done before it is asked for: now, or when the instance with the id
+        ``after`` has ended by itself. A hint: when it fails, or the start has another spec, the start does it anew.
+        What is not started within half a minute, or before the sandbox ends, vanishes."""
         try:
             encoded = encode_container(spec)
         except wire.WireError:
             return
-        if self._send_hint(Kind.PREPARE_CONTAINER, encoded):
+        sent = self._send_hint(Kind.PREPARE_CONTAINER, encoded, {Tag.CONTAINER_ID: after} if after else {})
+        if sent and not after:
             self._prepared[spec.id] = (spec, encoded)
+
+    def forget_container(self, container_id: str) -> None:
+        """Has what was prepared vanish; the id must not be of an instance whose start was asked for."""
+        self._prepared.pop(container_id, None)
+        fields: wire.Fields = {Tag.CONTAINER_ID: container_id, Tag.SIGNAL: signals.SIGKILL, Tag.WHOLE: 1}
+        self._quietly(Kind.SIGNAL, fields, self.new_id())
 
     def start_container(
         self, command_id: int, spec: ContainerSpec, *, within: float = 120.0

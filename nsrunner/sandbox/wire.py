@@ -170,7 +170,7 @@ _MESSAGES: dict[int, frozenset[Tag]] = {
         Kind.ACKNOWLEDGE: {Tag.RECORD},
         Kind.LIST: set[Tag](),
         Kind.OPEN_VOLUME: {Tag.NAME},
-        Kind.PREPARE_CONTAINER: set[Tag](),
+        Kind.PREPARE_CONTAINER: {Tag.CONTAINER_ID},
         Kind.OK: {Tag.PID, Tag.ATTEMPT, Tag.CONTAINER_ID, Tag.STARTED},
         Kind.ERROR: {Tag.STEP, Tag.ERRNO, Tag.PATH},
         Kind.WELCOME: {Tag.UID, Tag.ATTEMPT, Tag.PID},

@@ -49,6 +49,7 @@ from nsrunner.sandbox.rootfs import ImageRoot
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.sandbox.transport import unanswered
 from nsrunner.supervisor.failures import container_failure, failure, sandbox_failure
+from nsrunner.supervisor.foresight import Foresight
 from nsrunner.supervisor.images import ImageProblem
 from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.link import ShimLink
@@ -61,7 +62,7 @@ from nsrunner.supervisor.plan import (
     plan_sandbox,
 )
 from nsrunner.supervisor.plan_sandbox import all_containers, field_path
-from nsrunner.supervisor.plan_types import CreateError
+from nsrunner.supervisor.plan_types import ContainerPlan, CreateError
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
@@ -117,6 +118,7 @@ class Performer:
             spawn=spawn,
         )
         self._warned: set[PlanWarning] = set()
+        self.foresight = Foresight(self._ledger, self._link, specs=self._specs, plan=self._planned, spawn=spawn)
         self._prober = Prober(pod, exec=self._exec_quietly, record=record, post=post_now or post, spawn=spawn)
 
     # --- for others than the machine ----------------------------------------------------------------------------------
@@ -158,6 +160,7 @@ class Performer:
         self._pod = pod
         self._specs = {container.name: container for container in all_containers(pod)}
         self._prober.pod = pod
+        self.foresight.changed(self._specs)
 
     async def reconnect(self) -> Sandbox | None:
         """The shim of a pod that another process ran; None: it is gone."""
@@ -202,6 +205,8 @@ class Performer:
         """:meth:`perform` beside the caller."""
         if isinstance(command, RunProbe) and self._prober.quick(command, self._specs[command.container]):
             return
+        if isinstance(command, StartContainer):
+            self.foresight.asked_for(command.container)
         task = self._spawn(self.perform(command))
         if isinstance(command, RunHook | RunProbe):
             self._prober.begun(command.id, task)
@@ -290,29 +295,13 @@ class Performer:
         return ImageReady(id=command.id, container=command.container, image_id=found.image_id)
 
     async def _start_container(self, command: StartContainer) -> Event:
-        if self._plan is None or self._link.sandbox is None:
+        if self._plan is None or (sandbox := self._link.sandbox) is None:
             raise SandboxError("start container", errno.ESRCH, detail="there is no sandbox")
-        container = self._specs[command.container]
-        sandbox = self._link.sandbox
-        image = self._images.get(command.container) or self._preparations.image(container)
-        if isinstance(image, ImageProblem):  # gone since it was found
-            raise CreateError(image.message)
-        plan = self._preparations.take(self._pod, command.container, command.attempt, image)
-        if plan is None:
-            references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
-            plan = plan_container(
-                self._pod,
-                command.container,
-                self._node,
-                attempt=command.attempt,
-                sandbox=self._plan,
-                image=image,
-                config_maps=references.config_maps,
-                secrets=references.secrets,
-                target=target_id(self._pod, container, self._ledger),
-            )
+        name, attempt = command.container, command.attempt
+        prepared = self._preparations.take(self._pod, name, attempt, self._image(name))
+        plan = prepared or await self._planned(name, attempt)
         self._warn(plan.warnings)
-        self._ledger.starting(command.container, command.attempt, plan.spec.id)
+        self._ledger.starting(name, attempt, plan.spec.id)
         try:
             running = await sandbox.start_container(command.id, plan.spec)
         except SandboxError as error:
@@ -321,21 +310,46 @@ class Performer:
             reason, message = container_failure(error, plan.spec)
             return ContainerFailed(
                 id=command.id,
-                container=command.container,
-                attempt=command.attempt,
+                container=name,
+                attempt=attempt,
                 reason=reason,
                 message=message,
                 container_id=plan.spec.id if reason == "RunContainerError" else "",
             )
-        self._ledger.started(command.container, command.attempt, running.pid)
+        self._ledger.started(name, attempt, running.pid)
         who = plan.spec.credentials
         return ContainerStarted(
             id=command.id,
-            container=command.container,
-            attempt=command.attempt,
+            container=name,
+            attempt=attempt,
             container_id=plan.spec.id,
             started=as_now(running.started),
             user=User(uid=who.uid, gid=who.gid, groups=who.groups),
+        )
+
+    def _image(self, container: str) -> ImageRoot:
+        """Raises CreateError."""
+        image = self._images.get(container) or self._preparations.image(self._specs[container])
+        if isinstance(image, ImageProblem):  # gone since it was found
+            raise CreateError(image.message)
+        return image
+
+    async def _planned(self, name: str, attempt: int) -> ContainerPlan:
+        """The plan of an instance as things are now. Raises SandboxError, ConfigError, CreateError."""
+        if self._plan is None:
+            raise SandboxError("start container", errno.ESRCH, detail="there is no sandbox")
+        container = self._specs[name]
+        references = await referenced(container, self._pod.metadata.namespace or "", self._objects)
+        return plan_container(
+            self._pod,
+            name,
+            self._node,
+            attempt=attempt,
+            sandbox=self._plan,
+            image=self._image(name),
+            config_maps=references.config_maps,
+            secrets=references.secrets,
+            target=target_id(self._pod, container, self._ledger),
         )
 
     async def _exec_quietly(self, container: str, attempt: int, argv: tuple[str, ...], seconds: float) -> Process:

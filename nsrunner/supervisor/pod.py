@@ -241,7 +241,10 @@ class PodTask:
                     except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
                         self._break("resume", error)
                 self._work()
-                await self._over
+                try:
+                    await self._over
+                finally:
+                    self._performer.foresight.end()
                 await self._performer.detach()  # ends the taking of records
         except asyncio.CancelledError:
             self._let_go = True
@@ -283,6 +286,7 @@ class PodTask:
                 self._over.set_result(None)
                 return
             self._alarm.set(*(self._machine.next_deadlines() if self._broken is None else _NEVER))
+            self._performer.foresight.look(self._machine.revision, self._machine.upcoming, self._clock.now().mono)
         except Exception as error:  # noqa: BLE001 - it ends the task, where it is seen
             self._over.set_exception(error)
             return

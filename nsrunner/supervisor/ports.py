@@ -117,9 +117,13 @@ class Sandbox(Protocol):
         """Kills all that is left, then pause; answered when everything is reaped."""
         ...
 
-    def prepare_container(self, spec: ContainerSpec, /) -> None:
-        """A hint, right behind ``create_sandbox``: this start will be asked for. What can be done before is done; when
-        it fails or the start has another spec, nobody hears of it."""
+    def prepare_container(self, spec: ContainerSpec, /, *, after: str = "") -> None:
+        """A hint: this start will be asked for. What can be done before is done, at once or when the instance with the
+        id ``after`` has ended by itself; when it fails or the start has another spec, nobody hears of it."""
+        ...
+
+    def forget_container(self, container_id: str, /) -> None:
+        """What was prepared will not be asked for."""
         ...
 
     def start_container(self, id: int, spec: ContainerSpec, /) -> Awaitable[ContainerRunning]:

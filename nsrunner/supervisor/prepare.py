@@ -46,7 +46,7 @@ def first_containers(pod: Pod) -> Iterator[AnyContainer]:
 
 
 class Preparations:
-    """What is prepared for one pod. Only first instances are; a container that is started again has its sandbox."""
+    """What is prepared of one pod's first instances; of those that follow, :mod:`nsrunner.supervisor.foresight`."""
 
     def __init__(self, node: Node, *, fallback_host: bool) -> None:
         self._node = node

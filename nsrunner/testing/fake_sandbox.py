@@ -33,6 +33,7 @@ from nsrunner.sandbox.records import (
 )
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.testing.fake_prepared import Preparing
 from nsrunner.testing.fake_run import Call, FakeProcess, Instance, Run, stamp, write_log
 
 __all__ = ["Call", "FakeProcess", "FakeSandbox", "FakeShims", "Run"]
@@ -125,18 +126,17 @@ class FakeShims:
         self.calls.append(Call("remove log", f"{container}/{attempt}"))
 
 
-class FakeSandbox:
+class FakeSandbox(Preparing):
     """One pod's shim, and the connection to it. Made by :meth:`FakeShims.launch`."""
 
     def __init__(self, shims: FakeShims, uid: str, *, stays: bool = False) -> None:
         """``stays``: the pod goes on without a controller, as a daemon's does."""
+        super().__init__()
         self.attempt: int | None = None
         """Of the sandbox that stands."""
         self.specs: list[SandboxSpec | ContainerSpec] = []
         """All that was asked for."""
         self.acknowledged: list[int] = []
-        self.prepared: dict[str, ContainerSpec] = {}
-        """By name: what would be held by now, waiting for its start."""
         self.closed = False
         """No connection: nobody hears of its answers and records."""
         self.snapshot = Snapshot(uid="", sandbox_attempt=None, pause_pid=0, running=())
@@ -187,7 +187,7 @@ class FakeSandbox:
             if instance.timer is not None:
                 instance.timer.cancel()
         self._instances.clear()
-        self.prepared.clear()
+        self.forget_all()
         if not self.closed:
             self._records.put_nowait(SandboxDeath(record=0, attempt=self.attempt or 0))
             self._records.put_nowait(None)
@@ -276,7 +276,7 @@ class FakeSandbox:
 
     def _created(self, created: asyncio.Future[SandboxCreated]) -> None:
         if not created.cancelled() and created.exception() is not None:
-            self.prepared.clear()
+            self.forget_all()
 
     def stop_sandbox(self, id: int, attempt: int, /) -> asyncio.Future[None]:
         def effect() -> None:
@@ -284,9 +284,6 @@ class FakeSandbox:
             self.attempt = None
 
         return self._command(id, "stop sandbox", str(attempt), effect)
-
-    def prepare_container(self, spec: ContainerSpec, /) -> None:
-        self.prepared[spec.name] = spec
 
     def start_container(self, id: int, spec: ContainerSpec, /) -> asyncio.Future[ContainerRunning]:
         def effect() -> ContainerRunning:
@@ -374,7 +371,7 @@ class FakeSandbox:
                 self._shims.left.discard(self._uid)
 
     def _end_all(self) -> None:
-        self.prepared.clear()
+        self.forget_all()
         for instance in self._live():
             self._end(instance, 137)
 
@@ -385,6 +382,7 @@ class FakeSandbox:
             instance.timer.cancel()
         instance.exit_code = exit_code
         spec, run = instance.spec, instance.run
+        self.prepare_successor(spec.id, exit_code)
         self._keep(
             ContainerExit(
                 record=next(self._numbers),

@@ -89,6 +89,8 @@ static void send_plain(int socket, enum nsr_kind kind, uint64_t id)
 	send_packet(socket, &w, -1);
 }
 
+static const char *followed; /* by what is prepared; NULL: nobody */
+
 /* A command with the envelope in `w` as its spec. */
 static void send_spec(enum nsr_kind kind, uint64_t id, struct nsr_writer *spec)
 {
@@ -100,6 +102,8 @@ static void send_spec(enum nsr_kind kind, uint64_t id, struct nsr_writer *spec)
 	CHECK_EQUAL(nsr_write_all(fd, packet, (size_t)length), 0);
 	CHECK_EQUAL(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
 	w = begin(kind, id);
+	if (kind == NSR_KIND_PREPARE_CONTAINER && followed)
+		nsr_write_string(&w, NSR_TAG_CONTAINER_ID, followed);
 	send_packet(controller, &w, fd);
 }
 
@@ -178,6 +182,13 @@ static void prepare(const char *container)
 {
 	send_container_spec(NSR_KIND_PREPARE_CONTAINER, 0, container, true);
 	expect(controller, 0);
+}
+
+static void prepare_after(const char *container, const char *after)
+{
+	followed = after;
+	prepare(container);
+	followed = NULL;
 }
 
 static void end_process(pid_t pid, uint32_t exit_code)
@@ -522,6 +533,54 @@ static void test_prepared_in_a_removed_pod(void)
 	end_pod();
 }
 
+/* What is to follow an instance is prepared when that has ended by itself, the last one that was named, and only then. */
+static void test_successor(void)
+{
+	begin_pod();
+	prepare_after("b", "a");
+	prepare_after("c", "a");
+	CHECK(!shim.instances->next);
+	end_container();
+	CHECK(!nsr_instance_find(&shim, "b"));
+	CHECK(nsr_instance_find(&shim, "c")->held);
+	send_start(10, "c", true);
+	expect(controller, ANSWER(10, OK));
+	prepare_after("d", "nobody");
+	CHECK(!nsr_instance_find(&shim, "d"));
+	prepare_after("d", "a"); /* has ended */
+	CHECK(nsr_instance_find(&shim, "d")->held);
+	send_container(NSR_KIND_SIGNAL, 11, "d");
+	expect(controller, ANSWER(11, OK));
+	fake_runtime_end(fake_runtime_last_pid);
+	turn_while_ready();
+	end_process(shim.remover.pid, 0);
+	CHECK(!nsr_instance_find(&shim, "d"));
+	remove_pod(20);
+}
+
+/* One that is stopped is not followed, nor one whose successor is not wanted any more. */
+static void test_successor_unwanted(void)
+{
+	begin_pod();
+	prepare_after("b", "a");
+	send_container(NSR_KIND_SIGNAL, 10, "x");
+	expect(controller, ANSWER(10, OK));
+	CHECK(shim.instances->successor_fd >= 0);
+	send_container(NSR_KIND_SIGNAL, 11, "b");
+	expect(controller, ANSWER(11, OK));
+	CHECK_EQUAL(shim.instances->successor_fd, -1);
+	prepare_after("b", "a");
+	send_container(NSR_KIND_SIGNAL, 12, "a");
+	expect(controller, ANSWER(12, OK));
+	CHECK_EQUAL(shim.instances->successor_fd, -1);
+	end_container();
+	CHECK(!shim.instances->next);
+	send_start(13, "c", true);
+	expect(controller, ANSWER(13, OK));
+	prepare_after("d", "c");
+	remove_pod(20); /* which kills "c" */
+}
+
 /* A client may attach so often and no more, and others may still. */
 static void test_attachments(void)
 {
@@ -642,6 +701,8 @@ int main(void)
 	test_prepared_fails();
 	test_prepared_otherwise();
 	test_prepared_in_a_removed_pod();
+	test_successor();
+	test_successor_unwanted();
 	test_attachments();
 	test_an_attached_exec_that_runs_for_long();
 	test_no_descriptor_to_accept_with();

@@ -276,12 +276,15 @@ static void add_sandbox(uint64_t id)
 	add(&w, 0, 0);
 }
 
-static void add_container(enum nsr_kind kind, uint64_t id, const char *container, bool stdin_open)
+static void add_container(enum nsr_kind kind, uint64_t id, const char *container, const char *after, bool stdin_open)
 {
 	struct nsr_writer w;
 	size_t mark;
 
-	add_plain(kind, id, 1, 0);
+	w = begin(kind, id);
+	if (after)
+		nsr_write_string(&w, NSR_TAG_CONTAINER_ID, after);
+	add(&w, 1, 0);
 	w = begin(NSR_KIND_CONTAINER_SPEC, 0);
 	nsr_write_string(&w, NSR_TAG_NAME, "web");
 	nsr_write_string(&w, NSR_TAG_CONTAINER_ID, container);
@@ -341,13 +344,15 @@ static void make_seed(void)
 {
 	static const char a[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 	static const char b[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+	static const char c[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
 	struct nsr_writer w;
 
 	add_hello(NSR_ROLE_CONTROLLER, 0);
 	add_sandbox(2);
-	add_container(NSR_KIND_START_CONTAINER, 3, a, true);
-	add_container(NSR_KIND_PREPARE_CONTAINER, 0, b, false);
-	add_container(NSR_KIND_START_CONTAINER, 4, b, false);
+	add_container(NSR_KIND_START_CONTAINER, 3, a, NULL, true);
+	add_container(NSR_KIND_PREPARE_CONTAINER, 0, b, NULL, false);
+	add_container(NSR_KIND_START_CONTAINER, 4, b, NULL, false);
+	add_container(NSR_KIND_PREPARE_CONTAINER, 0, c, a, false);
 	add_hello(NSR_ROLE_CLIENT, 1);
 	add_exec(5, a, 0, true);
 	add_exec(6, a, 1, false);

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from prepared import gone, held, prepare
 from raw_shim import Fields, Peer, Shim, sealed
 from shim_pod import Pod, shim_of
 
@@ -46,12 +44,6 @@ def removed(pod: Pod, shim: Shim, peer: Peer) -> Iterator[None]:
     assert pod.left() == []
 
 
-def prepare(peer: Peer, spec: bytes) -> None:
-    memfd = sealed(spec)
-    peer.send("PREPARE_CONTAINER", fds=[memfd], id=0)
-    os.close(memfd)
-
-
 def create(pod: Pod, peer: Peer, *specs: bytes, pid_mode: int = OWN_PID, extra: Fields = ()) -> int:
     """A sandbox, and right behind it what is to be prepared: the number of the first command."""
     memfd = sealed(pod.sandbox(extra=[("PID_MODE", pid_mode), *extra]))
@@ -62,31 +54,8 @@ def create(pod: Pod, peer: Peer, *specs: bytes, pid_mode: int = OWN_PID, extra: 
     return number
 
 
-def held(pod: Pod, name: str) -> int:
-    """Waits until a prepared container has nothing left to do but its program; its pid."""
-    assert pod.cgroup is not None
-    procs = pod.cgroup / f"{name}.0" / "main" / "cgroup.procs"
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            for pid in map(int, procs.read_text().split()):
-                if sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2", "3"]:
-                    return pid
-        time.sleep(0.005)
-    raise TimeoutError(name)
-
-
 def namespaces(pid: int) -> dict[str, str]:
     return {name: os.readlink(f"/proc/{pid}/ns/{name}") for name in ("net", "ipc", "uts", "pid", "mnt")}
-
-
-def gone(pid: int) -> bool:
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    with os.fdopen(pidfd):
-        return bool(select.select([pidfd], [], [], 10)[0])
 
 
 @pytest.mark.usefixtures("removed")

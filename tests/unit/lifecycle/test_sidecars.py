@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from nsrunner.lifecycle.value import ContainerState
 from nsrunner.model.types import Container, EphemeralContainer, ExecAction, Lifecycle, LifecycleHandler, Probe
 from unit.lifecycle.play import Play, make_pod
 
@@ -319,3 +321,20 @@ def test_8_a_start_that_has_begun_goes_on_when_the_sidecar_before_it_dies() -> N
     assert play.exit("s", 1) == []
     assert play.image("c") == ["start c/0"]
     assert play.runs("c") == ["image s"]
+
+
+def test_5_9_a_start_that_the_end_of_the_sandbox_breaks_off_has_used_up_nothing_of_the_back_off() -> None:
+    """Be it that nothing is started after it: with policy Never, what ran once does not run again."""
+    play = started("c", init=[sidecar()], policy="Never")
+    play.exit("s", 1)
+    play.run("s")
+    play.exit("s", 1)
+    before = play.machine.value.containers["s"].backoff
+    assert before is not None
+    play.until_deadline()
+    value = play.machine.value.containers["s"]
+    assert (value.state, value.backoff) == (ContainerState.PULLING, replace(before, delay=20, updated=play.time))
+    assert play.sandbox_died() == ["stop sandbox 0"]
+    value = play.machine.value.containers["s"]
+    assert (value.state, value.backoff, value.spared) == (ContainerState.ENDED, before, False)
+    assert play.machine.upcoming() == {}

@@ -83,6 +83,26 @@ def test_what_is_prepared_has_no_answer_and_is_written_once(tmp_path: Path, monk
     play(tmp_path, script, test)
 
 
+def test_what_is_prepared_may_follow_an_instance_and_may_be_forgotten(tmp_path: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.greet()
+        prepare = peer.take(Kind.PREPARE_CONTAINER)
+        assert (prepare.command, prepare.fields) == (0, {Tag.CONTAINER_ID: "before"})
+        peer.close_fds()
+        forget = peer.take(Kind.SIGNAL)
+        assert forget.fields == {Tag.CONTAINER_ID: CONTAINER.id, Tag.SIGNAL: 9, Tag.WHOLE: 1}
+        peer.send(Kind.OK, forget.command)
+        peer.send(Kind.OK, peer.take(Kind.STOP_SANDBOX).command)
+        assert peer.ended()
+
+    async def test(shim: Shim) -> None:
+        shim.prepare_container(CONTAINER, after="before")
+        shim.forget_container(CONTAINER.id)
+        await shim.stop_sandbox(5, 0)
+
+    play(tmp_path, script, test)
+
+
 def test_specs_travel_sealed(tmp_path: Path) -> None:
     def script(peer: Peer) -> None:
         peer.greet()
