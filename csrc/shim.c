@@ -1,8 +1,9 @@
 /* shim.c - nsrunner-shim: one for each pod, parent of all its processes. Keeps what happens, decides nothing.
  *
- * Descriptors: 3 the listening socket, 4 the sealed memfd of nsrunner-pause. Nothing else is inherited, and nothing is read from
- * the environment. It stays in the host's namespaces (but for its own mount namespace), keeps its privileges, because its
- * children need them, and defends itself by being small: one socket in a 0700 directory, bounded tables, a fuzzed parser.
+ * Descriptors: 3 the listening socket, 4 the sealed memfd of nsrunner-pause, 5 the device filter if whoever starts the shim has
+ * loaded it. Nothing else is inherited, and nothing is read from the environment. It stays in the host's namespaces (but for its own
+ * mount namespace), keeps its privileges, because its children need them, and defends itself by being small: one socket in a 0700
+ * directory, bounded tables, a fuzzed parser.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -19,11 +20,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "device_filter.h"
 #include "shim.h"
 #include "util.h"
 
 #define LISTENER 3
 #define PAUSE_EXE 4
+#define DEVICE_FILTER 5
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
@@ -73,6 +76,7 @@ static void on_signal(struct nsr_watch *watch, uint32_t events)
 static int close_inherited(void)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned kept = PAUSE_EXE;
 
 	if (null < 0)
 		return -errno;
@@ -82,7 +86,10 @@ static int close_inherited(void)
 	nsr_close(&null);
 	if (fcntl(LISTENER, F_SETFD, FD_CLOEXEC) < 0 || fcntl(PAUSE_EXE, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
-	if (syscall(SYS_close_range, PAUSE_EXE + 1, ~0u, 0) < 0) /* 5.9 */
+	/* Without one the first container that wants it loads it. */
+	if (nsr_device_filter_take(DEVICE_FILTER) && fcntl(DEVICE_FILTER, F_SETFD, FD_CLOEXEC) == 0)
+		kept = DEVICE_FILTER;
+	if (syscall(SYS_close_range, kept + 1u, ~0u, 0) < 0) /* 5.9 */
 		return -errno;
 	return 0;
 }
