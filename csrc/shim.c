@@ -1,5 +1,8 @@
 /* shim.c - nsrunner-shim: one for each pod, parent of all its processes. Keeps what happens, decides nothing.
  *
+ * A spare one is made before there is a pod: 3 is then a connection to whoever has made it, by which the listening socket comes. It ends
+ * with that process.
+ *
  * Descriptors: 3 the listening socket, 4 the sealed memfd of nsrunner-pause, 5 the device filter if whoever starts the shim has
  * loaded it. Nothing else is inherited, and nothing is read from the environment. It stays in the host's namespaces (but for its own
  * mount namespace), keeps its privileges, because its children need them, and defends itself by being small: one socket in a 0700
@@ -106,14 +109,50 @@ static void raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* up to the hard limit is anybody's right */
 }
 
-static bool is_listener(int fd)
+static bool is_socket(int fd, bool listener)
 {
 	int type = 0, listening = 0;
 	socklen_t length = sizeof(type);
 
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET &&
-		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening &&
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && !listening == !listener;
+}
+
+static bool set_blocking(int fd, bool blocking)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) == 0;
+}
+
+/* A spare's wait for its pod, without a deadline: for as long as there is somebody who could have one. */
+static int take_listener(void)
+{
+	char byte;
+	struct iovec iov = {&byte, 1};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	cleanup_fd int fd = -1;
+	struct cmsghdr *rights;
+	ssize_t n;
+
+	if (!set_blocking(LISTENER, true))
+		return FAILED_LISTENER;
+	n = recvmsg(LISTENER, &message, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return FAILED_LISTENER;
+	if (n == 0) {
+		shim.gone = true; /* nobody is left who could have one */
+		return 0;
+	}
+	rights = CMSG_FIRSTHDR(&message);
+	if (!rights || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS || rights->cmsg_len != CMSG_LEN(sizeof(int)))
+		return FAILED_LISTENER;
+	memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+	return is_socket(fd, true) && dup3(fd, LISTENER, O_CLOEXEC) == LISTENER ? 0 : FAILED_LISTENER;
 }
 
 /* The socket, and its directory unless something else is in it: rmdir of a directory in use fails, as it should. */
@@ -135,7 +174,10 @@ static void remove_socket(void)
 
 static int begin(void)
 {
-	if (!is_listener(LISTENER))
+	bool spare = is_socket(LISTENER, false);
+	int failure;
+
+	if (!spare && !is_socket(LISTENER, true))
 		return FAILED_LISTENER;
 	if (close_inherited() < 0) /* before anything is opened */
 		return FAILED_STDIO;
@@ -148,7 +190,12 @@ static int begin(void)
 	    prctl(PR_SET_NAME, "nsrunner-shim") < 0)
 		return FAILED_PRCTL;
 	if (nsr_loop_open(&shim.loop) < 0 ||
-	    nsr_watch_add(&shim.loop, &shim.signals_watch, shim.signals, EPOLLIN, on_signal) < 0 ||
+	    nsr_watch_add(&shim.loop, &shim.signals_watch, shim.signals, EPOLLIN, on_signal) < 0)
+		return FAILED_LOOP;
+	failure = spare ? take_listener() : 0;
+	if (failure || shim.gone)
+		return failure;
+	if (!set_blocking(LISTENER, false) ||
 	    nsr_watch_add(&shim.loop, &shim.listener_watch, LISTENER, EPOLLIN, nsr_session_accept) < 0)
 		return FAILED_LOOP;
 	shim.pod = (struct nsr_pod){.pause_exe = PAUSE_EXE, .run_fd = -1, .state_fd = -1, .logs_fd = -1, .cgroup_fd = -1,
