@@ -81,13 +81,13 @@ static size_t write_program(struct bpf_insn *out)
 	return n;
 }
 
-static int load_program(void)
+/* Once this process's own */
+static int own_program = -1;
+
+static long try_load(void)
 {
 	struct bpf_insn program[PROGRAM_MAX];
 	union bpf_attr attr = {0};
-	struct rlimit old;
-	long fd;
-	int err;
 
 	memset(program, 0, sizeof(program));
 	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
@@ -95,14 +95,22 @@ static int load_program(void)
 	attr.insns = (uint64_t)(uintptr_t)program;
 	attr.license = (uint64_t)(uintptr_t)"Apache-2.0";
 	memcpy(attr.prog_name, "nsr_devices", sizeof("nsr_devices"));
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)); /* O_CLOEXEC by itself */
+	return syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)); /* O_CLOEXEC by itself */
+}
+
+static int load_program(void)
+{
+	struct rlimit old;
+	long fd = try_load();
+	int err;
+
 	if (fd < 0 && errno == EPERM && getrlimit(RLIMIT_MEMLOCK, &old) == 0) {
 		/* Before 5.11 programs count as locked memory of the user, whose usual limit is 16 pages: as many pods. */
 		struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY}, most = {old.rlim_max, old.rlim_max};
 
 		if (setrlimit(RLIMIT_MEMLOCK, &none) < 0)
 			(void)setrlimit(RLIMIT_MEMLOCK, &most); /* without CAP_SYS_RESOURCE; always granted */
-		fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+		fd = try_load();
 		err = errno;
 		(void)setrlimit(RLIMIT_MEMLOCK, &old); /* down again: always granted */
 		errno = err;
@@ -123,16 +131,44 @@ static int attach(int cgroup_fd, int program_fd, enum bpf_cmd command)
 
 int nsr_device_filter_load(struct nsr_error *e)
 {
-	static int program_fd = -1;
-
-	if (program_fd < 0) {
+	if (own_program < 0) {
 		int r = load_program();
 
 		if (r < 0)
 			return nsr_fail(e, NSR_STEP_DEVICE_FILTER, -r, "");
-		program_fd = r;
+		own_program = r;
 	}
-	return program_fd;
+	return own_program;
+}
+
+int nsr_device_filter_shared(void)
+{
+	int none = -1, fd = __atomic_load_n(&own_program, __ATOMIC_ACQUIRE);
+
+	if (fd >= 0)
+		return fd;
+	fd = (int)try_load();
+	if (fd < 0)
+		return -errno;
+	if (__atomic_compare_exchange_n(&own_program, &none, fd, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return fd;
+	(void)close(fd); /* another thread was first */
+	return none;
+}
+
+bool nsr_device_filter_take(int fd)
+{
+	struct bpf_prog_info info = {0};
+	union bpf_attr attr = {0};
+
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	if (syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 || info.type != BPF_PROG_TYPE_CGROUP_DEVICE ||
+	    strncmp(info.name, "nsr_devices", sizeof(info.name)) != 0)
+		return false;
+	own_program = fd;
+	return true;
 }
 
 int nsr_device_filter_attach(int cgroup_fd, struct nsr_error *e)

@@ -7,7 +7,7 @@
 #include "nsr.h"
 
 /* For the caller's network namespace, new and empty: lo goes up; with an address ("192.0.2.1/32", "2001:db8::1/128") there is an eth0
- * that carries it and leads nowhere: a dummy device, one end of a veth pair or a bridge where the kernel lacks the former.
+ * that carries it and leads nowhere: a dummy device, a bridge or one end of a veth pair where the kernel lacks the former.
  * No device at all: the address goes to lo. */
 int nsr_network_setup(const char *address, struct nsr_error *e);
 

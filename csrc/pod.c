@@ -36,12 +36,15 @@ static int open_directory(const char *path, mode_t parents, mode_t mode, struct 
 {
 	char prefix[PATH_MAX];
 	size_t length = strlen(path);
-	int fd;
+	int fd, err;
 
 	if (length >= sizeof(prefix))
 		return nsr_fail(e, NSR_STEP_DIRECTORY, ENAMETOOLONG, path);
 	memcpy(prefix, path, length + 1);
-	for (size_t i = 1; i <= length; i++) {
+	err = mkdir(path, mode) < 0 ? errno : 0;
+	if (err && err != EEXIST && err != ENOENT)
+		return nsr_fail(e, NSR_STEP_DIRECTORY, err, path);
+	for (size_t i = 1; err == ENOENT && i <= length; i++) { /* a parent is missing: hardly ever */
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		prefix[i] = '\0';

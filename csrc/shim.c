@@ -1,8 +1,12 @@
 /* shim.c - nsrunner-shim: one for each pod, parent of all its processes. Keeps what happens, decides nothing.
  *
- * Descriptors: 3 the listening socket, 4 the sealed memfd of nsrunner-pause. Nothing else is inherited, and nothing is read from
- * the environment. It stays in the host's namespaces (but for its own mount namespace), keeps its privileges, because its
- * children need them, and defends itself by being small: one socket in a 0700 directory, bounded tables, a fuzzed parser.
+ * A spare one is made before there is a pod: 3 is then a connection to whoever has made it, by which the listening socket comes. It ends
+ * with that process.
+ *
+ * Descriptors: 3 the listening socket, 4 the sealed memfd of nsrunner-pause, 5 the device filter if whoever starts the shim has
+ * loaded it. Nothing else is inherited, and nothing is read from the environment. It stays in the host's namespaces (but for its own
+ * mount namespace), keeps its privileges, because its children need them, and defends itself by being small: one socket in a 0700
+ * directory, bounded tables, a fuzzed parser.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
@@ -19,11 +23,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "device_filter.h"
 #include "shim.h"
 #include "util.h"
 
 #define LISTENER 3
 #define PAUSE_EXE 4
+#define DEVICE_FILTER 5
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 
@@ -73,6 +79,7 @@ static void on_signal(struct nsr_watch *watch, uint32_t events)
 static int close_inherited(void)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	unsigned kept = PAUSE_EXE;
 
 	if (null < 0)
 		return -errno;
@@ -82,7 +89,10 @@ static int close_inherited(void)
 	nsr_close(&null);
 	if (fcntl(LISTENER, F_SETFD, FD_CLOEXEC) < 0 || fcntl(PAUSE_EXE, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
-	if (syscall(SYS_close_range, PAUSE_EXE + 1, ~0u, 0) < 0) /* 5.9 */
+	/* Without one the first container that wants it loads it. */
+	if (nsr_device_filter_take(DEVICE_FILTER) && fcntl(DEVICE_FILTER, F_SETFD, FD_CLOEXEC) == 0)
+		kept = DEVICE_FILTER;
+	if (syscall(SYS_close_range, kept + 1u, ~0u, 0) < 0) /* 5.9 */
 		return -errno;
 	return 0;
 }
@@ -99,14 +109,50 @@ static void raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* up to the hard limit is anybody's right */
 }
 
-static bool is_listener(int fd)
+static bool is_socket(int fd, bool listener)
 {
 	int type = 0, listening = 0;
 	socklen_t length = sizeof(type);
 
 	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET &&
-		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening &&
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && !listening == !listener;
+}
+
+static bool set_blocking(int fd, bool blocking)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) == 0;
+}
+
+/* A spare's wait for its pod, without a deadline: for as long as there is somebody who could have one. */
+static int take_listener(void)
+{
+	char byte;
+	struct iovec iov = {&byte, 1};
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	cleanup_fd int fd = -1;
+	struct cmsghdr *rights;
+	ssize_t n;
+
+	if (!set_blocking(LISTENER, true))
+		return FAILED_LISTENER;
+	n = recvmsg(LISTENER, &message, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return FAILED_LISTENER;
+	if (n == 0) {
+		shim.gone = true; /* nobody is left who could have one */
+		return 0;
+	}
+	rights = CMSG_FIRSTHDR(&message);
+	if (!rights || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS || rights->cmsg_len != CMSG_LEN(sizeof(int)))
+		return FAILED_LISTENER;
+	memcpy(&fd, CMSG_DATA(rights), sizeof(fd));
+	return is_socket(fd, true) && dup3(fd, LISTENER, O_CLOEXEC) == LISTENER ? 0 : FAILED_LISTENER;
 }
 
 /* The socket, and its directory unless something else is in it: rmdir of a directory in use fails, as it should. */
@@ -128,7 +174,10 @@ static void remove_socket(void)
 
 static int begin(void)
 {
-	if (!is_listener(LISTENER))
+	bool spare = is_socket(LISTENER, false);
+	int failure;
+
+	if (!spare && !is_socket(LISTENER, true))
 		return FAILED_LISTENER;
 	if (close_inherited() < 0) /* before anything is opened */
 		return FAILED_STDIO;
@@ -141,7 +190,12 @@ static int begin(void)
 	    prctl(PR_SET_NAME, "nsrunner-shim") < 0)
 		return FAILED_PRCTL;
 	if (nsr_loop_open(&shim.loop) < 0 ||
-	    nsr_watch_add(&shim.loop, &shim.signals_watch, shim.signals, EPOLLIN, on_signal) < 0 ||
+	    nsr_watch_add(&shim.loop, &shim.signals_watch, shim.signals, EPOLLIN, on_signal) < 0)
+		return FAILED_LOOP;
+	failure = spare ? take_listener() : 0;
+	if (failure || shim.gone)
+		return failure;
+	if (!set_blocking(LISTENER, false) ||
 	    nsr_watch_add(&shim.loop, &shim.listener_watch, LISTENER, EPOLLIN, nsr_session_accept) < 0)
 		return FAILED_LOOP;
 	shim.pod = (struct nsr_pod){.pause_exe = PAUSE_EXE, .run_fd = -1, .state_fd = -1, .logs_fd = -1, .cgroup_fd = -1,

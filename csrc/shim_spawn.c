@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "device_filter.h"
 #include "native.h"
 #include "program.h"
 #include "util.h"
@@ -22,7 +23,7 @@
 #define CLONE_FLAGS (CLONE_VM | CLONE_VFORK)
 
 struct start {
-	int shim_memfd, pause_memfd, listen_fd;
+	int shim_memfd, pause_memfd, listen_fd, filter_fd;
 	pid_t pid;
 	struct nsr_error *e;
 	int result;
@@ -41,32 +42,33 @@ static int become_shim(void *arg)
 {
 	static const char *const args[] = {"nsrunner-shim", NULL}, *const env[] = {NULL};
 	struct start *s = arg;
-	int null, shim, pause_fd, listen_fd, self_fds;
+	int null, shim, pause_fd, listen_fd, filter_fd, self_fds;
 
 	if (setsid() < 0)
 		return fail(s, NSR_STEP_SETSID);
 	umask(077);
 	if (chdir("/") < 0)
 		return fail(s, NSR_STEP_CHDIR);
-	/* Out of the way of 0-6 first. */
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* Out of the way of 0-7 first. */
+	null = fcntl(open("/dev/null", O_RDWR | O_CLOEXEC), F_DUPFD_CLOEXEC, 10);
 	shim = fcntl(s->shim_memfd, F_DUPFD_CLOEXEC, 10);
 	pause_fd = fcntl(s->pause_memfd, F_DUPFD_CLOEXEC, 10);
 	listen_fd = fcntl(s->listen_fd, F_DUPFD_CLOEXEC, 10);
-	if (null >= 0)
-		null = fcntl(null, F_DUPFD_CLOEXEC, 10);
-	if (null < 0 || shim < 0 || pause_fd < 0 || listen_fd < 0)
+	filter_fd = fcntl(s->filter_fd, F_DUPFD_CLOEXEC, 10);
+	if (filter_fd < 0)
+		filter_fd = null; /* none could be loaded: the shim sees that this is no filter */
+	if (null < 0 || shim < 0 || pause_fd < 0 || listen_fd < 0 || filter_fd < 0)
 		return fail(s, NSR_STEP_STDIO);
 	self_fds = fcntl(open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC), F_DUPFD_CLOEXEC, 10);
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || dup2(listen_fd, 3) < 0 || dup2(pause_fd, 4) < 0 ||
-	    dup3(shim, 5, O_CLOEXEC) < 0 || (self_fds >= 0 && dup3(self_fds, 6, O_CLOEXEC) < 0))
+	    dup2(filter_fd, 5) < 0 || dup3(shim, 6, O_CLOEXEC) < 0 || (self_fds >= 0 && dup3(self_fds, 7, O_CLOEXEC) < 0))
 		return fail(s, NSR_STEP_STDIO);
-	if (syscall(SYS_close_range, 7u, ~0u, 0u) < 0)
+	if (syscall(SYS_close_range, 8u, ~0u, 0u) < 0)
 		return fail(s, NSR_STEP_CLOSE_RANGE);
 	s->result = nsr_reset_signals(s->e);
 	if (s->result < 0)
 		return 127;
-	nsr_exec_fd(5, self_fds < 0 ? -1 : 6, args, env);
+	nsr_exec_fd(6, self_fds < 0 ? -1 : 7, args, env);
 	return fail(s, NSR_STEP_SHIM_EXEC);
 }
 
@@ -86,6 +88,7 @@ int nsr_shim_spawn(int shim_memfd, int pause_memfd, int listen_fd, struct nsr_er
 	int status;
 	pid_t pid;
 
+	s.filter_fd = nsr_device_filter_shared();
 	sigfillset(&all);
 	if (pthread_sigmask(SIG_SETMASK, &all, &old) != 0)
 		return nsr_fail(e, NSR_STEP_SIGNALS, EINVAL, "");

@@ -221,7 +221,7 @@ def _cgroups() -> Iterator[Check]:
 
 def _link() -> Check:
     failures = {}
-    for kind in ("dummy", "veth", "bridge"):  # the order in which a pod tries them
+    for kind in ("dummy", "bridge", "veth"):  # the order in which a pod tries them
         why = probe.dummy_link(kind)
         if why is None:
             return Check(name="pod address", needed=False, found=f"eth0 of kind {kind}")

@@ -77,11 +77,12 @@ class Engine:
             log_max_files=key.log_max_files,
             allowed_unsafe_sysctls=key.allowed_unsafe_sysctls,
         )
+        self._shims = Shims(key.roots, spare=True)
         self.supervisor = Supervisor(
             Environment(
                 node=self.node,
                 owner=this_process(),
-                shims=Shims(key.roots),
+                shims=self._shims,
                 clock=SystemClock(),
                 settings=Settings(host_ips=facts.ips),
             )
@@ -118,6 +119,7 @@ class Engine:
         engines = self._engines[asyncio.get_running_loop()]
         del engines[self._key]
         self.supervisor.stop()
+        self._shims.close()
         await self._task
         await self._sweep
 

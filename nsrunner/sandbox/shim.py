@@ -23,6 +23,7 @@ from nsrunner.sandbox import native, state, transport, wire
 from nsrunner.sandbox.connection import Connection
 from nsrunner.sandbox.records import ContainerRunning, Record, SandboxCreated, Snapshot
 from nsrunner.sandbox.session import Attachment, Exec
+from nsrunner.sandbox.spare import Spare
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, Owner, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod, Roots, register
 from nsrunner.sandbox.sweep import end_processes, remove_log, remove_pod
@@ -37,6 +38,10 @@ T = TypeVar("T")
 
 def _nothing(message: Message, fds: list[int]) -> None:
     """An OK that says no more."""
+
+
+def _spawn(listener: socket.socket) -> Owner | None:
+    return state.process(native.spawn_shim(listener.fileno()))
 
 
 def _one_fd(message: Message, fds: list[int]) -> int:
@@ -61,15 +66,23 @@ class Shim(Connection):
     # --- making a connection ------------------------------------------------------------------------------------------
 
     @classmethod
-    async def launch(cls, run_dir: str, first: Callable[[Shim], T], *, within: float = 10.0) -> tuple[Shim, T]:
+    async def launch(
+        cls,
+        run_dir: str,
+        first: Callable[[Shim], T],
+        *,
+        within: float = 10.0,
+        spawn: Callable[[socket.socket], Owner | None] = _spawn,
+    ) -> tuple[Shim, T]:
         """Makes ``run_dir`` (0700) if need be, starts a shim that serves ``<run_dir>/shim.sock``, connects as its
-        controller. ``first`` sends the first commands, while the shim comes up. Raises SandboxError, HostError."""
+        controller. ``first`` sends the first commands, while the shim comes up. ``spawn`` gives a listening socket to a
+        shim and returns its process. Raises SandboxError, HostError."""
         try:
             state.make_directory(run_dir)
         except OSError as error:
             raise SandboxError("make directory", error.errno or 0, run_dir) from None
         with transport.listen(run_dir) as listener:
-            process = state.process(native.spawn_shim(listener.fileno()))
+            process = spawn(listener)
             try:
                 shim = cls(run_dir, transport.dial(run_dir, blocking=False))
                 shim.process = process
@@ -245,10 +258,21 @@ class Shim(Connection):
 
 
 class Shims:
-    """Makes the shims of one installation."""
+    """Makes the shims of one installation. With ``spare``, who makes one pod after the other has one shim ahead, until
+    :meth:`close`."""
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(self, roots: Roots, *, spare: bool = False) -> None:
         self.roots = roots
+        self._spare = Spare() if spare else None
+
+    def close(self) -> None:
+        """Ends the spare shim; those of pods go on."""
+        if self._spare is not None:
+            self._spare.close()
+
+    def _spawn(self, listener: socket.socket) -> Owner | None:
+        process = self._spare.take(listener) if self._spare is not None else None
+        return process or _spawn(listener)
 
     async def launch(self, pod: RegisteredPod, first: Callable[[Shim], T], /) -> tuple[Shim, T]:
         """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller, and
@@ -264,7 +288,7 @@ class Shims:
                     raise SandboxError("write file", error.errno or 0, pod.paths.run) from None
             return first(shim)
 
-        return await Shim.launch(pod.paths.run, noted)
+        return await Shim.launch(pod.paths.run, noted, spawn=self._spawn)
 
     async def connect(self, pod: RegisteredPod) -> Shim:
         """Connects as the controller to the shim of a pod that an earlier process launched. Raises SandboxError; one

@@ -138,7 +138,7 @@ static void test_device_filter(void)
 	struct nsr_clone c = {.pid_ns_of = -1};
 	struct nsr_error e;
 	struct rlimit limit;
-	int parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
+	int parent = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status, filter;
 
 	c.cgroup_fd = nsr_cgroup_make(parent, mine, &e);
 	CHECK(c.cgroup_fd >= 0);
@@ -147,7 +147,13 @@ static void test_device_filter(void)
 		CHECK_EQUAL(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
 		limit.rlim_cur = 0;
 		CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+		CHECK(!nsr_device_filter_take(parent)); /* no filter at all */
 		CHECK_EQUAL(nsr_device_filter_attach(c.cgroup_fd, &e), 0);
+		/* What one process has loaded another takes as it is. */
+		CHECK_EQUAL(nsr_device_filter_shared(), nsr_device_filter_load(&e));
+		filter = dup(nsr_device_filter_shared());
+		CHECK(nsr_device_filter_take(filter));
+		CHECK_EQUAL(nsr_device_filter_load(&e), filter);
 		CHECK_EQUAL(nsr_clone(&c, try_devices, NULL, &e), 0);
 		CHECK_EQUAL(waitpid(c.pid, &status, 0), c.pid);
 		CHECK_EQUAL(status, 0);

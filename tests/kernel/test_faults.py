@@ -117,9 +117,9 @@ class Stage:
             if place == at and not self.traced:  # the first time only: what comes later is to work
                 self.trace(pid, *faults)
 
-        async def launch(run_dir: str, first: Callable[[Shim], Any], *, within: float = 10.0) -> tuple[Shim, Any]:
+        async def launch(run_dir: str, first: Callable[[Shim], Any], **options: Any) -> tuple[Shim, Any]:
             reached("shim", os.getpid())
-            shim, _ = await shim_launch(run_dir, lambda shim: None, within=within)
+            shim, _ = await shim_launch(run_dir, lambda shim: None, **options)
             assert shim.process is not None
             self.shim = shim.process.pid
             reached("sandbox", self.shim)
