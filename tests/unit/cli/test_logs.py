@@ -11,7 +11,7 @@ import pytest
 
 from nsrunner.cli.logs import _Instances
 from nsrunner.cli.main import main
-from nsrunner.sandbox import client, published
+from nsrunner.sandbox import client, inotify
 from nsrunner.sandbox.inotify import Inotify
 from nsrunner.sandbox.records import ContainerInfo, Snapshot, Stamp
 from unit.cli.published_pods import RUNNING, PublishedPod, container, terminated, waiting
@@ -176,7 +176,7 @@ def test_a_container_that_has_come_and_gone_before_it_was_told(
             super().__init__(directory, mask)
             pod.publish(container("a", terminated()))
 
-    monkeypatch.setattr(published, "Inotify", Watch)
+    monkeypatch.setattr(inotify, "Inotify", Watch)
     assert logs("web") == 0
     assert capsys.readouterr() == ("one\n", "")
 
