@@ -217,7 +217,7 @@ def test_no_log(pod: PublishedPod, capsys: pytest.CaptureFixture[str]) -> None:
         (["web", "--limit-bytes", "0"], 2, 'invalid number "0": must be greater than 0'),
         (["web", "--since-time", "noon"], 2, 'invalid time "noon"'),
         (["web", "--since", "noon"], 2, 'invalid duration "noon"'),
-        ([], 2, "say of which pod, or of which with -l"),
+        ([], 2, "a POD is required, or a selector (-l)"),
     ],
 )
 def test_errors(
