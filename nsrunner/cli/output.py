@@ -113,8 +113,18 @@ class Column(NamedTuple):
     """Columns are left out, the highest number first, while a terminal is too narrow; 0 always stays."""
 
 
+_GAP: Final = 3
+_NARROWEST: Final = 3
+"""Characters of a column, in kubectl's tables (its tabwriter's 6, less the gap)."""
+
+
 def table(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int | None, gap: int = 3, headers: bool = True
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None,
+    gap: int = _GAP,
+    headers: bool = True,
 ) -> str:
     """Aligned columns, as kubectl prints them: upper-case titles, three blanks between. Cells are escaped.
 
@@ -123,7 +133,8 @@ def table(
     """
     cells = [[escape(cell) for cell in row] for row in rows]
     titles = [[column.title for column in columns]] if headers else []
-    widths = [max((len(row[i]) for row in (*titles, *cells)), default=0) for i in range(len(columns))]
+    least = _NARROWEST if gap == _GAP else 0
+    widths = [max([least, *(len(row[i]) for row in (*titles, *cells))]) for i in range(len(columns))]
     shown = list(range(len(columns)))
     while width is not None and sum(widths[i] for i in shown) + gap * (len(shown) - 1) > width:
         victims = [i for i in shown if columns[i].keep]

@@ -103,7 +103,7 @@ def test_table() -> None:
 
 def test_without_titles_the_columns_are_as_wide_as_what_is_in_them() -> None:
     columns = [Column(title="RESTARTS"), Column(title="B")]
-    assert table(columns, [["1", "x"], ["22", "y"]], width=None, headers=False) == "1    x\n22   y\n"
+    assert table(columns, [["1", "x"], ["22", "y"]], width=None, headers=False) == "1     x\n22    y\n"
     assert table(columns, [], width=None, headers=False) == ""
 
 
