@@ -60,8 +60,17 @@ class Refused(HostError):
         """As kubectl says it: ``Error from server (NotFound): pods "web" not found``."""
         message = str(self.args[0])
         if self.reason == "Invalid":
-            return f"The {message[:1].upper()}{message[1:]}"
+            return self._invalid() or f"The {message[:1].upper()}{message[1:]}"
         return f"Error from server ({self.reason}): {message}" if self.reason else f"Error from server: {message}"
+
+    def _invalid(self) -> str:
+        """Several causes, a line each; nothing for one."""
+        details = self.status.get("details") or {}
+        causes = details.get("causes") or ()
+        if len(causes) < 2 or not details.get("kind"):
+            return ""
+        lines = [f"* {each.get('field', '')}: {each.get('message', '')}" for each in causes]
+        return "\n".join([f'The {details["kind"]} "{details.get("name", "")}" is invalid:', *lines])
 
 
 class Answer:

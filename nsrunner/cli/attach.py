@@ -119,6 +119,8 @@ def _connected(client: Client, container_id: str, *, stdin: bool, tty: bool, qui
             client.resize(container_id, *size())
         if stdin and os.isatty(0) and not quiet:
             say("If you don't see a command prompt, try pressing enter.")
+            if tty:
+                os.write(2, b"\r")  # the terminal is raw: a line feed alone does not go back to the first column
 
         def over() -> str | None:
             return client.ended(attachment)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from ..errors import NsrunnerError
 from .resources import KINDS, Resource, connect
 
-__all__ = ["resources"]
+__all__ = ["namespaces", "resources"]
 
 
 def resources(before: Sequence[str], current: str) -> Iterator[str]:
@@ -24,6 +24,11 @@ def resources(before: Sequence[str], current: str) -> Iterator[str]:
         return
     for resource in KINDS:
         yield from (name for name in (resource.plural, resource.singular) if name.startswith(current))
+
+
+def namespaces(current: str) -> Iterator[str]:
+    """Of the daemon."""
+    yield from (name for name in _names(_of("ns")[0], ()) if name.startswith(current))
 
 
 def _of(word: str) -> list[Resource]:

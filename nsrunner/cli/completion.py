@@ -12,7 +12,8 @@ from .parser import Parser
 __all__ = ["SCRIPTS", "parser", "run"]
 
 _DESCRIPTION: Final = """\
-Print a script that lets your shell complete verbs, options, files, and the names of running pods and their containers.
+Print a script that lets your shell complete verbs, options, files, and the names of pods, containers, namespaces and
+the daemon's other objects.
 """
 
 _EPILOG: Final = """\
@@ -26,14 +27,19 @@ examples:
 _BASH: Final = """\
 # bash completion for nsrunner
 _nsrunner() {
-    local line files= IFS=$'\\n'
+    local line files=() IFS=$'\\n'
     COMPREPLY=()
     while read -r line; do
-        if [ "$line" = :files ]; then files=1; else COMPREPLY+=("$line"); fi
+        case "$line" in
+            :files) files=(1) ;;
+            *) COMPREPLY+=("$line") ;;
+        esac
+        case "$line" in *=|*:) compopt -o nospace 2>/dev/null ;; esac
     done < <("${COMP_WORDS[0]}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    [ -z "$files" ] || files=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
     if [ -n "$files" ]; then
         compopt -o filenames 2>/dev/null
-        COMPREPLY+=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+        COMPREPLY+=("${files[@]}")
     fi
 }
 complete -F _nsrunner nsrunner
@@ -43,13 +49,16 @@ _ZSH: Final = """\
 #compdef nsrunner
 # zsh completion for nsrunner
 _nsrunner() {
-    local -a lines
+    local -a lines unfinished
     lines=("${(@f)$("${words[1]}" __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
     if (( ${lines[(I):files]} )); then
         lines=("${(@)lines:#:files}")
         _files
     fi
     lines=("${(@)lines:#}")
+    unfinished=("${(@M)lines:#*[=:]}")
+    lines=("${(@)lines:#*[=:]}")
+    (( ${#unfinished} )) && compadd -S '' -a unfinished
     (( ${#lines} )) && compadd -a lines
 }
 if [ "$funcstack[1]" = _nsrunner ]; then _nsrunner "$@"; else compdef _nsrunner nsrunner; fi

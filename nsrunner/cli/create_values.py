@@ -1,9 +1,10 @@
-"""ConfigMaps, Secrets and Namespaces from the values and files of a command line, by kubectl's rules."""
+"""ConfigMaps, Secrets, Namespaces and ServiceAccounts from a command line's values and files, by kubectl's rules."""
 
 from __future__ import annotations
 
 import argparse
 import base64
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from typing import Any, Final
 from ..errors import UsageError
 from .manifest import read_file
 
-__all__ = ["config_map", "namespace", "secret"]
+__all__ = ["DOCKER_HUB", "config_map", "docker_secret", "namespace", "secret", "service_account", "tls_secret"]
+
+DOCKER_HUB: Final = "https://index.docker.io/v1/"
 
 _KEY: Final = r"[-._a-zA-Z0-9]+"
 _VARIABLE: Final = r"[-._a-zA-Z][-._a-zA-Z0-9]*"
@@ -42,6 +45,40 @@ def secret(name: str, options: argparse.Namespace) -> dict[str, Any]:
     if data:
         object["data"] = data
     return object
+
+
+def tls_secret(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Raises UsageError, and ManifestError for a file that cannot be read."""
+    if not options.cert or not options.key:
+        raise UsageError("key and cert must be specified")
+    files = {"tls.crt": options.cert, "tls.key": options.key}
+    data = {key: base64.b64encode(read_file(path)).decode() for key, path in files.items()}
+    return _secret(name, "kubernetes.io/tls", data)
+
+
+def docker_secret(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Raises UsageError."""
+    kind = "kubernetes.io/dockerconfigjson"
+    if options.from_file:
+        data = {key: base64.b64encode(value).decode() for key, value in _values(options)}
+        return _secret(name, kind, data)
+    if not options.docker_username or not options.docker_password:
+        raise UsageError("either --from-file or --docker-username and --docker-password must be provided")
+    pair = f"{options.docker_username}:{options.docker_password}"
+    login = {"username": options.docker_username, "password": options.docker_password}
+    if options.docker_email:
+        login["email"] = options.docker_email
+    login["auth"] = base64.b64encode(pair.encode()).decode()
+    config = json.dumps({"auths": {options.docker_server: login}}, separators=(",", ":"))
+    return _secret(name, kind, {".dockerconfigjson": base64.b64encode(config.encode()).decode()})
+
+
+def _secret(name: str, kind: str, data: dict[str, str]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": kind, "data": data}
+
+
+def service_account(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
 
 
 def namespace(name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from . import exits
 from .debug_copy import copied
 from .output import escape, say, write
 from .parser import Misuse, Parser
+from .progress import Progress
 from .resources import connect, of_kind
 from .selection import Target
 from .watching import changes
@@ -65,7 +66,9 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     _check(options)
-    name = options.pod.partition("/")[2] or options.pod
+    kind, slash, name = options.pod.rpartition("/")
+    if slash and kind not in ("pod", "pods", "po"):
+        raise Misuse(f"there is debugging of pods, not of {kind}: the node is this machine")
     target = Target(of_kind("Pod"), options.namespace, name)
     with connect() as client:
         pod = client.call("GET", target.path)
@@ -93,7 +96,11 @@ _QUERY: Final = {"fieldManager": "nsrunner-debug", "fieldValidation": "Strict"}
 
 def _check(options: argparse.Namespace) -> None:
     if not options.image and not options.copy_to:
-        raise Misuse("you must specify --image or --copy-to")
+        raise Misuse(
+            "--set-image may only be used with --copy-to"
+            if options.set_image
+            else "you must specify --image or --copy-to"
+        )
     if options.tty and not options.stdin:
         raise Misuse("-i/--stdin is required for containers with -t/--tty=true")
     if options.target and options.copy_to:
@@ -152,12 +159,14 @@ def _wait_for(client: Client, target: Target, container: str) -> dict[str, Any]:
             found: dict[str, Any] = pod
             return found
     version = listed["metadata"]["resourceVersion"]
-    for event in changes(client, target.resource, target.namespace, version, fields=fields):
-        if event["type"] == "DELETED":
-            raise UsageError(f'pod "{target.name}" was deleted')
-        if _runs(event["object"], container):
-            changed: dict[str, Any] = event["object"]
-            return changed
+    with Progress() as progress:
+        progress.show(f"container {container}: is started ...")
+        for event in changes(client, target.resource, target.namespace, version, fields=fields):
+            if event["type"] == "DELETED":
+                raise UsageError(f'pod "{target.name}" was deleted')
+            if _runs(event["object"], container):
+                changed: dict[str, Any] = event["object"]
+                return changed
     raise AssertionError("a watch has no end")
 
 

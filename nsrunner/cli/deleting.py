@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from ..api.client import Client
+from .progress import Progress, awaited
 from .resources import connect
 from .selection import Target
 from .watching import changes
@@ -28,9 +29,13 @@ def wait_until_gone(target: Target, uid: str, timeout: float | None = None) -> N
     with connect() as client:
         client.deadline = None if timeout is None else time.monotonic() + timeout
         found = client.call("GET", path, query={"fieldSelector": fields})
-        if not any(item["metadata"]["uid"] == uid for item in found.get("items") or ()):
+        there = next((item for item in found.get("items") or () if item["metadata"]["uid"] == uid), None)
+        if there is None:
             return
         version = found["metadata"]["resourceVersion"]
-        for event in changes(client, target.resource, target.namespace, version, fields=fields):
-            if event["type"] == "DELETED" or event["object"]["metadata"]["uid"] != uid:
-                return
+        with Progress() as progress:
+            progress.show(awaited(target, there))
+            for event in changes(client, target.resource, target.namespace, version, fields=fields):
+                if event["type"] == "DELETED" or event["object"]["metadata"]["uid"] != uid:
+                    return
+                progress.show(awaited(target, event["object"]))

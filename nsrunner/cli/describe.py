@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..api.client import Client
@@ -14,7 +14,7 @@ from .events import seen, when
 from .output import Column, say, table, write
 from .parser import Parser
 from .resources import KINDS, connect
-from .selection import add_selection, fetched, targets
+from .selection import Target, add_selection, fetched, targets
 
 __all__ = ["parser", "run"]
 
@@ -27,7 +27,7 @@ mounts, conditions, and its events.
 
 _EPILOG: Final = """\
 examples:
-  nsrunner describe pod web
+  nsrunner describe pod web           also of several whose names begin so
   nsrunner describe pods -l app=web
   nsrunner describe node
 
@@ -48,7 +48,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     with connect() as client:
-        wanted = targets(client, options, everything=True)
+        wanted = _meant(client, targets(client, options, everything=True))
         if not wanted:
             where = "" if options.all_namespaces else f" in {options.namespace or 'default'} namespace"
             say(f"No resources found{where}.")
@@ -62,6 +62,19 @@ def run(options: argparse.Namespace) -> int:
             write(text if first else f"\n\n{text}")
             first = False
     return found.code
+
+
+def _meant(client: Client, wanted: Sequence[Target]) -> list[Target]:
+    """Each as it is or, if there is no object of that name, those whose names begin so."""
+    names: dict[str, list[str]] = {}
+    found: list[Target] = []
+    for target in wanted:
+        path = target.resource.path(target.namespace)
+        if path not in names:
+            names[path] = [item["metadata"]["name"] for item in client.call("GET", path).get("items") or ()]
+        begin_so = [target._replace(name=name) for name in names[path] if name.startswith(target.name)]
+        found += [target] if target.name in names[path] else begin_so or [target]
+    return found
 
 
 def _described(client: Client, kind: str, object: Mapping[str, Any]) -> str:

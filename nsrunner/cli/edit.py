@@ -7,10 +7,11 @@ import os
 import shlex
 import subprocess
 import tempfile
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from ..api.client import Client, Refused
-from ..errors import HostError
+from ..errors import HostError, ManifestError, UsageError
 from . import exits
 from .files import objects_of
 from .output import escape, say, write
@@ -83,11 +84,24 @@ def _edit(client: Client, objects: list[dict[str, Any]]) -> int:
         if reasons and body == before:
             say("error: Edit cancelled, no valid changes were saved.")
             return _kept(edited)
-        problems = _write(client, body)
+        try:
+            problems = _write(client, body, {_identity(object) for object in objects})
+        except _Another as error:
+            say(f"error: {error}")
+            return _kept(edited)
         if not problems:
             return exits.OK
         before = text = body
         reasons = "".join(f"# {line}\n" for problem in problems for line in problem.split("\n")) + "#\n"
+
+
+class _Another(UsageError):
+    """What was edited is no longer the object that it was: nothing that another look would mend."""
+
+
+def _identity(object: dict[str, Any]) -> tuple[object, ...]:
+    metadata = object["metadata"]
+    return object.get("apiVersion"), object["kind"], metadata.get("namespace"), metadata.get("name")
 
 
 def _kept(edited: str) -> int:
@@ -117,10 +131,8 @@ def _in_editor(text: str) -> str:
         os.unlink(path)
 
 
-def _write(client: Client, body: str) -> list[str]:
-    """What kept it from being written, nothing if it was."""
-    from ..errors import ManifestError, UsageError
-
+def _write(client: Client, body: str, known: AbstractSet[tuple[object, ...]]) -> list[str]:
+    """What kept it from being written, nothing if it was. ``known``: which objects it may be about. Raises _Another."""
     fd, path = tempfile.mkstemp(prefix="nsrunner-edit-", suffix=".yaml")
     try:
         with open(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
@@ -130,6 +142,8 @@ def _write(client: Client, body: str) -> list[str]:
         return [str(error).replace(path, "the edited file")]
     finally:
         os.unlink(path)
+    if any(_identity(object) not in known for object in objects):
+        raise _Another("At least one of apiVersion, kind and name was changed")
     problems = []
     for object in objects:
         try:

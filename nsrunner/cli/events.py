@@ -136,5 +136,4 @@ def _table(events: list[dict[str, Any]], options: argparse.Namespace) -> str:
             rows[-1].insert(0, event["metadata"].get("namespace", ""))
     if options.all_namespaces:
         columns.insert(0, Column(title="NAMESPACE"))
-    text = table(columns, rows, width=None)
-    return text.partition("\n")[2] if options.no_headers else text
+    return table(columns, rows, width=None, headers=not options.no_headers)

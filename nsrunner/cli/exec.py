@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         )
         return exits.USAGE
     from ..sandbox.client import Client
-    from ..sandbox.spec import ExecSpec
+    from ..sandbox.exec_spec import ExecSpec
     from .exec_session import session
     from .pods import chosen_container, find_pod
     from .terminal import size

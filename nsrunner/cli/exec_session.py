@@ -19,8 +19,8 @@ from .terminal import ended_by_signals, raw, size
 
 if TYPE_CHECKING:
     from ..sandbox.client import Client, ClientExec
+    from ..sandbox.exec_spec import ExecSpec
     from ..sandbox.records import ExecResult
-    from ..sandbox.spec import ExecSpec
 
 __all__ = ["Copies", "resizes", "session"]
 

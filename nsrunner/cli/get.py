@@ -67,12 +67,17 @@ def parser() -> Parser:
     verb.add_argument("-L", "--label-columns", action="append", default=[], metavar="LABEL", help="a column for each")
     verb.add_argument("--no-headers", action="store_true", help="without the columns' names")
     verb.add_argument("--show-kind", action="store_true", help="the kind before each name")
+    verb.add_argument("--subresource", default="", metavar="NAME", help="of named objects: status, ephemeralcontainers")
+    verb.add_argument("--chunk-size", type=int, default=0, metavar="N", help="accepted: lists come whole")
+    verb.add_argument("--raw", default="", metavar="PATH", help="what the daemon answers to a GET of it, as it is")
     verb.add_argument("--show-managed-fields", action="store_true", help="in json and yaml")
     verb.add_argument("--ignore-not-found", action="store_true", help="what is not there is no error")
     return verb
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.raw:
+        return _raw(options)
     wanted = _wanted(options)
     plain = options.output in ("", "wide")
     show = None
@@ -88,10 +93,18 @@ def run(options: argparse.Namespace) -> int:
         raise Misuse("a resource cannot be retrieved by name across all namespaces")
     if names and (options.selector or (options.field_selector and not watches)):
         raise Misuse("name cannot be provided when a selector is specified")
+    if options.subresource and (watches or not all(each.name for each in wanted)):
+        raise Misuse("subresource cannot be used when bulk resources are specified, nor with --watch")
     try:
         client = connect()
     except NoDaemon:
-        if watches or options.selector or options.field_selector or not _offline(wanted, options, show):
+        if (
+            watches
+            or options.subresource
+            or options.selector
+            or options.field_selector
+            or not _offline(wanted, options, show)
+        ):
             raise
         return exits.OK if _found_all(wanted, options) else exits.FAILED
     with client:
@@ -100,6 +113,19 @@ def run(options: argparse.Namespace) -> int:
 
             return tables(client, wanted, options)
         return _objects(client, wanted, options, show)
+
+
+def _raw(options: argparse.Namespace) -> int:
+    """Raises Misuse, Refused, HostError."""
+    if options.what or options.files or options.output or options.watch or options.watch_only:
+        raise Misuse("arguments may not be passed when --raw is specified")
+    if not options.raw.startswith("/"):
+        raise Misuse(f"--raw {options.raw}: a path such as /version is expected")
+    with connect() as client:
+        for chunk in client.checked(client.request("GET", options.raw, accept="*/*", timeout=None)).chunks():
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+    return exits.OK
 
 
 def _wanted(options: argparse.Namespace) -> list[Named]:
@@ -129,7 +155,7 @@ def _objects(client: Client, wanted: Sequence[Named], options: argparse.Namespac
     code = exits.OK
     version = ""
     for resource, name in wanted:
-        path = resource.path(_namespace(options), name)
+        path = resource.path(_namespace(options), name, options.subresource)
         query = {} if name else {"labelSelector": options.selector, "fieldSelector": options.field_selector}
         try:
             answer = client.call("GET", path, query=query)

@@ -28,7 +28,7 @@ def tables(client: Client, wanted: Sequence[Named], options: argparse.Namespace)
         named_watch = name and watches  # from a list: its version is that from which the changes come
         fields = f"metadata.name={name}" if named_watch else "" if name else options.field_selector
         query = {"labelSelector": "" if name else options.selector, "fieldSelector": fields, "includeObject": include}
-        path = resource.path(_namespace(options), "" if named_watch else name)
+        path = resource.path(_namespace(options), "" if named_watch else name, options.subresource)
         try:
             found = client.call("GET", path, query=query, accept=_TABLE)
             if named_watch and not found.get("rows"):
@@ -121,8 +121,7 @@ def _print(
         titles.insert(0, "NAMESPACE")
     if event and options.output_watch_events:
         titles.insert(0, "EVENT")
-    text = table([Column(title=title) for title in titles], lines, width=None)
-    write(text.partition("\n")[2] if options.no_headers else text)
+    write(table([Column(title=title) for title in titles], lines, width=None, headers=not options.no_headers))
 
 
 def offline_tables(objects: Sequence[dict[str, Any]], wanted: Sequence[Named], options: argparse.Namespace) -> None:

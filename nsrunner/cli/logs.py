@@ -97,12 +97,14 @@ def run(options: argparse.Namespace) -> int:
     if options.since is not None and options.since_time is not None:
         raise Misuse("at most one of --since and --since-time may be used")
     if bool(options.pod) == bool(options.selector):
-        raise Misuse("say of which pod, or of which with -l" if not options.pod else "only a selector (-l) or a POD")
+        raise Misuse(
+            "only a selector (-l) or a POD name is allowed" if options.pod else "a POD is required, or a selector (-l)"
+        )
     if options.inline and options.container:
         raise Misuse("only one of -c or an inline [CONTAINER] arg is allowed")
     options.container = options.container or options.inline
     if options.all_containers and options.container:
-        raise Misuse("--all-containers=true should not be specified with container name")
+        raise Misuse(f"--all-containers=true should not be specified with container name {options.container}")
     if options.selector or options.all_containers or options.prefix:
         return _many(options)
     try:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..api.client import Client, NoDaemon, Refused
-from ..errors import NsrunnerError, UsageError
+from ..errors import NsrunnerError
 from . import exits
 from .output import say
 from .parser import Misuse
 from .pods import RunningPod, running_pods
 from .resources import connect, of_kind
+from .selection import label_matcher
 
 __all__ = ["Source", "all_containers", "pod_of_daemon", "remote_source", "selected_pods", "show_all"]
 
@@ -45,13 +46,7 @@ def selected_pods(selector: str, namespace: str | None) -> list[RunningPod | dic
         with connect() as client:
             listed = client.call("GET", of_kind("Pod").path(namespace or "default"), query={"labelSelector": selector})
     except NoDaemon:
-        from ..api.errors import ApiError
-        from ..api.selectors import parse_labels
-
-        try:
-            matches = parse_labels(selector)
-        except ApiError as error:
-            raise UsageError(str(error)) from None
+        matches = label_matcher(selector)
         return [pod for pod in there.values() if matches((pod.object.get("metadata") or {}).get("labels") or {})]
     return [there.get(item["metadata"]["uid"], item) for item in listed["items"]]
 

@@ -81,7 +81,9 @@ def change(options: argparse.Namespace, words: Words) -> int:
         show = printer(options.output)
     code = exits.OK
     with connect() as client:
-        for target in targets(client, options):
+        wanted = targets(client, options)
+        several = len(wanted) > 1
+        for target in wanted:
             try:
                 object, text = _change(client, target, changes, words, options)
             except Refused as error:
@@ -98,7 +100,9 @@ def change(options: argparse.Namespace, words: Words) -> int:
                 write(f"{target.resource.singular}/{escape(target.name)} {text}{_SUFFIX[options.dry_run]}\n")
             if options.list:
                 there = object["metadata"].get(words.field) or {}
-                write("".join(f"{escape(key)}={escape(there[key])}\n" for key in sorted(there)))
+                head, indent = (f"Listing {words.field} for {escape(str(target))}:\n", " ") if several else ("", "")
+                lines = [f"{indent}{escape(key)}={escape(there[key])}\n" for key in sorted(there)]
+                write(head + "".join(lines))
     return code
 
 

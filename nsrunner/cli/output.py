@@ -113,13 +113,28 @@ class Column(NamedTuple):
     """Columns are left out, the highest number first, while a terminal is too narrow; 0 always stays."""
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int | None, gap: int = 3) -> str:
+_GAP: Final = 3
+_NARROWEST: Final = 3
+"""Characters of a column, in kubectl's tables (its tabwriter's 6, less the gap)."""
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None,
+    gap: int = _GAP,
+    headers: bool = True,
+) -> str:
     """Aligned columns, as kubectl prints them: upper-case titles, three blanks between. Cells are escaped.
 
-    ``width`` is that of a terminal, None for a pipe or a file, where nothing is ever left out.
+    ``width`` is that of a terminal, None for a pipe or a file, where nothing is ever left out. Without ``headers`` the
+    titles take no room either.
     """
     cells = [[escape(cell) for cell in row] for row in rows]
-    widths = [max([len(column.title), *(len(row[i]) for row in cells)]) for i, column in enumerate(columns)]
+    titles = [[column.title for column in columns]] if headers else []
+    least = _NARROWEST if gap == _GAP else 0
+    widths = [max([least, *(len(row[i]) for row in (*titles, *cells))]) for i in range(len(columns))]
     shown = list(range(len(columns)))
     while width is not None and sum(widths[i] for i in shown) + gap * (len(shown) - 1) > width:
         victims = [i for i in shown if columns[i].keep]
@@ -127,7 +142,7 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: in
             break
         shown.remove(max(victims, key=lambda i: columns[i].keep))
     lines = []
-    for row in [[column.title for column in columns], *cells]:
+    for row in (*titles, *cells):
         parts = [row[i].rjust(widths[i]) if columns[i].right else row[i].ljust(widths[i]) for i in shown]
         lines.append((" " * gap).join(parts).rstrip())
-    return "\n".join(lines) + "\n"
+    return "".join(f"{line}\n" for line in lines)

@@ -152,9 +152,10 @@ def chosen_container(pod: RunningPod, name: str | None) -> str:
 
 
 def _listed(pod: RunningPod) -> str:
-    regular = pod.regular_containers
-    inits = {item["name"] for item in (pod.object.get("spec") or {}).get("initContainers") or ()}
+    spec = pod.object.get("spec") or {}
     others = [
-        f"{name} (init)" if name in inits else f"{name} (ephem)" for name in pod.containers if name not in regular
+        f"{item['name']} ({kind})"
+        for kind, group in (("ephem", "ephemeralContainers"), ("init", "initContainers"))
+        for item in spec.get(group) or ()
     ]
-    return ", ".join([*regular, *others])
+    return ", ".join([*pod.regular_containers, *others])

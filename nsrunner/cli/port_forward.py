@@ -102,7 +102,7 @@ def _pair(text: str, pod: RunningPod) -> _Pair:
 def _number(text: str, pod: RunningPod) -> int:
     if text.isascii() and text.isdigit():
         if not 0 < int(text[:6]) <= 0xFFFF:
-            raise Misuse(f"error upgrading connection: port {text} must be from 1 to 65535")
+            raise Misuse(f"invalid port {text}: must be from 1 to 65535")
         return int(text)
     spec = pod.object.get("spec") or {}
     for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):

@@ -18,7 +18,17 @@ Json: TypeAlias = dict[str, Any]
 Printer: TypeAlias = Callable[[Sequence[Json], bool], str]
 """Objects, and whether they are to be shown as one List (False: there is one, by itself), to text."""
 
-FORMS: Final = ("custom-columns=", "json", "jsonpath=", "jsonpath-as-json=", "jsonpath-file=", "name", "wide", "yaml")
+FORMS: Final = (
+    "custom-columns=",
+    "custom-columns-file=",
+    "json",
+    "jsonpath=",
+    "jsonpath-as-json=",
+    "jsonpath-file=",
+    "name",
+    "wide",
+    "yaml",
+)
 
 
 def printer(form: str, *, headers: bool = True, managed_fields: bool = False) -> Printer:
@@ -40,6 +50,8 @@ def printer(form: str, *, headers: bool = True, managed_fields: bool = False) ->
         return lambda objects, several: path.render(_whole(objects, several, managed_fields))
     if kind == "custom-columns" and equals:
         return _custom_columns(argument, headers=headers)
+    if kind == "custom-columns-file" and equals:
+        return _custom_columns(_columns_of(argument), headers=headers)
     if kind in ("jsonpath", "jsonpath-as-json", "custom-columns"):
         raise Misuse(f"-o {kind}: a template is missing, such as -o {kind}={_EXAMPLES[kind]}")
     raise Misuse(
@@ -117,10 +129,19 @@ def _custom_columns(argument: str, *, headers: bool) -> Printer:
 
     def show(objects: Sequence[Json], several: bool) -> str:
         rows = [[",".join(map(_go, path.find(item))) or "<none>" for _, path in columns] for item in objects]
-        text = table([Column(title=escape(title)) for title, _ in columns], rows, width=None)
-        return text if headers else text.partition("\n")[2]
+        return table([Column(title=escape(title)) for title, _ in columns], rows, width=None, headers=headers)
 
     return show
+
+
+def _columns_of(path: str) -> str:
+    """A file with the titles in its first line and the paths below them, as one argument. Raises Misuse."""
+    from .manifest import read_file
+
+    lines = [line.split() for line in read_file(path).decode(errors="replace").splitlines() if line.strip()]
+    if len(lines) != 2 or len(lines[0]) != len(lines[1]):
+        raise Misuse(f"{path}: two lines are expected, one of titles and one of as many paths")
+    return ",".join(f"{title}:{place}" for title, place in zip(*lines, strict=True))
 
 
 def _go(value: Any) -> str:

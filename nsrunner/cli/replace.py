@@ -6,13 +6,14 @@ import argparse
 from typing import Any, Final
 
 from ..api.client import Client, Refused
+from ..errors import UsageError
 from . import exits
 from .deleting import delete_object, wait_until_gone
 from .output import say
 from .parser import Misuse, Parser
 from .resources import Resource, connect
 from .selection import Target, add_files, add_namespace
-from .writing import Writer, add_dry_run, refusal
+from .writing import Writer, add_dry_run, add_validate, misplaced, refusal
 
 __all__ = ["parser", "run"]
 
@@ -41,6 +42,7 @@ def parser() -> Parser:
     add_namespace(verb)
     verb.add_argument("--force", action="store_true", help="delete what is there, and create it anew")
     verb.add_argument("--grace-period", type=int, metavar="SECONDS", help="with --force: instead of the pod's own")
+    add_validate(verb)
     add_dry_run(verb)
     return verb
 
@@ -57,11 +59,15 @@ def run(options: argparse.Namespace) -> int:
     sourced = objects_of(options.files, recursive=options.recursive)
     with connect() as client:
         for source, object in sourced:
-            resource, namespace, name = writer.place(object)
             try:
+                resource, namespace, name = writer.place(object)
                 after = _replace(client, writer, resource, namespace, name, object, options)
             except Refused as error:
                 say(refusal(error, f'error when replacing "{source}"'))
+                code = exits.FAILED
+                continue
+            except UsageError as error:
+                say(misplaced(error, source))
                 code = exits.FAILED
                 continue
             writer.tell(resource, after, "replaced")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..api.client import Client, Refused
+from ..errors import UsageError
 from . import exits
 from .output import say
 from .parser import Misuse, Parser
 from .resources import Resource, named, of_kind
 
-__all__ = ["Target", "add_files", "add_namespace", "add_selection", "fetched", "targets"]
+__all__ = ["Target", "add_files", "add_namespace", "add_selection", "fetched", "label_matcher", "targets"]
 
 
 class Target(NamedTuple):
@@ -49,6 +50,20 @@ def add_selection(verb: Parser, *, all_flag: bool = True) -> None:
     verb.add_argument("--field-selector", default="", metavar="FIELDS", help="only those with these fields")
     if all_flag:
         verb.add_argument("--all", action="store_true", help="all of the resource")
+
+
+def label_matcher(selector: str) -> Callable[[Mapping[str, str]], bool]:
+    """Whether labels are those of ``-l``, for objects that the API does not choose; all are without one. Raises
+    UsageError."""
+    if not selector:
+        return lambda labels: True
+    from ..api.errors import ApiError
+    from ..api.selectors import parse_labels
+
+    try:
+        return parse_labels(selector)
+    except ApiError as error:
+        raise UsageError(str(error)) from None
 
 
 def namespace_of(options: argparse.Namespace) -> str:

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ..errors import SandboxError
+from ..errors import SandboxError, UsageError
 from . import exits
 from .durations import duration
 from .output import Column, say, table, terminal_width, write
 from .parser import Misuse, Parser
 from .pods import RunningPod, running_pods
+from .selection import label_matcher
 from .usage import Usage, node_usage, usage_of
 
 __all__ = ["parser", "run"]
@@ -39,6 +40,7 @@ exit codes:
   2    bad usage
   130  Ctrl-C
 """
+_NODE: Final = ("node", "nodes", "no")
 _FIRST: Final = 0.5
 """Seconds between the two looks that a first figure of CPU needs."""
 _HOME: Final = "\x1b[H\x1b[J"
@@ -49,6 +51,7 @@ def parser() -> Parser:
     verb.add_argument("what", nargs="*", metavar="WHAT", help="pods (also by name), or node")
     verb.add_argument("-n", "--namespace", metavar="NAMESPACE", help="only pods of this namespace")
     verb.add_argument("-A", "--all-namespaces", action="store_true", help="of all: so it is without -n, too")
+    verb.add_argument("-l", "--selector", default="", metavar="LABELS", help="only pods with these labels")
     verb.add_argument("--containers", action="store_true", help="a line for each container")
     verb.add_argument(
         "--sort-by", choices=["cpu", "memory", "name"], default="name", metavar="BY", help="cpu, memory, name"
@@ -61,7 +64,7 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     kind, *names = options.what or ["pods"]
-    if kind in ("node", "nodes", "no"):
+    if kind in _NODE:
         frames = _nodes()
     elif kind in ("pod", "pods", "po"):
         frames = _pods(options, names)
@@ -72,12 +75,13 @@ def run(options: argparse.Namespace) -> int:
     time.sleep(min(_FIRST, options.interval))
     while True:
         columns, rows = next(frames)
+        missing = [name for name in names if name not in (row[1] for row in rows)]
+        if missing and (not live or not rows) and kind not in _NODE:
+            raise UsageError(f'pods "{missing[0]}" not found: it does not run')
         if not rows and not live:
             say("No pods are running.")
             return exits.OK
-        text = table(columns, rows, width=terminal_width(sys.stdout))
-        if options.no_headers:
-            text = text.partition("\n")[2]
+        text = table(columns, rows, width=terminal_width(sys.stdout), headers=not options.no_headers)
         if not live:
             write(text)
             return exits.OK
@@ -132,11 +136,13 @@ def _pods(options: argparse.Namespace, names: Sequence[str]) -> Iterator[Frame]:
         Column(title="PROBES", keep=5),
         Column(title="AGE", keep=6),
     ]
+    chosen = label_matcher(options.selector)
     before: dict[tuple[str, str], Usage] = {}
     at = time.monotonic()
     first = True
     while True:
         pods = [pod for pod in running_pods(options.namespace) if not names or pod.name in names]
+        pods = [pod for pod in pods if chosen((pod.object.get("metadata") or {}).get("labels") or {})]
         used = _usages(pods)
         moment = time.monotonic()
         period, at = max(moment - at, 1e-3), moment

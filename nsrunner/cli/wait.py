@@ -12,6 +12,7 @@ from . import exits
 from .durations import duration
 from .output import escape, say, write
 from .parser import Misuse, Parser
+from .progress import Progress, awaited
 from .resources import connect
 from .selection import Target, add_selection, targets
 from .watching import changes
@@ -67,7 +68,9 @@ def run(options: argparse.Namespace) -> int:
             return exits.FAILED
         for target in wanted:
             try:
-                _wait(target, check, deadline, missing_fails=not creation and options.until.lower() != "delete")
+                with Progress() as progress:
+                    missing_fails = not creation and options.until.lower() != "delete"
+                    _wait(target, check, deadline, progress, missing_fails=missing_fails)
             except TooLate:
                 say(f"error: timed out waiting for the condition on {target.resource.plural}/{escape(target.name)}")
                 code = exits.FAILED
@@ -143,7 +146,7 @@ def _json_path(rest: str) -> Check:
     return check
 
 
-def _wait(target: Target, check: Check, deadline: float, *, missing_fails: bool) -> None:
+def _wait(target: Target, check: Check, deadline: float, progress: Progress, *, missing_fails: bool) -> None:
     """Raises TooLate, Refused."""
     fields = f"metadata.name={target.name}"
     with connect() as client:
@@ -154,6 +157,7 @@ def _wait(target: Target, check: Check, deadline: float, *, missing_fails: bool)
         if check(object):
             return
         client.deadline = deadline
+        progress.show(awaited(target, object))
         # It may be made anew under its name while one waits for its deletion: this very one is meant.
         uid = object["metadata"]["uid"] if object is not None else None
         version = found["metadata"]["resourceVersion"]
@@ -162,6 +166,7 @@ def _wait(target: Target, check: Check, deadline: float, *, missing_fails: bool)
             other = uid is not None and event["object"]["metadata"]["uid"] != uid
             if check(None if gone or (other and check(None)) else event["object"]):
                 return
+            progress.show(awaited(target, None if gone else event["object"]))
             if gone and missing_fails:
                 raise Refused(_gone(target))
 

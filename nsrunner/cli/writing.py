@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..api.client import Client, Refused
+from ..errors import UsageError
 from .output import escape, say, write
 from .parser import Parser
 from .resources import Resource, of_kind
 
-__all__ = ["Writer", "add_dry_run", "refusal"]
+__all__ = ["Writer", "add_dry_run", "add_validate", "misplaced", "refusal"]
 
 _SUFFIX: Final = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
@@ -23,6 +24,24 @@ def add_dry_run(verb: Parser) -> None:
     verb.add_argument(
         "-o", "--output", default="", metavar="FORM", help="json, yaml, name: the objects as they are then"
     )
+
+
+_VALIDATION: Final = {"true": "Strict", "strict": "Strict", "warn": "Warn", "false": "Ignore", "ignore": "Ignore"}
+
+
+def add_validate(verb: Parser) -> None:
+    verb.add_argument(
+        "--validate",
+        default="strict",
+        choices=sorted(_VALIDATION),
+        metavar="HOW",
+        help="strict, warn or ignore: unknown fields",
+    )
+
+
+def misplaced(error: UsageError, source: str) -> str:
+    """What is wrong with an object before it is sent, and in which file it is."""
+    return f"error: {escape(source)}: {error}" if source else f"error: {error}"
 
 
 class Writer:
@@ -37,8 +56,8 @@ class Writer:
 
             self._show = printer(options.output)
         self.query = {
-            "fieldManager": "nsrunner",
-            "fieldValidation": "Strict",
+            "fieldManager": getattr(options, "field_manager", "nsrunner"),
+            "fieldValidation": _VALIDATION[getattr(options, "validate", "strict")],
             "dryRun": "All" if self._dry == "server" else "",
         }
 
@@ -49,8 +68,6 @@ class Writer:
 
     def place(self, object: dict[str, Any]) -> tuple[Resource, str, str]:
         """Its resource, namespace and name. Raises UsageError."""
-        from ..errors import UsageError
-
         metadata = object["metadata"]
         resource = of_kind(object["kind"])
         namespace = metadata.get("namespace") or self._namespace or "default"

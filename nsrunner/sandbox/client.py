@@ -15,10 +15,9 @@ from typing import Self
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import answers, transport, wire
+from nsrunner.sandbox.exec_spec import ExecSpec, encode_exec
 from nsrunner.sandbox.records import ContainerInfo, ExecResult, Snapshot
-from nsrunner.sandbox.spec import ExecSpec
 from nsrunner.sandbox.wire import Kind, Message, Role, Tag
-from nsrunner.sandbox.wire_specs import encode_exec
 
 __all__ = ["Client", "ClientExec"]
 

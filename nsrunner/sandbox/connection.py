@@ -16,11 +16,10 @@ from msgspec import Struct
 
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import answers, transport, wire
+from nsrunner.sandbox.exec_spec import ExecSpec, encode_exec
 from nsrunner.sandbox.records import ContainerInfo, Record, SandboxDeath, Snapshot
 from nsrunner.sandbox.session import Attachment, Exec
-from nsrunner.sandbox.spec import ExecSpec
 from nsrunner.sandbox.wire import Kind, Message, Tag
-from nsrunner.sandbox.wire_specs import encode_exec
 
 __all__ = ["Connection"]
 

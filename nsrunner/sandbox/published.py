@@ -14,8 +14,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from nsrunner.sandbox.inotify import MOVED_TO, Inotify
-
 __all__ = ["FRESH", "LATEST", "NAME", "QUIET", "publish", "published", "published_until"]
 
 NAME: Final = "status.json"
@@ -64,6 +62,8 @@ def published(run_dir: str) -> dict[str, Any] | None:
 def published_until(run_dir: str, enough: Callable[[dict[str, Any]], bool], within: float) -> dict[str, Any] | None:
     """Like :func:`published`, of a pod of which more is expected: waits until what is published is ``enough``, but not
     longer than ``within`` seconds, and gives what there is then. Raises OSError, HostError."""
+    from nsrunner.sandbox.inotify import MOVED_TO, Inotify  # who only looks need not import it
+
     deadline = time.monotonic() + within
     try:
         notify = Inotify(run_dir, MOVED_TO)

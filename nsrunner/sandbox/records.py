@@ -1,10 +1,12 @@
-"""What the shim tells: results of commands and records that it keeps until they are acknowledged."""
+"""What the shim tells: results of commands and records that it keeps until they are acknowledged.
+
+Named tuples here, in :mod:`nsrunner.sandbox.exec_spec` and in :mod:`nsrunner.sandbox.ownership`: ``nsrunner exec`` has
+to import them, and the import of msgspec would take it longer than all that it does.
+"""
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-from msgspec import Struct
+from typing import NamedTuple, TypeAlias
 
 __all__ = [
     "ContainerExit",
@@ -19,20 +21,20 @@ __all__ = [
 ]
 
 
-class Stamp(Struct, frozen=True):
+class Stamp(NamedTuple):
     """One instant on both clocks, in seconds, taken by the shim."""
 
     boottime: float
     realtime: float
 
 
-class SandboxCreated(Struct, frozen=True, kw_only=True):
+class SandboxCreated(NamedTuple):
     attempt: int
     pause_pid: int
     """In the host's PID namespace."""
 
 
-class ContainerRunning(Struct, frozen=True, kw_only=True):
+class ContainerRunning(NamedTuple):
     container_id: str
     pid: int
     """Of the first process, in the host's PID namespace."""
@@ -40,7 +42,7 @@ class ContainerRunning(Struct, frozen=True, kw_only=True):
     """Taken when execve was seen to have succeeded."""
 
 
-class ContainerExit(Struct, frozen=True, kw_only=True):
+class ContainerExit(NamedTuple):
     record: int
     """Number to acknowledge."""
     container_id: str
@@ -55,7 +57,7 @@ class ContainerExit(Struct, frozen=True, kw_only=True):
     """The last 4096 bytes of the termination log; empty when there is none."""
 
 
-class ExecResult(Struct, frozen=True, kw_only=True):
+class ExecResult(NamedTuple):
     record: int
     exit_code: int
     """126/127 when the program could not be run (error says why), 137 after the time limit."""
@@ -65,14 +67,14 @@ class ExecResult(Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class SandboxDeath(Struct, frozen=True, kw_only=True):
+class SandboxDeath(NamedTuple):
     """Pause died (its record), or the shim itself did (record 0: noticed by the closed socket)."""
 
     record: int
     attempt: int
 
 
-class ContainerInfo(Struct, frozen=True, kw_only=True):
+class ContainerInfo(NamedTuple):
     container_id: str
     name: str
     attempt: int
@@ -80,7 +82,7 @@ class ContainerInfo(Struct, frozen=True, kw_only=True):
     started: Stamp
 
 
-class Snapshot(Struct, frozen=True, kw_only=True):
+class Snapshot(NamedTuple):
     """What a shim holds, for whoever connects to it anew."""
 
     uid: str

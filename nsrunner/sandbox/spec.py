@@ -1,4 +1,4 @@
-"""Plans, as data: what a sandbox, a container and an exec consist of, before any system call.
+"""Plans, as data: what a sandbox and a container consist of, before any system call.
 
 ``supervisor/plan.py`` makes these from a Pod and the host's facts, ``sandbox/wire_specs.py`` turns them into the bytes
 that the shim reads (``csrc/spec.h``). They are plain, frozen and printable, so that a plan can be compared and tested
@@ -12,6 +12,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
+
+from nsrunner.sandbox.exec_spec import ExecSpec
+from nsrunner.sandbox.ownership import Owner, PodPaths
 
 __all__ = [
     "BindMount",
@@ -40,28 +43,6 @@ Propagation: TypeAlias = Literal["None", "HostToContainer", "Bidirectional"]
 
 
 # --- the pod ----------------------------------------------------------------------------------------------------------
-
-
-class Owner(Struct, frozen=True, kw_only=True):
-    """Whom the pod belongs to. The shim ends the pod when a process owner goes away; a daemon's pods stay."""
-
-    kind: Literal["daemon", "process"]
-    pid: int = 0
-    start_time: int = 0
-    """Field 22 of /proc/PID/stat, in clock ticks since boot (proc(5)): with the pid it names one process for ever."""
-
-
-class PodPaths(Struct, frozen=True, kw_only=True):
-    """Absolute directories of one pod, each made (0700; logs 0755 below a 0750 root) and removed by its shim."""
-
-    run: str
-    """``/run/nsrunner/pods/<uid>``: the shim's socket, saved state; on a tmpfs."""
-    state: str
-    """``/var/lib/nsrunner/pods/<uid>``: disk volumes and writable layers."""
-    logs: str
-    """``/var/log/pods/<namespace>_<name>_<uid>``."""
-    log_links: str
-    """``/var/log/containers``; empty: no compatibility links."""
 
 
 class Namespaces(Struct, frozen=True, kw_only=True):
@@ -252,25 +233,3 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     """Absolute; a fresh empty file 0666 of the pod's generated-files tmpfs is bound there. Empty: none."""
     target: str = ""
     """Id of a running container whose PID namespace it joins; empty: it gets its own, or the pod's."""
-
-
-class ExecSpec(Struct, frozen=True, kw_only=True):
-    """One more process in a running container, with its user, groups, capabilities, seccomp filter, environment,
-    working directory and namespaces."""
-
-    container_id: str
-    argv: tuple[str, ...]
-    tty: bool = False
-    rows: int = 0
-    columns: int = 0
-    env: tuple[str, ...] = ()
-    """Added to, or replacing entries of, the container's."""
-    timeout_ms: int = 0
-    """After this the whole tree that the exec started is killed; 0: never."""
-    output_limit: int = 0
-    """0: the caller passes stdin, stdout and stderr (tty: one end of nothing, the shim makes the pty and hands out its
-    master). Positive: the shim itself collects stdout and stderr together, up to so many bytes, drops the rest, and
-    returns them with the result (probes, hooks)."""
-    attached: bool = False
-    """It ends with the connection of whoever asked, as a client's does in any case, and only its end, or that it could
-    not be started, is told: for a caller who waits. Not with ``tty`` or ``output_limit``."""

@@ -13,12 +13,10 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, NamedTuple
 
 from nsrunner.errors import SandboxError, UsageError
-from nsrunner.sandbox.spec import Owner, PodPaths
+from nsrunner.sandbox.ownership import Owner, PodPaths
 
 __all__ = [
     "RegisteredPod",
@@ -43,7 +41,7 @@ _NAME_MAX = 255
 """Bytes of a file's name."""
 
 
-class Roots(Struct, frozen=True, kw_only=True):
+class Roots(NamedTuple):
     """The directories of one installation. Two with different roots know nothing of each other."""
 
     run: str = "/run/nsrunner"
@@ -85,7 +83,7 @@ class Roots(Struct, frozen=True, kw_only=True):
         )
 
 
-class RegisteredPod(Struct, frozen=True, kw_only=True):
+class RegisteredPod(NamedTuple):
     uid: str
     namespace: str
     name: str

@@ -32,6 +32,17 @@ from unit.cli.published_pods import RUNNING, PublishedPod, container
         (["run", "--timeout", "5", "--ti"], ["--timestamps"]),
         (["exec", "web", "--", ""], []),
         (["doctor", ""], []),
+        (["get", "-o", "js"], ["json", "jsonpath=", "jsonpath-as-json=", "jsonpath-file="]),
+        (["get", "--output=y"], ["--output=yaml"]),
+        (["wait", "--for", ""], ["condition=", "create", "delete", "jsonpath="]),
+        (["wait", "--for=d"], ["--for=delete"]),
+        (["wait", "--for", "="], ["condition=", "create", "delete", "jsonpath="]),  # as bash has the words
+        (["wait", "--for", "=", "c"], ["condition=", "create"]),
+        (["create", ""], ["configmap", "namespace", "secret", "serviceaccount", "token"]),
+        (["create", "-n", "x", "secret", ""], ["docker-registry", "generic", "tls"]),
+        (["create", "secret", "tls", ""], []),
+        (["create", "cm", ""], []),
+        (["top", "n"], ["node"]),
     ],
 )
 def test_words(words: list[str], offered: list[str]) -> None:
@@ -48,6 +59,8 @@ def test_words(words: list[str], offered: list[str]) -> None:
         (["logs", "web", ""], ["a", "b"]),
         (["logs", "web", "a", ""], []),
         (["ps", "-n", ""], ["default", "test"]),
+        (["cp", "w"], [":files", "web:"]),
+        (["top", "pods", ""], ["db", "web"]),
     ],
 )
 def test_running_pods(words: list[str], offered: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from pathlib import Path
@@ -70,6 +71,71 @@ def test_create_from_values(api: Api, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "invalid literal source nope" in capsys.readouterr().err
 
 
+def test_create_of_other_kinds(api: Api, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c").write_text("certificate")
+    (tmp_path / "k").write_text("key")
+    assert main(["create", "secret", "tls", "t", f"--cert={tmp_path / 'c'}", f"--key={tmp_path / 'k'}"]) == 0
+    assert jsonpath(capsys, "secret t", "{.type} {.data.tls\\.crt} {.data.tls\\.key}") == (
+        "kubernetes.io/tls Y2VydGlmaWNhdGU= a2V5"
+    )
+    login = ["--docker-server=r", "--docker-username=u", "--docker-password=p"]
+    assert main(["create", "secret", "docker-registry", "d", *login]) == 0
+    found = base64.b64decode(jsonpath(capsys, "secret d", r"{.data.\.dockerconfigjson}"))
+    assert json.loads(found) == {"auths": {"r": {"username": "u", "password": "p", "auth": "dTpw"}}}
+    assert main(["create", "sa", "robot"]) == 0
+    assert main(["create", "sa", "robot"]) == 1
+    assert 'error: failed to create serviceaccount: serviceaccounts "robot" already exists' in capsys.readouterr().err
+    assert main(["create", "secret", "tls", "u"]) == 1
+    assert main(["create", "secret", "docker-registry", "u"]) == 1
+    assert main(["create", "secret", "foo", "u"]) == 2
+    assert main(["create", "token"]) == 2
+
+
+def test_an_object_that_is_not_served_keeps_no_other_from_being_made(
+    manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = manifest.parent / "a.yaml"
+    other.write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n")
+    for verb in ("create", "apply", "replace"):
+        assert main([verb, "-f", str(manifest.parent)]) == 1
+        assert f'error: {other}: no matches for kind "Deployment"' in capsys.readouterr().err
+    assert jsonpath(capsys, "pod web", "{.metadata.name}") == "web"
+
+
+def test_what_unknown_fields_are(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest.write_text(json.dumps({**POD, "metadat": 1}))
+    assert main(["create", "-f", str(manifest)]) == 1
+    assert 'unknown field "metadat"' in capsys.readouterr().err
+    assert main(["create", "-f", str(manifest), "--validate=warn"]) == 0
+    assert 'Warning: unknown field "metadat"' in capsys.readouterr().err
+
+
+def test_apply_of_one_of_several_managers(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["apply", "-f", str(manifest)]) == 0
+    manifest.write_text(json.dumps({**POD, "metadata": {"name": "web", "labels": {"app": "other"}}}))
+    other = ["apply", "-f", str(manifest), "--server-side", "--field-manager=other"]
+    assert main(other) == 1
+    assert 'conflict with "nsrunner": .metadata.labels.app' in (err := capsys.readouterr().err)
+    assert "With --force-conflicts" in err
+    assert main([*other, "--force-conflicts", "-l", "app=else"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main([*other, "--force-conflicts", "-l", "app=other"]) == 0
+    assert jsonpath(capsys, "pod web", "{.metadata.labels.app}") == "other"
+    assert main(["apply", "-f", str(manifest), "--force-conflicts"]) == 2
+    assert main(["apply", "-f", str(manifest), "-l", "a in"]) == 1
+
+
+@pytest.mark.usefixtures("web")
+def test_get_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["get", "pod", "web", "--subresource=status", "-o", "name"]) == 0
+    assert capsys.readouterr().out == "pod/web\n"
+    assert main(["get", "pods", "--subresource=status"]) == 2
+    assert main(["get", "--raw", "/api/v1/namespaces/default/pods/nope"]) == 1
+    assert main(["get", "--raw", "version"]) == 2
+    assert main(["get", "pods", "--raw", "/version"]) == 2
+
+
 def test_apply_replace_and_delete(web: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     changed = {**POD, "metadata": {"name": "web", "labels": {"app": "new"}}}
@@ -101,6 +167,10 @@ def test_labels_and_annotations(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "pod/web labeled\npod/web unlabeled\ntier=front\n"
     assert main(["annotate", "pods", "--all", "note=a b"]) == 0
     assert jsonpath(capsys, "pod web", "{.metadata.annotations.note}") == "a b"
+    assert main(["create", "cm", "conf"]) == 0
+    capsys.readouterr()
+    assert main(["label", "pod/web", "cm/conf", "--list"]) == 0
+    assert capsys.readouterr().out == "Listing labels for pod/web:\n tier=front\nListing labels for configmap/conf:\n"
     assert main(["label", "pod", "web"]) == 2
     assert main(["label", "pod", "web", "a=b", "a-"]) == 2
 
@@ -161,6 +231,9 @@ def test_describe(web: Path, api: Api, capsys: pytest.CaptureFixture[str]) -> No
     for what in ("cm", "ns", "sa"):
         assert main(["describe", what]) == 0
     assert main(["describe", "pod", "nope"]) == 1
+    capsys.readouterr()
+    assert main(["describe", "pod", "we"]) == 0  # as kubectl: whose names begin so
+    assert capsys.readouterr().out.startswith("Name:             web\n")
 
 
 def editor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -183,6 +256,9 @@ def test_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert main(["edit", "pod", "web"]) == 1
     assert "no valid changes were saved" in capsys.readouterr().err
     assert '# The Pod "web" is invalid' in (tmp_path / "seen").read_text()
+    editor(tmp_path, monkeypatch, "sed -i 's/name: web/name: web2/' $1")
+    assert main(["edit", "pod", "web"]) == 1
+    assert "At least one of apiVersion, kind and name was changed" in capsys.readouterr().err
     editor(tmp_path, monkeypatch, "exit 3")
     assert main(["edit", "pod", "web"]) == 1
 
@@ -196,6 +272,7 @@ def test_debug(capsys: pytest.CaptureFixture[str]) -> None:
     assert jsonpath(capsys, "pod copy", "{.spec.containers[0].image} {.spec.shareProcessNamespace}") == "other true"
     assert jsonpath(capsys, "pod copy", "{.metadata.labels}{.spec.containers[0].readinessProbe}") == ""
     assert main(["debug", "web"]) == 2
+    assert main(["debug", "node/here", "--image=tools"]) == 2
     assert main(["debug", "web", "--copy-to=x", "--set-image=nope=i"]) == 1
 
 

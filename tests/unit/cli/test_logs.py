@@ -11,7 +11,7 @@ import pytest
 
 from nsrunner.cli.logs import _Instances
 from nsrunner.cli.main import main
-from nsrunner.sandbox import client, published
+from nsrunner.sandbox import client, inotify
 from nsrunner.sandbox.inotify import Inotify
 from nsrunner.sandbox.records import ContainerInfo, Snapshot, Stamp
 from unit.cli.published_pods import RUNNING, PublishedPod, container, terminated, waiting
@@ -176,7 +176,7 @@ def test_a_container_that_has_come_and_gone_before_it_was_told(
             super().__init__(directory, mask)
             pod.publish(container("a", terminated()))
 
-    monkeypatch.setattr(published, "Inotify", Watch)
+    monkeypatch.setattr(inotify, "Inotify", Watch)
     assert logs("web") == 0
     assert capsys.readouterr() == ("one\n", "")
 
@@ -217,7 +217,7 @@ def test_no_log(pod: PublishedPod, capsys: pytest.CaptureFixture[str]) -> None:
         (["web", "--limit-bytes", "0"], 2, 'invalid number "0": must be greater than 0'),
         (["web", "--since-time", "noon"], 2, 'invalid time "noon"'),
         (["web", "--since", "noon"], 2, 'invalid duration "noon"'),
-        ([], 2, "say of which pod, or of which with -l"),
+        ([], 2, "a POD is required, or a selector (-l)"),
     ],
 )
 def test_errors(

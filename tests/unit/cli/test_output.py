@@ -101,6 +101,12 @@ def test_table() -> None:
     )
 
 
+def test_without_titles_the_columns_are_as_wide_as_what_is_in_them() -> None:
+    columns = [Column(title="RESTARTS"), Column(title="B")]
+    assert table(columns, [["1", "x"], ["22", "y"]], width=None, headers=False) == "1     x\n22    y\n"
+    assert table(columns, [], width=None, headers=False) == ""
+
+
 def test_a_narrow_terminal_loses_the_least_important_columns_first() -> None:
     assert table(COLUMNS, ROWS, width=35).splitlines()[0] == "NAME           READY   OWNER"
     assert table(COLUMNS, ROWS, width=5).splitlines()[0] == "NAME           READY"

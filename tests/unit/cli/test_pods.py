@@ -172,7 +172,7 @@ def _after_watching(context: pytest.MonkeyPatch, then: Callable[[], None]) -> li
             watched.append(directory)
             then()
 
-    context.setattr("nsrunner.sandbox.published.Inotify", Watch)
+    context.setattr("nsrunner.sandbox.inotify.Inotify", Watch)
     return watched
 
 

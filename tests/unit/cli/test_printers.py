@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nsrunner.cli.parser import Misuse
@@ -22,6 +24,15 @@ def test_managed_fields_are_left_out() -> None:
 def test_forms_that_there_are_not(form: str) -> None:
     with pytest.raises(Misuse):
         printer(form)
+
+
+def test_custom_columns_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "columns"
+    path.write_text("NAME  LABEL\n.metadata.name  .metadata.labels.x\n")
+    assert printer(f"custom-columns-file={path}")([POD], True) == "NAME   LABEL\na      true\n"
+    path.write_text("NAME  LABEL\n.metadata.name\n")
+    with pytest.raises(Misuse, match="two lines are expected"):
+        printer(f"custom-columns-file={path}")
 
 
 def test_custom_columns_escape() -> None:

@@ -54,7 +54,7 @@ def test_directories_that_cannot_be_made(facts: HostFacts, tmp_path: Path) -> No
 
 
 def test_mounts_below_our_state_are_not_shown(facts: HostFacts, tmp_path: Path) -> None:
-    roots = replace(Roots.from_environment({"NSRUNNER_ROOT": str(tmp_path)}), state="/var/lib/nsrunner")
+    roots = Roots.from_environment({"NSRUNNER_ROOT": str(tmp_path)})._replace(state="/var/lib/nsrunner")
     image = resolve("host", facts, roots)
     assert image is not None
     assert image.root.submounts == (Submount(path="/home", overlay=True),)

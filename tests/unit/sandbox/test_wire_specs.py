@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 
 from nsrunner.sandbox import spec as s
-from nsrunner.sandbox.wire import MAX_SPEC, WireError
-from nsrunner.sandbox.wire_specs import encode_container, encode_exec, encode_sandbox
+from nsrunner.sandbox.wire_specs import encode_container, encode_sandbox
 from unit.sandbox import specs
 from unit.sandbox.specs import decode_spec
 
@@ -122,30 +121,3 @@ def test_container(spec: s.ContainerSpec) -> None:
             spec.log.link,
         ]
         assert [one(log, name, 0) for name in ("MAX_SIZE", "MAX_FILES")] == [spec.log.max_size, spec.log.max_files]
-
-
-@given(specs.execs)
-def test_exec(spec: s.ExecSpec) -> None:
-    kind, fields = decode_spec(encode_exec(spec))
-    assert kind == 3
-    assert one(fields, "CONTAINER_ID", "") == spec.container_id
-    assert every(fields, "ARG") == list(spec.argv)
-    assert every(fields, "ENV") == list(spec.env)
-    numbers = [one(fields, name, 0) for name in ("TTY", "ROWS", "COLUMNS", "TIMEOUT_MS", "OUTPUT_LIMIT")]
-    assert numbers == [spec.tty, spec.rows, spec.columns, spec.timeout_ms, spec.output_limit]
-
-
-def test_bytes_that_are_no_utf8_survive_from_a_command_line() -> None:
-    _, fields = decode_spec(encode_exec(s.ExecSpec(container_id="c", argv=("\udcff",))))
-    assert every(fields, "ARG") == ["\udcff"]
-
-
-@pytest.mark.parametrize("argv", [("a\0b",), ("\ud800",), ("x" * MAX_SPEC,)])
-def test_what_cannot_be_carried_is_refused(argv: tuple[str, ...]) -> None:
-    with pytest.raises(WireError):
-        encode_exec(s.ExecSpec(container_id="c", argv=argv))
-
-
-def test_numbers_out_of_range_are_refused() -> None:
-    with pytest.raises(WireError):
-        encode_exec(s.ExecSpec(container_id="c", argv=("a",), rows=-1))
