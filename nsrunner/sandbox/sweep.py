@@ -141,6 +141,8 @@ def _sweep_one(roots: Roots, uid: str) -> bool:
     run = f"{roots.run}/pods/{uid}"
     with state.locked(roots):
         pod = state.read(run)
+        if pod is None and state.is_newer(run):
+            return False
         if pod is None:  # half made by a process that died, or of an earlier boot; there is no shim
             _remove_tree(run)
     if pod is None:
