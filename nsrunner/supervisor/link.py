@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import ContainerExited, Event, SandboxDied
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_PATIENCE: Final = 10.0
+"""Seconds that a shim has for its first answer when its pod is to go."""
+
 
 class ShimLink:
     """``policy`` gives a container's terminationMessagePolicy; ``spawn`` runs a coroutine beside the caller."""
@@ -34,6 +37,7 @@ class ShimLink:
         ledger: Ledger,
         policy: Callable[[str], str | None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        silence: Callable[[bool], None],
     ) -> None:
         self.sandbox: Sandbox | None = None
         """The connection to the shim; None while there is no shim."""
@@ -42,25 +46,36 @@ class ShimLink:
         self._ledger = ledger
         self._policy = policy
         self._spawn = spawn
+        self._silence = silence
+        self._impatience: asyncio.TimerHandle | None = None
         self._lost_a_shim = False
         self._untaken: dict[tuple[str, int], tuple[Sandbox, int]] = {}
         """Records of which the machine has not heard yet, by container (empty: the sandbox) and attempt."""
 
     async def launch(self, first: Callable[[Sandbox], T]) -> tuple[Sandbox, T]:
         """A new shim; ``first`` sends what comes first. Raises SandboxError."""
-        self.sandbox, result = await self._shims.launch(self._registered, first)
+        self.sandbox, result = await self._shims.launch(self._registered, first, self._silence)
         self.listen()
         return self.sandbox, result
 
     async def connect(self) -> Sandbox | None:
         """The shim of a pod that another process ran; None: it is gone, and so is everything that ran in it. Call
-        :meth:`listen` when the ledger knows what ran."""
+        :meth:`listen` when the ledger knows what ran. Waits for a shim that is silent, until :meth:`hurry`."""
         try:
-            self.sandbox = await self._shims.connect(self._registered)
+            self.sandbox = await self._shims.connect(self._registered, self._silence)
         except SandboxError as error:
             log.info("pod %s: its shim is gone: %s", self._registered.uid, error)
             await self._reap()
+        finally:
+            if self._impatience is not None:
+                self._impatience.cancel()
         return self.sandbox
+
+    def hurry(self) -> None:
+        """The pod is to go: a shim that is being connected to is killed when it does not answer soon."""
+        if self._impatience is None:
+            loop = asyncio.get_running_loop()
+            self._impatience = loop.call_later(_PATIENCE, self._shims.end, self._registered)
 
     def listen(self) -> None:
         """Takes the shim's records from here on, those first that nobody has acknowledged."""

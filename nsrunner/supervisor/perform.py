@@ -80,7 +80,8 @@ class Performer:
     """The effects of one pod.
 
     ``post`` takes the events (``post_now`` those of callbacks of the loop, at once), ``record`` the Kubernetes Events
-    that come from plans; ``spawn`` runs a coroutine beside the caller, within the pod's task group.
+    that come from plans; ``spawn`` runs a coroutine beside the caller, within the pod's task group; ``silence`` is
+    called when the shim does not answer any more, and when it does again.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Performer:
         post: Callable[[Event], None],
         record: Callable[[RecordEvent], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        silence: Callable[[bool], None],
         post_now: Callable[[Event], None] | None = None,
     ) -> None:
         self._pod = pod
@@ -115,6 +117,7 @@ class Performer:
             ledger=self._ledger,
             policy=lambda name: self._specs[name].termination_message_policy,
             spawn=spawn,
+            silence=silence,
         )
         self._warned: set[PlanWarning] = set()
         self._prober = Prober(pod, exec=self._exec_quietly, record=record, post=post_now or post, spawn=spawn)
@@ -160,8 +163,12 @@ class Performer:
         self._prober.pod = pod
 
     async def reconnect(self) -> Sandbox | None:
-        """The shim of a pod that another process ran; None: it is gone."""
+        """The shim of a pod that another process ran; None: it is gone. Waits for its answer until :meth:`hurry`."""
         return await self._link.connect()
+
+    def hurry(self) -> None:
+        """A shim that is waited for is killed when it does not answer soon: its pod is to go."""
+        self._link.hurry()
 
     def resume(self, value: PodValue, sandbox: Sandbox | None) -> SandboxDied | None:
         """Takes over from a process that is gone: ``value`` is the machine's, ``sandbox`` the shim's connection (None:

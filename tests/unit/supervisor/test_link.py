@@ -26,7 +26,15 @@ class Ends:
         self.posted: list[Event] = []
         self.ledger = Ledger(self.posted.append)
         self.tasks: list[asyncio.Task[None]] = []
-        self.link = ShimLink(POD, shims=self.shims, ledger=self.ledger, policy=lambda name: "File", spawn=self.spawn)
+        self.silences: list[bool] = []
+        self.link = ShimLink(
+            POD,
+            shims=self.shims,
+            ledger=self.ledger,
+            policy=lambda name: "File",
+            spawn=self.spawn,
+            silence=self.silences.append,
+        )
 
     def spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks.append(asyncio.get_running_loop().create_task(effect))
