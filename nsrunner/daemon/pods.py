@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 _RETRY_MAX: Final = 10.0
 """Seconds between two attempts to begin a pod for which there is no room."""
+_TAKE_OVER_SECONDS: Final = 2.0
+"""For which the API is not served yet because a shim has not answered."""
 
 
 class Pods:
@@ -66,6 +68,7 @@ class Pods:
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         """By uid of a pod that could not begin: when it is tried again."""
         self._leaving = False
+        self._adopted: list[PodTask] = []
         self.observer: Observer | None = None
         """Sees the machines of all pods that begin from now on."""
 
@@ -130,6 +133,16 @@ class Pods:
                 self._remove(each.registered)
             elif not static and (task := self.task(each.registered.uid)) is not None:
                 task.delete(0)  # its object is gone: deleted by force
+
+    async def taken_over(self) -> None:
+        """Returns when it is known how all pods are that an earlier daemon left, or when that takes too long: then
+        those are shown as they were last, and their tasks go on asking."""
+        waits = [asyncio.ensure_future(task.wait_resumed()) for task in self._adopted]
+        self._adopted.clear()
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=_TAKE_OVER_SECONDS)
+            for each in late:
+                each.cancel()
 
     def tidy(self) -> None:
         """Removes what is on the disk of the daemon's pods that nobody knows. To be called when every source of pods
@@ -232,10 +245,12 @@ class Pods:
 
     def _adopt(self, left: Left) -> bool:
         try:
-            self._add(left.pod, left.saved)
+            task = self._add(left.pod, left.saved)
         except (BadValue, NsrunnerError) as error:
             log.error("pod %s: cannot be carried on, and begins anew: %s", left.registered.uid, error)
             return False
+        if left.saved is not None:
+            self._adopted.append(task)
         return True
 
     def _run(self, pod: Pod, saved: Mapping[str, Any] | None = None, attempt: int = 0) -> None:
@@ -260,8 +275,8 @@ class Pods:
             status = {"phase": "Failed", "reason": "InternalError", "message": str(error)}
             self._registry.set_pod_status(metadata.namespace, metadata.name, self._shown_uid(metadata.uid), status)
 
-    def _add(self, pod: Pod, saved: Mapping[str, Any] | None) -> None:
-        self._supervisor.add(
+    def _add(self, pod: Pod, saved: Mapping[str, Any] | None) -> PodTask:
+        return self._supervisor.add(
             pod,
             objects=self.objects,
             status=self,

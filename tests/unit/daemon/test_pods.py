@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from nsrunner.errors import SandboxError
-from nsrunner.testing.fake_sandbox import FakeShims, Run
+from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.testing.fake_sandbox import FakeSandbox, FakeShims, Run
 from unit.daemon.pods_world import daemon_pods, manifest, reboot
 
 
@@ -128,5 +129,33 @@ def test_what_has_no_room_to_begin_begins_when_there_is(tmp_path: Path, monkeypa
             assert d.get("gone") is None
             assert len(d.pods.tasks) == 1
             await d.delete("web")
+
+    play(script)
+
+
+def test_a_shim_that_does_not_answer_holds_up_the_others_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Frozen(FakeShims):
+        async def connect(self, pod: RegisteredPod, silence: object, /) -> FakeSandbox:
+            if pod.name == "frozen":
+                await asyncio.Event().wait()
+            return await super().connect(pod, silence)
+
+    monkeypatch.setattr("nsrunner.daemon.pods._TAKE_OVER_SECONDS", 0.1)
+
+    async def script() -> None:
+        shims = Frozen()
+        async with daemon_pods(tmp_path, shims) as d:
+            for name in ("frozen", "web"):
+                await d.create(manifest(name))
+                await d.running(name)
+        async with daemon_pods(tmp_path, shims) as d:
+            assert not any(task.running for task in d.pods.tasks.values())
+            await asyncio.wait_for(d.pods.taken_over(), 20)
+            assert {task.pod.metadata.name for task in d.pods.tasks.values() if task.running} == {"web"}
+        assert len(shims.sandboxes) == 2
+        for sandbox in tuple(shims.sandboxes.values()):
+            sandbox.die()
 
     play(script)
