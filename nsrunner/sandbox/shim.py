@@ -275,12 +275,13 @@ class Shims:
 
     async def connect(self, pod: RegisteredPod, silence: Callable[[bool], None], /) -> Shim:
         """Connects as the controller to the shim of a pod that an earlier process launched, however long that takes it
-        to answer: the kernel tells of its death, and ``silence`` of its silence. Raises SandboxError."""
+        to answer: the kernel tells of its death, and ``silence`` of its silence. Raises SandboxError; of one with an
+        errno of ``transport.LACKS`` it may live."""
         process = state.noted_shim(pod.paths.run)
         try:
             shim = await Shim.connect(pod.paths.run, controller=True, within=math.inf, silence=silence)
-        except SandboxError:
-            if process is not None:
+        except SandboxError as error:
+            if process is not None and error.errno not in transport.LACKS:
                 state.kill(process)
             raise
         shim.process = process

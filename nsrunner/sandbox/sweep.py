@@ -113,7 +113,7 @@ def sweep(roots: Roots) -> list[str]:
             try:
                 if _sweep_one(roots, uid):
                     removed.append(uid)
-            except SandboxError:
+            except (SandboxError, OSError):  # OSError: a record that cannot be read now
                 continue
         return removed
 

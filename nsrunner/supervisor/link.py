@@ -12,6 +12,7 @@ from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import ContainerExited, Event, SandboxDied
 from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.sandbox.transport import LACKS
 from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.ports import Sandbox, Shims
 from nsrunner.supervisor.termination import container_exited
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+_AGAIN: Final = 1.0
+"""Seconds between two attempts to reach a shim."""
 _PATIENCE: Final = 10.0
 """Seconds that a shim has for its first answer when its pod is to go."""
 
@@ -62,7 +65,7 @@ class ShimLink:
         """The shim of a pod that another process ran; None: it is gone, and so is everything that ran in it. Call
         :meth:`listen` when the ledger knows what ran. Waits for a shim that is silent, until :meth:`hurry`."""
         try:
-            self.sandbox = await self._shims.connect(self._registered, self._silence)
+            self.sandbox = await self._reached()
         except SandboxError as error:
             log.info("pod %s: its shim is gone: %s", self._registered.uid, error)
             await self._reap()
@@ -70,6 +73,25 @@ class ShimLink:
             if self._impatience is not None:
                 self._impatience.cancel()
         return self.sandbox
+
+    async def _reached(self) -> Sandbox:
+        """What we lack for that costs no pod its shim: it is tried again."""
+        out_of_reach = False
+        try:
+            while True:
+                try:
+                    return await self._shims.connect(self._registered, self._silence)
+                except SandboxError as error:
+                    if error.errno not in LACKS:
+                        raise
+                    if not out_of_reach:
+                        out_of_reach = True
+                        log.warning("pod %s: its shim cannot be reached: %s", self._registered.uid, error)
+                        self._silence(True)
+                await asyncio.sleep(_AGAIN)
+        finally:
+            if out_of_reach:
+                self._silence(False)
 
     def hurry(self) -> None:
         """The pod is to go: a shim that is being connected to is killed when it does not answer soon."""

@@ -175,7 +175,8 @@ class Shims(Protocol):
 
     async def connect(self, pod: RegisteredPod, silence: Callable[[bool], None], /) -> Sandbox:
         """The shim of a pod that another process of the same owner launched; that one's connection ends, if there still
-        is one. Waits for one that is silent. Raises SandboxError when there is none any more."""
+        is one. Waits for one that is silent. Raises SandboxError when there is none any more, or, with an errno of
+        :data:`nsrunner.sandbox.transport.LACKS`, when it cannot be reached now."""
         ...
 
     def end(self, pod: RegisteredPod) -> None:
