@@ -14,7 +14,7 @@ from nsrunner.api.registry import Registry
 from nsrunner.api.resources import Resource
 from nsrunner.api.store import Key, Store
 from nsrunner.daemon.events import pod_warning
-from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of
+from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of, same_content
 from nsrunner.errors import NsrunnerError, SandboxError
 from nsrunner.lifecycle.conditions import OURS
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
@@ -233,10 +233,8 @@ class Pods:
         """What was written to the object, and the machine has not heard of."""
         metadata, task = object["metadata"], self.task(left.registered.uid)
         assert task is not None, "it was adopted"
-        pod = pod_of(object)
-        now, then = pod.metadata, left.pod.metadata
-        if (pod.spec, now.labels, now.annotations) != (left.pod.spec, then.labels, then.annotations):
-            task.post(SpecChanged(pod=pod))
+        if not same_content(object, left.object):
+            task.post(SpecChanged(pod=pod_of(object)))
         for condition in (object.get("status") or {}).get("conditions") or ():
             if condition["type"] not in OURS:
                 self.condition_set(object, condition)
@@ -245,7 +243,7 @@ class Pods:
 
     def _adopt(self, left: Left) -> bool:
         try:
-            task = self._add(left.pod, left.saved)
+            task = self._add(left.pod, left.saved, left=True)
         except (BadValue, NsrunnerError) as error:
             log.error("pod %s: cannot be carried on, and begins anew: %s", left.registered.uid, error)
             return False
@@ -275,7 +273,7 @@ class Pods:
             status = {"phase": "Failed", "reason": "InternalError", "message": str(error)}
             self._registry.set_pod_status(metadata.namespace, metadata.name, self._shown_uid(metadata.uid), status)
 
-    def _add(self, pod: Pod, saved: Mapping[str, Any] | None) -> PodTask:
+    def _add(self, pod: Pod, saved: Mapping[str, Any] | None, *, left: bool = False) -> PodTask:
         return self._supervisor.add(
             pod,
             objects=self.objects,
@@ -284,6 +282,7 @@ class Pods:
             image_fallback=self._fallback,
             observer=self.observer,
             saved=saved,
+            left=left,
         )
 
     def _tell(self, uid: str, pod: Pod, reason: str, message: str) -> None:

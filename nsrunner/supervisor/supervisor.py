@@ -76,10 +76,12 @@ class Supervisor:
         image_fallback: Literal["", "host"] = "",
         observer: Observer | None = None,
         saved: Mapping[str, Any] | None = None,
+        left: bool = False,
     ) -> PodTask:
         """Begins to run a pod that has its uid, name and namespace; with ``saved`` goes on with one that another
-        process ran (:class:`nsrunner.supervisor.recovery.Left`). Raises UsageError when its uid runs already; BadValue;
-        SandboxError when its directory cannot be made, or its object not be written down."""
+        process ran (:class:`nsrunner.supervisor.recovery.Left`), with ``left`` one whose directory and object that
+        process has written down. Raises UsageError when its uid runs already; BadValue; SandboxError when its directory
+        cannot be made, or its object not be written down."""
         meta, environment = pod.metadata, self._environment
         uid, name, namespace = meta.uid or "", meta.name or "", meta.namespace or ""
         if uid in self._pods:
@@ -95,7 +97,7 @@ class Supervisor:
             cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
         )
         journal, run_dir, object_saved = environment.journal, registered.paths.run, True
-        if journal is not None:
+        if journal is not None and not left:
             register(environment.node.roots, registered)
             object_saved = journal.save_object(run_dir, pod)
             if not object_saved and saved is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from nsrunner.daemon.objects import same_content
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.testing.fake_sandbox import FakeSandbox, FakeShims, Run
@@ -159,3 +160,21 @@ def test_a_shim_that_does_not_answer_holds_up_the_others_for_a_moment(
             sandbox.die()
 
     play(script)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda other: None, True),
+        (lambda other: other["metadata"].update(labels={}), True),
+        (lambda other: other["metadata"].update(labels={"a": "b"}), False),
+        (lambda other: other["metadata"].update(annotations={"a": "b"}), False),
+        (lambda other: other["spec"].pop("hostNetwork", None), True),
+        (lambda other: other["spec"].update(activeDeadlineSeconds=5), False),
+        (lambda other: other["spec"].update(nodeSelector={}), True),
+    ],
+)
+def test_what_a_client_may_change(change: Callable[[dict[str, Any]], object], same: bool) -> None:
+    other = manifest("web")
+    change(other)
+    assert same_content(manifest("web"), other) is same
