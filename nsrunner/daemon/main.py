@@ -28,6 +28,7 @@ from nsrunner.api.store import Store
 from nsrunner.api.streams.serving import streams
 from nsrunner.api.tokens import Tokens
 from nsrunner.daemon import process
+from nsrunner.daemon.accidents import Reporter
 from nsrunner.daemon.config import Config
 from nsrunner.daemon.ending import drain, machine_goes_down, shut_down
 from nsrunner.daemon.events import node_warning
@@ -83,6 +84,7 @@ async def serve(
     """Runs until TERM or INT, and leaves the pods; until USR1, or with ``draining`` at once, and ends them. Raises
     HostError, StoreError."""
     notifier, inherited = Notifier.from_environment(), inherited_sockets()
+    asyncio.get_running_loop().set_exception_handler(Reporter())
     for problem in process.settle():
         log.warning("%s", problem)
     async with AsyncExitStack() as stack:

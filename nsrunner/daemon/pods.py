@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import Resource
 from nsrunner.api.store import Key, Store
+from nsrunner.daemon.accidents import remove_pod
 from nsrunner.daemon.events import pod_warning
 from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of, same_content
 from nsrunner.errors import NsrunnerError, SandboxError
@@ -399,10 +400,7 @@ class Pods:
 
     def _remove(self, pod: RegisteredPod, then: Callable[[], None] = lambda: None) -> None:
         async def remove() -> None:
-            try:
-                await self._environment.shims.remove(pod)
-            except NsrunnerError as error:
-                log.error("pod %s: something of it is left: %s", pod.uid, error)
+            await remove_pod(self._environment.shims, pod)
             for next_step in self._removing.pop(pod.uid):
                 next_step()
 

@@ -23,10 +23,16 @@ _PATIENCE = 10.0
 
 def end_processes(pod: RegisteredPod) -> None:
     """Kills every process in the pod's cgroup and removes the cgroup. Raises SandboxError."""
-    if pod.cgroup:
-        if not cgroups.kill(pod.cgroup, within=_PATIENCE):
-            raise SandboxError("kill cgroup", 0, pod.cgroup, detail="processes are left")
-        cgroups.remove(pod.cgroup)
+    if not pod.cgroup:
+        return
+    try:
+        ended = cgroups.kill(pod.cgroup, within=_PATIENCE)
+        if ended:
+            cgroups.remove(pod.cgroup)
+    except OSError as error:
+        raise SandboxError("kill cgroup", error.errno or 0, pod.cgroup) from None
+    if not ended:
+        raise SandboxError("kill cgroup", 0, pod.cgroup, detail="processes are left")
 
 
 def remove_pod(pod: RegisteredPod) -> None:
