@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine, Iterable
 from typing import Any, Final
 
 from nsrunner.errors import NsrunnerError
@@ -11,7 +12,7 @@ from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.sandbox.transport import LACKS
 from nsrunner.supervisor.ports import Shims
 
-__all__ = ["Reporter", "remove_pod"]
+__all__ = ["Reporter", "all_of", "remove_pod"]
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,17 @@ async def remove_pod(shims: Shims, pod: RegisteredPod) -> None:
             log.error("pod %s: something of it is left: %s", pod.uid, error)
         if delay is not None:
             await asyncio.sleep(delay)
+
+
+async def all_of(waits: Iterable[Coroutine[Any, Any, object]], seconds: float | None) -> int:
+    """Returns when they are all done, or the time is over: then the late ones are cancelled. How many that were."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    if not tasks:
+        return 0
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for each in late:
+        each.cancel()
+    return len(late)
 
 
 class Reporter:

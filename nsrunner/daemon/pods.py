@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import Resource
 from nsrunner.api.store import Key, Store
-from nsrunner.daemon.accidents import remove_pod
+from nsrunner.daemon.accidents import all_of, remove_pod
 from nsrunner.daemon.events import pod_warning
 from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of, same_content
 from nsrunner.errors import NsrunnerError, SandboxError
@@ -25,7 +25,6 @@ from nsrunner.lifecycle.value import BadValue
 from nsrunner.model.encoder import encode
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import Pod
-from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.state import RegisteredPod, kept
 from nsrunner.sources.static import SOURCE
 from nsrunner.supervisor.events import KubeEvent
@@ -136,14 +135,9 @@ class Pods:
                 task.delete(0)  # its object is gone: deleted by force
 
     async def taken_over(self) -> None:
-        """Returns when it is known how all pods are that an earlier daemon left, or when that takes too long: then
-        those are shown as they were last, and their tasks go on asking."""
-        waits = [asyncio.ensure_future(task.wait_resumed()) for task in self._adopted]
+        """Returns when it is known how all pods are that an earlier daemon left, or silent shims have had their time."""
+        await all_of([task.wait_resumed() for task in self._adopted], _TAKE_OVER_SECONDS)
         self._adopted.clear()
-        if waits:
-            _, late = await asyncio.wait(waits, timeout=_TAKE_OVER_SECONDS)
-            for each in late:
-                each.cancel()
 
     def tidy(self) -> None:
         """Removes what is on the disk of the daemon's pods that nobody knows. To be called when every source of pods
@@ -383,16 +377,8 @@ class Pods:
     # --- pods without a task ------------------------------------------------------------------------------------------
 
     def _registered(self, object: Mapping[str, Any]) -> RegisteredPod:
-        metadata, node = object["metadata"], self._environment.node
-        uid, namespace, name = metadata["uid"], metadata["namespace"], metadata["name"]
-        return RegisteredPod(
-            uid=uid,
-            namespace=namespace,
-            name=name,
-            owner=self._environment.owner,
-            paths=node.roots.pod_paths(namespace, name, uid),
-            cgroup=cgroups.pod_path(node.facts.cgroup, uid),
-        )
+        metadata = object["metadata"]
+        return self._environment.registered(metadata["uid"], metadata["namespace"], metadata["name"])
 
     def _finalize(self, pod: Mapping[str, Any]) -> None:
         metadata = pod["metadata"]

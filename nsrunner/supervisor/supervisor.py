@@ -40,6 +40,17 @@ class Environment(Struct, frozen=True, kw_only=True):
     journal: Journal | None = None
     """None for pods that end with this process: nobody will carry on."""
 
+    def registered(self, uid: str, namespace: str, name: str) -> RegisteredPod:
+        """Where a pod lives, or would."""
+        return RegisteredPod(
+            uid=uid,
+            namespace=namespace,
+            name=name,
+            owner=self.owner,
+            paths=self.node.roots.pod_paths(namespace, name, uid),
+            cgroup=cgroups.pod_path(self.node.facts.cgroup, uid),
+        )
+
 
 class Supervisor:
     """Runs pods until they are removed. ``run()`` is to be awaited for as long as pods are to live."""
@@ -88,14 +99,7 @@ class Supervisor:
             raise UsageError(f"pod {namespace}/{name} ({uid}) runs already")
         if self._group is None or self._stopped.is_set():
             raise UsageError("the supervisor does not run")
-        registered = RegisteredPod(
-            uid=uid,
-            namespace=namespace,
-            name=name,
-            owner=environment.owner,
-            paths=environment.node.roots.pod_paths(namespace, name, uid),
-            cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
-        )
+        registered = environment.registered(uid, namespace, name)
         journal, run_dir, object_saved = environment.journal, registered.paths.run, True
         if journal is not None and not left:
             register(environment.node.roots, registered)

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from nsrunner.daemon.accidents import Reporter, remove_pod
+from nsrunner.daemon.accidents import Reporter, all_of, remove_pod
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox.spec import Owner
 from nsrunner.sandbox.state import RegisteredPod, Roots
@@ -70,3 +70,16 @@ def test_a_mistake_has_its_traceback(error: Exception, caplog: pytest.LogCapture
 
     clock.run(script())
     assert len(caplog.records) == 2 and all(record.exc_info for record in caplog.records)
+
+
+def test_waiting_for_all_but_not_for_ever() -> None:
+    async def script() -> None:
+        loop = asyncio.get_running_loop()
+        assert await all_of([], 5) == 0
+        assert await all_of([asyncio.sleep(1), asyncio.sleep(3)], 5) == 0
+        assert loop.time() == 3
+        assert await all_of([asyncio.sleep(1), asyncio.sleep(100), asyncio.sleep(200)], 5) == 2
+        assert loop.time() == 8
+        assert await all_of([asyncio.sleep(100)], None) == 0
+
+    clock.run(script())
