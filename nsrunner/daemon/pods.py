@@ -135,7 +135,7 @@ class Pods:
                 task.delete(0)  # its object is gone: deleted by force
 
     async def taken_over(self) -> None:
-        """Returns when it is known how all pods are that an earlier daemon left, or silent shims have had their time."""
+        """Returns when it is known how all pods are that an earlier daemon left, or silent ones had their time."""
         await all_of([task.wait_resumed() for task in self._adopted], _TAKE_OVER_SECONDS)
         self._adopted.clear()
 
