@@ -19,7 +19,7 @@ from bench.rows import Row
 
 ROWS = (
     "start", "whole_run", "exec", "memory", "logs", "burst", "simulate", "probes", "probe_exec", "probe_http",
-    "readiness", "restarts", "idle", "daemon",
+    "readiness", "restarts", "idle", "daemon", "adoption",
 )  # fmt: skip
 
 

@@ -68,7 +68,9 @@ int nsr_peer_pid(int fd)
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
 
+	errno = 0;
 	if (!nsr_peer_is_trusted(fd, &pidfd) || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-		return -EPERM;
+		/* What we lack ourselves says nothing about the peer. */
+		return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno : -EPERM;
 	return peer.pid;
 }

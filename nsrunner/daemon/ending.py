@@ -10,6 +10,7 @@ from typing import Final
 from nsrunner.api.errors import ApiError
 from nsrunner.api.registry import Registry, now_text
 from nsrunner.api.resources import Context
+from nsrunner.daemon.accidents import all_of
 from nsrunner.daemon.config import Config
 from nsrunner.daemon.pods import Pods
 from nsrunner.model.types import Pod
@@ -92,13 +93,9 @@ async def shut_down(pods: Pods, config: Config) -> None:
 
 async def _gone(tasks: Iterable[PodTask], seconds: float | None) -> None:
     """Returns when they are all removed, or the time is over."""
-    waits = [asyncio.ensure_future(task.wait_removed()) for task in tasks]
-    if waits:
-        _, late = await asyncio.wait(waits, timeout=seconds)
-        for each in late:
-            each.cancel()
-        if late:
-            log.warning("%d pods have not ended in time", len(late))
+    late = await all_of([task.wait_removed() for task in tasks], seconds)
+    if late:
+        log.warning("%d pods have not ended in time", late)
 
 
 def _is_static(task: PodTask) -> bool:

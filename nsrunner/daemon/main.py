@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -28,6 +28,7 @@ from nsrunner.api.store import Store
 from nsrunner.api.streams.serving import streams
 from nsrunner.api.tokens import Tokens
 from nsrunner.daemon import process
+from nsrunner.daemon.accidents import Reporter
 from nsrunner.daemon.config import Config
 from nsrunner.daemon.ending import drain, machine_goes_down, shut_down
 from nsrunner.daemon.events import node_warning
@@ -61,6 +62,11 @@ log = logging.getLogger(__name__)
 _LAST_SECONDS = 30
 """What the service manager is told that the end takes beyond the pods' grace periods."""
 
+_MEANING: Final = {
+    "JournalNotWritable": "what the pods do cannot be written down",
+    "StoreNotWritable": "what the API is told cannot be stored",
+}
+
 Reason: TypeAlias = Literal["stop", "drain"]
 
 
@@ -78,6 +84,7 @@ async def serve(
     """Runs until TERM or INT, and leaves the pods; until USR1, or with ``draining`` at once, and ends them. Raises
     HostError, StoreError."""
     notifier, inherited = Notifier.from_environment(), inherited_sockets()
+    asyncio.get_running_loop().set_exception_handler(Reporter())
     for problem in process.settle():
         log.warning("%s", problem)
     async with AsyncExitStack() as stack:
@@ -88,9 +95,11 @@ async def serve(
             reaper.begin()
             stack.callback(reaper.close)
         node = _node(config, roots)
-        journal = FileJournal(told=lambda problem: tell(problem))
+        journal = FileJournal(told=lambda problem: tell("JournalNotWritable", problem))
         environment = _environment(config, node, roots, journal)
-        store = await Store.open(f"{roots.state}/store.db", wall=time.time)
+        store = await Store.open(
+            f"{roots.state}/store.db", wall=time.time, told=lambda problem: tell("StoreNotWritable", problem)
+        )
         stack.push_async_callback(store.close)
         supervisor = Supervisor(environment)
         pods = Pods(environment, supervisor, store, image_fallback=config.image_fallback == "host")
@@ -100,10 +109,13 @@ async def serve(
         registry = Registry(store, pods, served(node.name))
         registry.add_built_ins()
 
-        def tell(problem: str) -> None:
+        def tell(reason: str, problem: str) -> None:
             if problem:
-                message = f"what the pods do cannot be written down: {problem}"
-                registry.put_event(node_warning(node.name, "JournalNotWritable", message))
+                log.error("%s: %s", _MEANING[reason], problem)
+                registry.put_event(node_warning(node.name, reason, f"{_MEANING[reason]}: {problem}"))
+            else:
+                log.info("no more: %s", _MEANING[reason])
+            status.update()
 
         problems = partial(_problems, store, journal)
         status = NodeStatus(
@@ -124,6 +136,7 @@ async def serve(
         stack.callback(pods.let_go)
         await running.wait()
         pods.begin(registry)
+        await pods.taken_over()
         static = None
         if not draining:
             static = await stack.enter_async_context(_sources(config, pods, registry, node.name))

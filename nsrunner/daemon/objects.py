@@ -12,7 +12,7 @@ from nsrunner.model.report import Report
 from nsrunner.model.types import ConfigMap, Pod, Secret, Struct
 from nsrunner.sources.static import MIRROR
 
-__all__ = ["StoredObjects", "engine_uid", "is_final", "pod_of", "typed"]
+__all__ = ["StoredObjects", "engine_uid", "is_final", "pod_of", "same_content", "typed"]
 
 T = TypeVar("T", bound=Struct)
 C = TypeVar("C", ConfigMap, Secret)
@@ -68,6 +68,15 @@ def engine_uid(object: Mapping[str, Any]) -> str:
     annotations = object["metadata"].get("annotations") or {}
     uid: str = annotations.get(MIRROR) or object["metadata"]["uid"]
     return uid
+
+
+def same_content(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two objects say the same of what a client may change. The second is one that was written down as a
+    value: it is the first's own where nothing was left out of that."""
+    for field in ("labels", "annotations"):
+        if (one["metadata"].get(field) or {}) != (other["metadata"].get(field) or {}):
+            return False
+    return one["spec"] == other["spec"] or pod_of(one).spec == pod_of(other).spec
 
 
 def pod_of(object: Mapping[str, Any]) -> Pod:

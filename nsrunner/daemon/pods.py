@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from nsrunner.api.registry import Registry
 from nsrunner.api.resources import Resource
 from nsrunner.api.store import Key, Store
+from nsrunner.daemon.accidents import all_of, remove_pod
 from nsrunner.daemon.events import pod_warning
-from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of
+from nsrunner.daemon.objects import StoredObjects, engine_uid, is_final, pod_of, same_content
 from nsrunner.errors import NsrunnerError, SandboxError
 from nsrunner.lifecycle.conditions import OURS
 from nsrunner.lifecycle.events import ConditionSet, SpecChanged
@@ -24,7 +25,6 @@ from nsrunner.lifecycle.value import BadValue
 from nsrunner.model.encoder import encode
 from nsrunner.model.qos import qos_class
 from nsrunner.model.types import Pod
-from nsrunner.sandbox import cgroups
 from nsrunner.sandbox.state import RegisteredPod, kept
 from nsrunner.sources.static import SOURCE
 from nsrunner.supervisor.events import KubeEvent
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 _RETRY_MAX: Final = 10.0
 """Seconds between two attempts to begin a pod for which there is no room."""
+_TAKE_OVER_SECONDS: Final = 2.0
+"""For which the API is not served yet because a shim has not answered."""
 
 
 class Pods:
@@ -66,6 +68,7 @@ class Pods:
         self._waiting: dict[str, asyncio.TimerHandle] = {}
         """By uid of a pod that could not begin: when it is tried again."""
         self._leaving = False
+        self._adopted: list[PodTask] = []
         self.observer: Observer | None = None
         """Sees the machines of all pods that begin from now on."""
 
@@ -130,6 +133,11 @@ class Pods:
                 self._remove(each.registered)
             elif not static and (task := self.task(each.registered.uid)) is not None:
                 task.delete(0)  # its object is gone: deleted by force
+
+    async def taken_over(self) -> None:
+        """Returns when it is known how all pods are that an earlier daemon left, or silent ones had their time."""
+        await all_of([task.wait_resumed() for task in self._adopted], _TAKE_OVER_SECONDS)
+        self._adopted.clear()
 
     def tidy(self) -> None:
         """Removes what is on the disk of the daemon's pods that nobody knows. To be called when every source of pods
@@ -220,10 +228,8 @@ class Pods:
         """What was written to the object, and the machine has not heard of."""
         metadata, task = object["metadata"], self.task(left.registered.uid)
         assert task is not None, "it was adopted"
-        pod = pod_of(object)
-        now, then = pod.metadata, left.pod.metadata
-        if (pod.spec, now.labels, now.annotations) != (left.pod.spec, then.labels, then.annotations):
-            task.post(SpecChanged(pod=pod))
+        if not same_content(object, left.object):
+            task.post(SpecChanged(pod=pod_of(object)))
         for condition in (object.get("status") or {}).get("conditions") or ():
             if condition["type"] not in OURS:
                 self.condition_set(object, condition)
@@ -232,10 +238,12 @@ class Pods:
 
     def _adopt(self, left: Left) -> bool:
         try:
-            self._add(left.pod, left.saved)
+            task = self._add(left.pod, left.saved, left=True)
         except (BadValue, NsrunnerError) as error:
             log.error("pod %s: cannot be carried on, and begins anew: %s", left.registered.uid, error)
             return False
+        if left.saved is not None:
+            self._adopted.append(task)
         return True
 
     def _run(self, pod: Pod, saved: Mapping[str, Any] | None = None, attempt: int = 0) -> None:
@@ -260,8 +268,8 @@ class Pods:
             status = {"phase": "Failed", "reason": "InternalError", "message": str(error)}
             self._registry.set_pod_status(metadata.namespace, metadata.name, self._shown_uid(metadata.uid), status)
 
-    def _add(self, pod: Pod, saved: Mapping[str, Any] | None) -> None:
-        self._supervisor.add(
+    def _add(self, pod: Pod, saved: Mapping[str, Any] | None, *, left: bool = False) -> PodTask:
+        return self._supervisor.add(
             pod,
             objects=self.objects,
             status=self,
@@ -269,6 +277,7 @@ class Pods:
             image_fallback=self._fallback,
             observer=self.observer,
             saved=saved,
+            left=left,
         )
 
     def _tell(self, uid: str, pod: Pod, reason: str, message: str) -> None:
@@ -368,16 +377,8 @@ class Pods:
     # --- pods without a task ------------------------------------------------------------------------------------------
 
     def _registered(self, object: Mapping[str, Any]) -> RegisteredPod:
-        metadata, node = object["metadata"], self._environment.node
-        uid, namespace, name = metadata["uid"], metadata["namespace"], metadata["name"]
-        return RegisteredPod(
-            uid=uid,
-            namespace=namespace,
-            name=name,
-            owner=self._environment.owner,
-            paths=node.roots.pod_paths(namespace, name, uid),
-            cgroup=cgroups.pod_path(node.facts.cgroup, uid),
-        )
+        metadata = object["metadata"]
+        return self._environment.registered(metadata["uid"], metadata["namespace"], metadata["name"])
 
     def _finalize(self, pod: Mapping[str, Any]) -> None:
         metadata = pod["metadata"]
@@ -385,10 +386,7 @@ class Pods:
 
     def _remove(self, pod: RegisteredPod, then: Callable[[], None] = lambda: None) -> None:
         async def remove() -> None:
-            try:
-                await self._environment.shims.remove(pod)
-            except NsrunnerError as error:
-                log.error("pod %s: something of it is left: %s", pod.uid, error)
+            await remove_pod(self._environment.shims, pod)
             for next_step in self._removing.pop(pod.uid):
                 next_step()
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 from nsrunner.errors import SandboxError
 from nsrunner.sandbox import answers, transport, wire
 from nsrunner.sandbox.exec_spec import ExecSpec, encode_exec
+from nsrunner.sandbox.hearing import Hearing
 from nsrunner.sandbox.records import ContainerInfo, Record, SandboxDeath, Snapshot
 from nsrunner.sandbox.session import Attachment, Exec
 from nsrunner.sandbox.wire import Kind, Message, Tag
@@ -50,9 +51,13 @@ os.register_at_fork(after_in_child=_close_in_child)
 class Connection:
     """The part of a Shim that knows no command. Not thread-safe: everything happens on the loop that made it."""
 
-    def __init__(self, run_dir: str, sock: socket.socket) -> None:
+    def __init__(
+        self, run_dir: str, sock: socket.socket, silence: Callable[[bool], None] = lambda silent: None
+    ) -> None:
+        """``silence`` is called when the shim does not answer any more, and when it does again."""
         self.run_dir = run_dir
         self.closed = False
+        self.hearing = Hearing(self._ask, silence)
         self.attempt = 0
         """Of the sandbox, as far as this client knows: for the record of a death that the shim cannot tell."""
         self._socket = sock
@@ -184,7 +189,12 @@ class Connection:
         except OSError:
             pass
 
+    def _ask(self) -> None:
+        """For an answer that takes no time; it is nobody's."""
+        self._quietly(Kind.LIST, {}, self.new_id())
+
     def _put(self, packet: bytes, fds: Sequence[int]) -> None:
+        self.hearing.sent()
         if not self._unsent:
             try:
                 transport.send(self._socket, packet, fds)
@@ -227,6 +237,7 @@ class Connection:
             if not packet:
                 self._lost("")
                 return
+            self.hearing.heard()
             try:
                 self._handle(wire.decode(packet), fds)
             except wire.WireError as error:
@@ -283,6 +294,7 @@ class Connection:
         if self.closed:
             return
         self.closed = True
+        self.hearing.end()
         _every_connection.discard(self)
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())

@@ -155,7 +155,8 @@ def sockets_at(pidfd: int, domain: int, kind: int, count: int) -> list[int]:
 
 def peer_pid(fd: int) -> int:
     """Of the process that connected a unix socket: its pid, if it is root, or who we are, in our own user and pid
-    namespaces. Raises PermissionError for every other one, also when it has ended."""
+    namespaces. Raises PermissionError for every other one, also when it has ended; OSError when we have no descriptor
+    to look at it."""
     _, lib = load()
     return _checked(lib.nsr_peer_pid(fd))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import signal as signals
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -34,6 +35,10 @@ __all__ = ["Attachment", "Exec", "Shim", "Shims"]
 
 
 T = TypeVar("T")
+
+
+def _no_news(silent: bool) -> None:
+    """For whoever does not want to know."""
 
 
 def _nothing(message: Message, fds: list[int]) -> None:
@@ -58,8 +63,8 @@ class Shim(Connection):
     process: Owner | None = None
     """The shim's own, as far as it is known."""
 
-    def __init__(self, run_dir: str, sock: socket.socket) -> None:
-        super().__init__(run_dir, sock)
+    def __init__(self, run_dir: str, sock: socket.socket, silence: Callable[[bool], None] = _no_news) -> None:
+        super().__init__(run_dir, sock, silence)
         self._prepared: dict[str, tuple[ContainerSpec, bytes]] = {}
         """What was prepared, by the container's id, and how it was written."""
 
@@ -98,9 +103,16 @@ class Shim(Connection):
                 raise
 
     @classmethod
-    async def connect(cls, run_dir: str, *, controller: bool = False, within: float = 10.0) -> Shim:
+    async def connect(
+        cls,
+        run_dir: str,
+        *,
+        controller: bool = False,
+        within: float = 10.0,
+        silence: Callable[[bool], None] = _no_news,
+    ) -> Shim:
         """Connects to the shim that serves ``run_dir``. A controller takes over from the one before."""
-        shim = cls(run_dir, transport.dial(run_dir, blocking=False))
+        shim = cls(run_dir, transport.dial(run_dir, blocking=False), silence)
         await shim._greet(shim._hello(Role.CONTROLLER if controller else Role.CLIENT, within))
         shim.attempt = shim.snapshot.sandbox_attempt or 0
         return shim
@@ -274,10 +286,12 @@ class Shims:
         process = self._spare.take(listener) if self._spare is not None else None
         return process or _spawn(listener)
 
-    async def launch(self, pod: RegisteredPod, first: Callable[[Shim], T], /) -> tuple[Shim, T]:
+    async def launch(
+        self, pod: RegisteredPod, first: Callable[[Shim], T], silence: Callable[[bool], None] = _no_news, /
+    ) -> tuple[Shim, T]:
         """Writes down whose the pod is (unless that is done), starts a shim for it, connects as its controller, and
-        sends what ``first`` sends without waiting for the shim. Raises SandboxError; UsageError when the pod belongs to
-        somebody else."""
+        sends what ``first`` sends without waiting for the shim. ``silence`` as for :meth:`connect`. Raises
+        SandboxError; UsageError when the pod belongs to somebody else."""
         register(self.roots, pod)
 
         def noted(shim: Shim) -> T:
@@ -286,22 +300,30 @@ class Shims:
                     state.note_shim(pod.paths.run, shim.process)
                 except OSError as error:
                     raise SandboxError("write file", error.errno or 0, pod.paths.run) from None
+            shim.hearing.changed = silence
             return first(shim)
 
         return await Shim.launch(pod.paths.run, noted, spawn=self._spawn)
 
-    async def connect(self, pod: RegisteredPod) -> Shim:
-        """Connects as the controller to the shim of a pod that an earlier process launched. Raises SandboxError; one
-        that does not answer is ended then."""
+    async def connect(self, pod: RegisteredPod, silence: Callable[[bool], None], /) -> Shim:
+        """Connects as the controller to the shim of a pod that an earlier process launched, however long that takes it
+        to answer: the kernel tells of its death, and ``silence`` of its silence. Raises SandboxError; of one with an
+        errno of ``transport.LACKS`` it may live."""
         process = state.noted_shim(pod.paths.run)
         try:
-            shim = await Shim.connect(pod.paths.run, controller=True)
-        except SandboxError:
-            if process is not None:
+            shim = await Shim.connect(pod.paths.run, controller=True, within=math.inf, silence=silence)
+        except SandboxError as error:
+            if process is not None and error.errno not in transport.LACKS:
                 state.kill(process)
             raise
         shim.process = process
         return shim
+
+    def end(self, pod: RegisteredPod) -> None:
+        """Kills the pod's shim, which does not answer."""
+        process = state.noted_shim(pod.paths.run)
+        if process is not None:
+            state.kill(process)
 
     async def reap(self, pod: RegisteredPod) -> None:
         """After a shim's death: ends the processes that the kernel did not (those of hostPID pods)."""

@@ -22,6 +22,7 @@ __all__ = [
     "RegisteredPod",
     "Roots",
     "alive",
+    "is_newer",
     "kept",
     "kill",
     "locked",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 NAME = "pod.json"
+_VERSION = 1
+"""Of what is in it."""
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _SHIM = "shim.pid"
 _NAME_MAX = 255
@@ -215,6 +218,7 @@ def make_directory(path: str) -> bool:
 def _write(path: str, pod: RegisteredPod) -> None:
     owner, paths = pod.owner, pod.paths
     record = {
+        "version": _VERSION,
         "uid": pod.uid,
         "namespace": pod.namespace,
         "name": pod.name,
@@ -236,12 +240,24 @@ def read(run_dir: str, *, any_boot: bool = False) -> RegisteredPod | None:
     try:
         with open(f"{run_dir}/{NAME}", encoding="utf-8") as file:
             data: Any = json.load(file)
-        if not isinstance(data, dict) or (data.pop("boot_id") != _boot_id() and not any_boot):
+        if not isinstance(data, dict) or data.pop("version") != _VERSION:
+            return None
+        if data.pop("boot_id") != _boot_id() and not any_boot:
             return None
         owner, paths = Owner(**data.pop("owner")), PodPaths(**data.pop("paths"))
         return RegisteredPod(owner=owner, paths=paths, **data)
     except (FileNotFoundError, NotADirectoryError, KeyError, TypeError, ValueError):
         return None
+
+
+def is_newer(run_dir: str) -> bool:
+    """Whether the pod of a directory was registered by a newer release: it is for that one to know whose it is."""
+    try:
+        with open(f"{run_dir}/{NAME}", encoding="utf-8") as file:
+            version: Any = json.load(file)["version"]
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
+    return isinstance(version, int) and version > _VERSION
 
 
 def kept(roots: Roots) -> list[RegisteredPod]:

@@ -23,10 +23,16 @@ _PATIENCE = 10.0
 
 def end_processes(pod: RegisteredPod) -> None:
     """Kills every process in the pod's cgroup and removes the cgroup. Raises SandboxError."""
-    if pod.cgroup:
-        if not cgroups.kill(pod.cgroup, within=_PATIENCE):
-            raise SandboxError("kill cgroup", 0, pod.cgroup, detail="processes are left")
-        cgroups.remove(pod.cgroup)
+    if not pod.cgroup:
+        return
+    try:
+        ended = cgroups.kill(pod.cgroup, within=_PATIENCE)
+        if ended:
+            cgroups.remove(pod.cgroup)
+    except OSError as error:
+        raise SandboxError("kill cgroup", error.errno or 0, pod.cgroup) from None
+    if not ended:
+        raise SandboxError("kill cgroup", 0, pod.cgroup, detail="processes are left")
 
 
 def remove_pod(pod: RegisteredPod) -> None:
@@ -113,7 +119,7 @@ def sweep(roots: Roots) -> list[str]:
             try:
                 if _sweep_one(roots, uid):
                     removed.append(uid)
-            except SandboxError:
+            except (SandboxError, OSError):  # OSError: a record that cannot be read now
                 continue
         return removed
 
@@ -141,6 +147,8 @@ def _sweep_one(roots: Roots, uid: str) -> bool:
     run = f"{roots.run}/pods/{uid}"
     with state.locked(roots):
         pod = state.read(run)
+        if pod is None and state.is_newer(run):
+            return False
         if pod is None:  # half made by a process that died, or of an earlier boot; there is no shim
             _remove_tree(run)
     if pod is None:

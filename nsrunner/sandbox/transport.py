@@ -15,6 +15,7 @@ from nsrunner.errors import SandboxError
 from nsrunner.sandbox.wire import ENVELOPE, HEADER, MAX_FDS, MAX_MESSAGE, Fields, Tag, WireError
 
 __all__ = [
+    "LACKS",
     "SEALS",
     "SOCKET",
     "TALK",
@@ -35,6 +36,9 @@ TALK = "talk to the shim"
 """The step of SandboxErrors about the connection itself."""
 
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN})
+"""Errors that say nothing about the shim: it cannot be reached now for want of something on our side, or because too
+many reach for it."""
 _ADDRESS_MAX = 107  # sun_path, without the NUL
 _INT = struct.Struct("i")
 _TRUNCATED = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)

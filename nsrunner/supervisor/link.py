@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import ContainerExited, Event, SandboxDied
 from nsrunner.sandbox.records import ContainerExit, SandboxDeath
 from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.sandbox.transport import LACKS
 from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.ports import Sandbox, Shims
 from nsrunner.supervisor.termination import container_exited
@@ -21,6 +22,11 @@ __all__ = ["ShimLink"]
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+_AGAIN: Final = 1.0
+"""Seconds between two attempts to reach a shim."""
+_PATIENCE: Final = 10.0
+"""Seconds that a shim has for its first answer when its pod is to go."""
 
 
 class ShimLink:
@@ -34,6 +40,7 @@ class ShimLink:
         ledger: Ledger,
         policy: Callable[[str], str | None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        silence: Callable[[bool], None],
     ) -> None:
         self.sandbox: Sandbox | None = None
         """The connection to the shim; None while there is no shim."""
@@ -42,25 +49,55 @@ class ShimLink:
         self._ledger = ledger
         self._policy = policy
         self._spawn = spawn
+        self._silence = silence
+        self._impatience: asyncio.TimerHandle | None = None
         self._lost_a_shim = False
         self._untaken: dict[tuple[str, int], tuple[Sandbox, int]] = {}
         """Records of which the machine has not heard yet, by container (empty: the sandbox) and attempt."""
 
     async def launch(self, first: Callable[[Sandbox], T]) -> tuple[Sandbox, T]:
         """A new shim; ``first`` sends what comes first. Raises SandboxError."""
-        self.sandbox, result = await self._shims.launch(self._registered, first)
+        self.sandbox, result = await self._shims.launch(self._registered, first, self._silence)
         self.listen()
         return self.sandbox, result
 
     async def connect(self) -> Sandbox | None:
         """The shim of a pod that another process ran; None: it is gone, and so is everything that ran in it. Call
-        :meth:`listen` when the ledger knows what ran."""
+        :meth:`listen` when the ledger knows what ran. Waits for a shim that is silent, until :meth:`hurry`."""
         try:
-            self.sandbox = await self._shims.connect(self._registered)
+            self.sandbox = await self._reached()
         except SandboxError as error:
             log.info("pod %s: its shim is gone: %s", self._registered.uid, error)
             await self._reap()
+        finally:
+            if self._impatience is not None:
+                self._impatience.cancel()
         return self.sandbox
+
+    async def _reached(self) -> Sandbox:
+        """What we lack for that costs no pod its shim: it is tried again."""
+        out_of_reach = False
+        try:
+            while True:
+                try:
+                    return await self._shims.connect(self._registered, self._silence)
+                except SandboxError as error:
+                    if error.errno not in LACKS:
+                        raise
+                    if not out_of_reach:
+                        out_of_reach = True
+                        log.warning("pod %s: its shim cannot be reached: %s", self._registered.uid, error)
+                        self._silence(True)
+                await asyncio.sleep(_AGAIN)
+        finally:
+            if out_of_reach:
+                self._silence(False)
+
+    def hurry(self) -> None:
+        """The pod is to go: a shim that is being connected to is killed when it does not answer soon."""
+        if self._impatience is None:
+            loop = asyncio.get_running_loop()
+            self._impatience = loop.call_later(_PATIENCE, self._shims.end, self._registered)
 
     def listen(self) -> None:
         """Takes the shim's records from here on, those first that nobody has acknowledged."""

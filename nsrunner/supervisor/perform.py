@@ -81,7 +81,8 @@ class Performer:
     """The effects of one pod.
 
     ``post`` takes the events (``post_now`` those of callbacks of the loop, at once), ``record`` the Kubernetes Events
-    that come from plans; ``spawn`` runs a coroutine beside the caller, within the pod's task group.
+    that come from plans; ``spawn`` runs a coroutine beside the caller, within the pod's task group; ``silence`` is
+    called when the shim does not answer any more, and when it does again.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Performer:
         post: Callable[[Event], None],
         record: Callable[[RecordEvent], None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        silence: Callable[[bool], None],
         post_now: Callable[[Event], None] | None = None,
     ) -> None:
         self._pod = pod
@@ -116,6 +118,7 @@ class Performer:
             ledger=self._ledger,
             policy=lambda name: self._specs[name].termination_message_policy,
             spawn=spawn,
+            silence=silence,
         )
         self._warned: set[PlanWarning] = set()
         self.foresight = Foresight(self._ledger, self._link, specs=self._specs, plan=self._planned, spawn=spawn)
@@ -163,8 +166,12 @@ class Performer:
         self.foresight.changed(self._specs)
 
     async def reconnect(self) -> Sandbox | None:
-        """The shim of a pod that another process ran; None: it is gone."""
+        """The shim of a pod that another process ran; None: it is gone. Waits for its answer until :meth:`hurry`."""
         return await self._link.connect()
+
+    def hurry(self) -> None:
+        """A shim that is waited for is killed when it does not answer soon: its pod is to go."""
+        self._link.hurry()
 
     def resume(self, value: PodValue, sandbox: Sandbox | None) -> SandboxDied | None:
         """Takes over from a process that is gone: ``value`` is the machine's, ``sandbox`` the shim's connection (None:

@@ -43,6 +43,8 @@ from nsrunner.supervisor.perform import Performer
 from nsrunner.supervisor.plan import Node
 from nsrunner.supervisor.plan_admit import acceptance
 from nsrunner.supervisor.ports import Clock, Journal, ObjectReader, Process, Shims
+from nsrunner.supervisor.saving import Saving
+from nsrunner.supervisor.silence import SILENT, SILENT_REASON, unknown, unknown_conditions
 
 __all__ = ["PodTask"]
 
@@ -51,8 +53,6 @@ log = logging.getLogger(__name__)
 _QUIET = (Tick, ProbeDone)
 """Events of which nobody hears that they came, unless the machine's revision changes."""
 _NEVER = (None, None)
-_SAVE_AGAIN = 1.0
-"""Seconds between two attempts to write a machine down."""
 
 
 class PodTask:
@@ -87,7 +87,6 @@ class PodTask:
         self.registered = registered
         self._clock = clock
         self._changed = changed
-        self._journal = journal
         self._observer = observer
         self._machine = PodMachine(pod, settings) if saved is None else PodMachine.restore(pod, saved, settings)
         self._recorder = Recorder(
@@ -107,9 +106,11 @@ class PodTask:
             post_now=self._post_now,
             record=self._record,
             spawn=self._spawn,
+            silence=self._heard,
         )
         self._queue: deque[Event] = deque([acceptance(pod, node)] if saved is None else ())
         self._resumes = saved is not None
+        self._resumed = asyncio.Event()
         self._resting = False
         """There is nothing to do until an event comes."""
         self._alarm = Alarm(beats, self._on_time)
@@ -118,10 +119,10 @@ class PodTask:
         self._broken: str | None = None
         self._removed = asyncio.Event()
         self._let_go = False
-        self._unsaved: list[Event] = []
-        """What the machine has taken in since it was saved last."""
-        self._object_unsaved = not object_saved
-        self._again: asyncio.TimerHandle | None = None
+        self._saving = Saving(
+            self._machine, journal, registered.paths.run, object_saved=object_saved, taken=self._performer.taken
+        )
+        self._silent = False
 
     # --- what others ask ----------------------------------------------------------------------------------------------
 
@@ -130,26 +131,31 @@ class PodTask:
         """What the API shows now; computed at the call."""
         status = self._machine.status()
         if self._broken is None:
-            return status
+            return unknown(status) if self._silent else status
         return msgspec.structs.replace(status, phase="Failed", reason="InternalError", message=self._broken)
 
     @property
     def object(self) -> Pod:
         """The whole pod as the API shows it now, with its status; computed at the call."""
         shown = self._machine.object()
-        return shown if self._broken is None else msgspec.structs.replace(shown, status=self.status)
+        if self._broken is None and not self._silent:
+            return shown
+        return msgspec.structs.replace(shown, status=self.status)
 
     @property
     def phase(self) -> str:
         """status.phase, without the cost of the rest."""
-        return self._machine.phase if self._broken is None else "Failed"
+        if self._broken is not None:
+            return "Failed"
+        return self._machine.phase if not self._silent or self.finished else "Unknown"
 
     @property
     def conditions(self) -> dict[str, str]:
         """status.conditions as type to status, without the cost of the rest."""
         value = self._machine.value
         given = {condition.type: condition.status for condition in self.pod.status.conditions}
-        return given | {condition.type: condition.status for condition in (*value.foreign, *value.conditions)}
+        given |= {condition.type: condition.status for condition in (*value.foreign, *value.conditions)}
+        return unknown_conditions(given) if self._silent else given
 
     @property
     def finished(self) -> bool:
@@ -197,6 +203,10 @@ class PodTask:
         """Asks for the end of the pod; a later call may only shorten the grace period (:class:`DeleteRequested`)."""
         self.post(DeleteRequested(grace_seconds=grace_seconds))
 
+    async def wait_resumed(self) -> None:
+        """Until it is known how the pod is that another process has left."""
+        await self._resumed.wait()
+
     async def wait_removed(self) -> None:
         await self._removed.wait()
 
@@ -218,6 +228,8 @@ class PodTask:
     def post(self, event: Event) -> None:
         """Hands an event to the machine, after those that wait already, in a later turn of the loop."""
         self._queue.append(event)
+        if isinstance(event, DeleteRequested) and self._resumes and not self._resumed.is_set():
+            self._performer.hurry()
         if self._resting and self._over is not None:
             self._resting = False
             self._over.get_loop().call_soon(self._work)
@@ -240,6 +252,7 @@ class PodTask:
                         await self._resume()
                     except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
                         self._break("resume", error)
+                self._resumed.set()
                 self._work()
                 try:
                     await self._over
@@ -253,11 +266,9 @@ class PodTask:
             self._effects = None
             self._resting = False
             self._alarm.set(*_NEVER)
-            if self._again is not None:
-                self._again.cancel()
-            if self._journal is not None:
-                self._journal.forget(self.registered.paths.run)
+            self._saving.end()
             await self._performer.detach()
+            self._resumed.set()
             self._removed.set()
             self._changed()
 
@@ -265,6 +276,8 @@ class PodTask:
         """Where the process before left off: what it had asked for and got no answer to is asked for again, with the
         same ids, so that the shim gives its first answer where it has one."""
         asked = self._machine.unanswered
+        if self.deleted:
+            self._performer.hurry()
         sandbox = await self._performer.reconnect()
         died = self._performer.resume(self._machine.value, sandbox)
         if died is not None:
@@ -306,11 +319,11 @@ class PodTask:
             if self._observer is not None:
                 self._observer.saw(self._machine, event, now, commands)
             if self._machine.pod is not self.pod:
-                self.pod, self._object_unsaved = self._machine.pod, self._journal is not None
+                self.pod = self._machine.pod
+                self._saving.object_changed()
                 self._performer.changed(self.pod)
             if self._matters(event, commands, revision):
-                self._unsaved.append(event)
-                self._save()
+                self._saving.save(event)
         except Exception as error:  # noqa: BLE001 - a bug costs the pod, not the other pods of the process
             self._break(event, error)
             return
@@ -325,27 +338,6 @@ class PodTask:
                 self._begin(command)
         if self._machine.revision != revision or type(event) not in _QUIET:
             self._changed()
-
-    def _save(self) -> None:
-        """Writes down what the machine has become. What cannot be written now is tried again: until then the shim keeps
-        the records that made it so, and a process that comes after this one hears of them once more."""
-        journal, run_dir = self._journal, self.registered.paths.run
-        if journal is not None and not self._machine.removed:
-            # The object first: a machine may know fewer containers than its object has, and not more.
-            if self._object_unsaved:
-                self._object_unsaved = not journal.save_object(run_dir, self.pod)
-            if self._object_unsaved or not journal.save(run_dir, self._machine.save()):
-                if self._again is None:
-                    self._again = asyncio.get_running_loop().call_later(_SAVE_AGAIN, self._save_again)
-                return
-        unsaved, self._unsaved = self._unsaved, []
-        for event in unsaved:
-            self._performer.taken(event)
-
-    def _save_again(self) -> None:
-        self._again = None
-        if not (self.removed or self._broken):
-            self._save()
 
     def _begin(self, command: AnsweredCommand) -> None:
         if (answer := self._performer.at_once(command)) is not None:
@@ -369,6 +361,7 @@ class PodTask:
     def _break(self, event: Event | str, error: Exception) -> None:
         """A bug: the pod fails where everybody sees it, and is removed."""
         log.error("pod %s: %s", self.registered.uid, event, exc_info=error)
+        self._saving.end()
         self._broken = f"nsrunner's own mistake, please report it: {error}"
         self._record(RecordEvent(type="Warning", reason="InternalError", message=self._broken))
         self._spawn(self._destroy())
@@ -382,6 +375,13 @@ class PodTask:
         finally:
             self._removed.set()
             self.post(Tick())  # wakes the task, which ends
+
+    def _heard(self, silent: bool) -> None:
+        """The shim does not answer any more; or it does again, or is gone, of which the machine hears."""
+        self._silent = silent
+        if silent:
+            self._record(RecordEvent(type="Warning", reason=SILENT_REASON, message=SILENT))
+        self._changed()
 
     def _record(self, command: RecordEvent) -> None:
         self._recorder.record(command, self._clock.now())

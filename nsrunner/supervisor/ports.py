@@ -23,6 +23,10 @@ __all__ = ["Clock", "EventSink", "Journal", "ObjectReader", "PodSource", "Proces
 T = TypeVar("T")
 
 
+def _no_news(silent: bool) -> None:
+    """For whoever does not want to know."""
+
+
 class Clock(Protocol):
     """Where time comes from."""
 
@@ -164,14 +168,23 @@ class Sandbox(Protocol):
 class Shims(Protocol):
     """Makes shims, and does what a shim would do where there is none."""
 
-    async def launch(self, pod: RegisteredPod, first: Callable[[Sandbox], T], /) -> tuple[Sandbox, T]:
+    async def launch(
+        self, pod: RegisteredPod, first: Callable[[Sandbox], T], silence: Callable[[bool], None] = _no_news, /
+    ) -> tuple[Sandbox, T]:
         """A new shim, connected as its controller; the pod's directories are registered before. ``first`` sends what
-        comes first, without waiting for the shim; its result is handed on. Raises SandboxError."""
+        comes first, without waiting for the shim; its result is handed on. ``silence`` is called with True when the
+        shim, having been asked something, has not answered for a while, and with False when it does again. Raises
+        SandboxError."""
         ...
 
-    async def connect(self, pod: RegisteredPod) -> Sandbox:
+    async def connect(self, pod: RegisteredPod, silence: Callable[[bool], None], /) -> Sandbox:
         """The shim of a pod that another process of the same owner launched; that one's connection ends, if there still
-        is one. Raises SandboxError when there is none any more."""
+        is one. Waits for one that is silent. Raises SandboxError when there is none any more, or, with an errno of
+        :data:`nsrunner.sandbox.transport.LACKS`, when it cannot be reached now."""
+        ...
+
+    def end(self, pod: RegisteredPod) -> None:
+        """Kills a shim that :meth:`connect` waits for."""
         ...
 
     async def reap(self, pod: RegisteredPod) -> None:

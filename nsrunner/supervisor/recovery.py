@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from nsrunner.errors import HostError
 from nsrunner.lifecycle.value import VERSION, BadValue
 from nsrunner.model.decode import decode
 from nsrunner.model.defaults import apply_defaults
@@ -38,6 +39,8 @@ class Left(Struct, frozen=True, kw_only=True):
 
     registered: RegisteredPod
     pod: Pod
+    object: Mapping[str, Any]
+    """The pod as it was written down."""
     saved: Mapping[str, Any] | None
     """What PodMachine.restore takes; None: it was accepted, and nothing was done for it yet."""
 
@@ -96,24 +99,36 @@ class FileJournal:
 
 
 def left_pods(roots: Roots) -> tuple[list[Left], list[RegisteredPod]]:
-    """The daemon's pods of this boot, and those of which nothing can be read: they can only be removed."""
+    """The daemon's pods of this boot, and those whose files are none: they can only be removed. Raises HostError when
+    files cannot be read: that says nothing about the pods."""
+    try:
+        return _left_pods(roots)
+    except OSError as error:
+        raise HostError(f"{error.filename or roots.run}: {error.strerror}") from None
+
+
+def _left_pods(roots: Roots) -> tuple[list[Left], list[RegisteredPod]]:
     left, lost = [], []
     for pod in registered(roots):
         if pod.owner.kind != "daemon":
             continue
         try:
-            left.append(Left(registered=pod, pod=_object(pod.paths.run), saved=_machine(pod.paths.run)))
-        except (OSError, ValueError) as error:
+            object = _object(pod.paths.run)
+            left.append(Left(registered=pod, pod=_pod(object), object=object, saved=_machine(pod.paths.run)))
+        except (FileNotFoundError, ValueError) as error:
             log.warning("pod %s/%s (%s): cannot be carried on: %s", pod.namespace, pod.name, pod.uid, error)
             lost.append(pod)
     return left, lost
 
 
-def _object(run_dir: str) -> Pod:
+def _object(run_dir: str) -> dict[str, Any]:
     with open(os.path.join(run_dir, _OBJECT), "rb") as file:
-        data = msgspec.json.decode(file.read())
+        return msgspec.json.decode(file.read(), type=dict[str, Any])
+
+
+def _pod(object: Mapping[str, Any]) -> Pod:
     report = Report()
-    pod = apply_defaults(decode(Pod, data, ROOT, report, skip=_HEADER))
+    pod = apply_defaults(decode(Pod, object, ROOT, report, skip=_HEADER))
     if errors := report.close():
         raise ValueError(f"{_OBJECT}: {errors[0]}")
     return pod

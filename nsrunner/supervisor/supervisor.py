@@ -41,6 +41,17 @@ class Environment(Struct, frozen=True, kw_only=True):
     journal: Journal | None = None
     """None for pods that end with this process: nobody will carry on."""
 
+    def registered(self, uid: str, namespace: str, name: str) -> RegisteredPod:
+        """Where a pod lives, or would."""
+        return RegisteredPod(
+            uid=uid,
+            namespace=namespace,
+            name=name,
+            owner=self.owner,
+            paths=self.node.roots.pod_paths(namespace, name, uid),
+            cgroup=cgroups.pod_path(self.node.facts.cgroup, uid),
+        )
+
 
 class Supervisor:
     """Runs pods until they are removed. ``run()`` is to be awaited for as long as pods are to live."""
@@ -78,26 +89,21 @@ class Supervisor:
         image_fallback: Literal["", "host"] = "",
         observer: Observer | None = None,
         saved: Mapping[str, Any] | None = None,
+        left: bool = False,
     ) -> PodTask:
         """Begins to run a pod that has its uid, name and namespace; with ``saved`` goes on with one that another
-        process ran (:class:`nsrunner.supervisor.recovery.Left`). Raises UsageError when its uid runs already; BadValue;
-        SandboxError when its directory cannot be made, or its object not be written down."""
+        process ran (:class:`nsrunner.supervisor.recovery.Left`), with ``left`` one whose directory and object that
+        process has written down. Raises UsageError when its uid runs already; BadValue; SandboxError when its directory
+        cannot be made, or its object not be written down."""
         meta, environment = pod.metadata, self._environment
         uid, name, namespace = meta.uid or "", meta.name or "", meta.namespace or ""
         if uid in self._pods:
             raise UsageError(f"pod {namespace}/{name} ({uid}) runs already")
         if self._group is None or self._stopped.is_set():
             raise UsageError("the supervisor does not run")
-        registered = RegisteredPod(
-            uid=uid,
-            namespace=namespace,
-            name=name,
-            owner=environment.owner,
-            paths=environment.node.roots.pod_paths(namespace, name, uid),
-            cgroup=cgroups.pod_path(environment.node.facts.cgroup, uid),
-        )
+        registered = environment.registered(uid, namespace, name)
         journal, run_dir, object_saved = environment.journal, registered.paths.run, True
-        if journal is not None:
+        if journal is not None and not left:
             register(environment.node.roots, registered)
             object_saved = journal.save_object(run_dir, pod)
             if not object_saved and saved is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +13,7 @@ from nsrunner.sandbox.records import ExecResult, Stamp
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec
 from nsrunner.testing.clock import VirtualClock
 
-__all__ = ["Call", "FakeProcess", "Instance", "Run", "stamp", "write_log"]
+__all__ = ["Call", "FakeProcess", "Instance", "Run", "Scripts", "stamp", "write_log"]
 
 KILLED: Final = 137
 
@@ -32,6 +33,23 @@ class Run:
     ignores_term: bool = False
     fails: SandboxError | None = None
     """The start fails with this instead."""
+
+
+class Scripts:
+    """What containers do, by their names."""
+
+    def __init__(self) -> None:
+        self._scripts: dict[str, deque[Run]] = defaultdict(deque)
+
+    def script(self, container: str, *runs: Run) -> None:
+        """What the next runs of containers with this name do; the last one is repeated. Without: runs for ever."""
+        self._scripts[container].extend(runs)
+
+    def next_run(self, container: str) -> Run:
+        script = self._scripts[container]
+        if not script:
+            return Run()
+        return script.popleft() if len(script) > 1 else script[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ import asyncio
 import errno
 import itertools
 import os
-from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
@@ -34,15 +33,16 @@ from nsrunner.sandbox.records import (
 from nsrunner.sandbox.spec import ContainerSpec, ExecSpec, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.testing.fake_prepared import Preparing
-from nsrunner.testing.fake_run import Call, FakeProcess, Instance, Run, stamp, write_log
+from nsrunner.testing.fake_run import Call, FakeProcess, Instance, Run, Scripts, stamp, write_log
 
 __all__ = ["Call", "FakeProcess", "FakeSandbox", "FakeShims", "Run"]
 
 T = TypeVar("T")
 
 
-class FakeShims:
+class FakeShims(Scripts):
     def __init__(self, *, latency: float = 0.001) -> None:
+        super().__init__()
         self.latency = latency
         self.calls: list[Call] = []
         self.faults: dict[int, SandboxError] = {}
@@ -58,17 +58,6 @@ class FakeShims:
         """Seconds that each exec takes; None: until it is killed."""
         self.processes: list[FakeProcess] = []
         """All execs that were started."""
-        self._scripts: dict[str, deque[Run]] = defaultdict(deque)
-
-    def script(self, container: str, *runs: Run) -> None:
-        """What the next runs of containers with this name do; the last one is repeated. Without: runs for ever."""
-        self._scripts[container].extend(runs)
-
-    def next_run(self, container: str) -> Run:
-        script = self._scripts[container]
-        if not script:
-            return Run()
-        return script.popleft() if len(script) > 1 else script[0]
 
     def command(self, name: str, about: str, effect: Callable[[], T]) -> asyncio.Future[T]:
         """Counts the command; ``effect`` happens, and is answered, after the latency."""
@@ -93,7 +82,9 @@ class FakeShims:
         loop.call_later(60 if number in self.hangs else self.latency, answer)
         return future
 
-    async def launch(self, pod: RegisteredPod, first: Callable[[FakeSandbox], T], /) -> tuple[FakeSandbox, T]:
+    async def launch(
+        self, pod: RegisteredPod, first: Callable[[FakeSandbox], T], silence: object = None, /
+    ) -> tuple[FakeSandbox, T]:
         self.left.add(pod.uid)  # the registered directory
         sandbox = await self.command("launch", "", lambda: self._launched(pod))
         return sandbox, first(sandbox)
@@ -103,8 +94,11 @@ class FakeShims:
         sandbox = self.sandboxes[pod.uid] = FakeSandbox(self, pod.uid, stays=pod.owner.kind == "daemon")
         return sandbox
 
-    async def connect(self, pod: RegisteredPod) -> FakeSandbox:
+    async def connect(self, pod: RegisteredPod, silence: object, /) -> FakeSandbox:
         return await self.command("connect", "", lambda: self._connected(pod))
+
+    def end(self, pod: RegisteredPod) -> None:
+        self.sandboxes[pod.uid].die()
 
     def _connected(self, pod: RegisteredPod) -> FakeSandbox:
         sandbox = self.sandboxes.get(pod.uid)

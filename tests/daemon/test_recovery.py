@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from nsrunner.errors import HostError
 from nsrunner.sandbox import cgroups, state
+from nsrunner.sandbox.published import published
 from nsrunner.sandbox.state import registered
 from real_daemon import RealDaemon
 from real_daemon import daemon as daemon
 
 NIGHTLY: Final = bool(os.environ.get("NSRUNNER_TEST_NIGHTLY"))
-KILLS: Final = 300 if NIGHTLY else 25
+KILLS: Final = 300 if NIGHTLY else 15
+AT_ONCE: Final = 10
 SECONDS: Final = 60.0
 
 
@@ -74,6 +77,9 @@ def test_a_killed_daemon_loses_nothing(daemon: RealDaemon) -> None:
     daemon.stop(signal.SIGKILL)
     (daemon.root / "go").touch()
     until((daemon.root / "gone").exists, "it ends while nobody looks")
+    shown = daemon.nsrunner("get", "pods")
+    assert [line.split()[2] for line in shown.stdout.splitlines()[1:]] == ["Unknown", "Unknown"]
+    assert shown.stderr.startswith("Warning: no daemon is running: this is the last known state, of ")
     daemon.start()
     after = daemon.call("GET", "/namespaces/default/pods/runs")
     assert container_of(after) == container_of(runs)
@@ -92,11 +98,7 @@ def test_shims_and_pauses_that_die_while_no_daemon_runs(daemon: RealDaemon) -> N
     for each in registered(daemon.roots):
         shim = state.noted_shim(each.paths.run)
         assert shim is not None
-        if each.name == "pause":
-            (pause,) = [pid for pid, parent in parents() if parent == shim.pid and "pause" in name_of(pid)]
-            os.kill(pause, signal.SIGKILL)
-        else:
-            os.kill(shim.pid, signal.SIGKILL)
+        os.kill(pause_of(shim.pid) if each.name == "pause" else shim.pid, signal.SIGKILL)
     daemon.start()
     for name in ("shim", "pause"):
         found = wait_for(daemon, name, ready_after(1))
@@ -106,6 +108,11 @@ def test_shims_and_pauses_that_die_while_no_daemon_runs(daemon: RealDaemon) -> N
     assert container_of(failed)["state"]["terminated"]["exitCode"] == 137
     for name in ("shim", "pause", "never"):
         daemon.delete(name)
+
+
+def pause_of(shim: int) -> int:
+    (pause,) = [pid for pid, parent in parents() if parent == shim and "pause" in name_of(pid)]
+    return pause
 
 
 def parents() -> list[tuple[int, int]]:
@@ -173,9 +180,74 @@ def power_off(d: RealDaemon) -> None:
     shutil.rmtree(d.roots.run)
 
 
+class Churn:
+    """Pods that come, end and go while their daemon is killed; only so many at a time."""
+
+    def __init__(self, d: RealDaemon) -> None:
+        self.daemon = d
+        self.stop = threading.Event()
+        self.expected: dict[str, int] = {}
+        """Exit codes of those that were accepted and are not checked yet."""
+        self.wrong: list[object] = []
+        self.checked = 0
+
+    def run(self) -> None:
+        for number in itertools.count(1):
+            if self.stop.is_set():
+                return
+            name, code = f"churn-{number}", number % 100
+            try:
+                self.daemon.create(
+                    pod(name, *sh(f"sleep 0.0{number % 7}; exit {code}"), restartPolicy="Never"), until=""
+                )
+            except (HostError, OSError):  # the daemon died: accepted or not
+                self.stop.wait(0.02)
+                continue
+            try:
+                if number % 3:
+                    self.expected[name] = code
+                else:
+                    path = f"/namespaces/default/pods/{name}"
+                    self.daemon.call("DELETE", path, gracePeriodSeconds=str(number % 2))
+                if len(self.expected) > AT_ONCE:
+                    self.check(next(iter(self.expected)))
+            except (HostError, OSError):
+                continue  # as above
+
+    def check(self, name: str) -> None:
+        """One that has ended, with its exit code; then it goes."""
+        path = f"/namespaces/default/pods/{name}"
+        status = self.daemon.call("GET", path)["status"]
+        if status.get("phase") not in ("Succeeded", "Failed"):
+            return
+        code, shown = self.expected.pop(name), status["containerStatuses"][0]
+        if (shown["state"]["terminated"]["exitCode"], shown["restartCount"]) != (code, 0):
+            self.wrong.append((name, code, shown))
+        self.checked += 1
+        self.daemon.call("DELETE", path, gracePeriodSeconds="0")
+
+
+def kill_below(d: RealDaemon, name: str, deaths: dict[str, int]) -> None:
+    """Kills the shim or the pause of a pod whose container runs. What comes of it is one restart."""
+    shown = published_of(d, name)
+    if container_of(shown).get("restartCount") != deaths[name] or not container_of(shown)["ready"]:
+        return  # it has not come back yet
+    (found,) = [each for each in registered(d.roots) if each.name == name]
+    shim = state.noted_shim(found.paths.run)
+    assert shim is not None
+    os.kill(pause_of(shim.pid) if name.startswith("pause") else shim.pid, signal.SIGKILL)
+    deaths[name] += 1
+
+
+def published_of(d: RealDaemon, name: str) -> dict[str, Any]:
+    """The pod as nsrunner ps shows it, be there a daemon or not."""
+    (found,) = [each for each in registered(d.roots) if each.name == name]
+    return published(found.paths.run) or {}
+
+
 def test_a_daemon_killed_at_any_instant_of_a_churn(daemon: RealDaemon) -> None:
-    """Creates, crashes, probes and deletes beside many kills: no container lost, doubled or left; each end is counted
-    with its code."""
+    """Creates, crashes, probes and deletes beside many kills, of shims and pauses, too: no container lost, doubled or
+    left; each end is counted with its code; what a new daemon shows first is right."""
     dice = random.Random(4)
     probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
     crash = sh("echo start >> /data/log; sleep 0.0$((RANDOM % 9)); echo 5 >> /data/log; exit 5")
@@ -184,43 +256,37 @@ def test_a_daemon_killed_at_any_instant_of_a_churn(daemon: RealDaemon) -> None:
     (daemon.root / "data").mkdir()
     stays = daemon.create(pod("stays", "sleep", "inf", container={"readinessProbe": probe}), until="Ready")
     daemon.create(pod("crashes", *crash, container=mounts, **volume), until="")
-    expected: dict[str, int] = {}
-    accepted = Counter[str]()
-    stop = threading.Event()
-
-    def churn() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            name, code = f"churn-{number}", number % 100
-            try:
-                daemon.create(pod(name, *sh(f"sleep 0.0{number % 7}; exit {code}"), restartPolicy="Never"), until="")
-            except (OSError, Exception):  # noqa: BLE001 - the daemon died: accepted or not
-                accepted["unknown"] += 1
-                stop.wait(0.02)
-                continue
-            expected[name] = code
-            if number % 3 == 0:
-                try:
-                    daemon.call("DELETE", f"/namespaces/default/pods/{name}", gracePeriodSeconds=str(number % 2))
-                except Exception:  # noqa: BLE001 - as above
-                    accepted["unknown"] += 1
-                expected.pop(name)
-
-    worker = threading.Thread(target=churn)
+    victims = {f"{what}-{number}": 0 for number in range(3) for what in ("shim", "pause")}
+    for name in victims:
+        daemon.create(pod(name, "sleep", "inf"))
+    churn = Churn(daemon)
+    worker = threading.Thread(target=churn.run)
     worker.start()
     try:
-        for _ in range(KILLS):
-            stop.wait(dice.random() * 0.25)
-            daemon.restart(signal.SIGKILL)
+        for number in range(KILLS):
+            churn.stop.wait(dice.random() * 0.25)
+            if number % 2:
+                kill_below(daemon, dice.choice([*victims]), victims)
+            daemon.stop(signal.SIGKILL)
+            if number % 2 == 0:
+                kill_below(daemon, dice.choice([*victims]), victims)
+            daemon.start()
+            assert container_of(daemon.call("GET", "/namespaces/default/pods/stays")) == container_of(stays)
     finally:
-        stop.set()
+        churn.stop.set()
         worker.join(SECONDS)
-    for name, code in expected.items():
-        ended = daemon.wait(name, "Failed" if code else "Succeeded")
-        assert container_of(ended)["state"]["terminated"]["exitCode"] == code, name
-        assert container_of(ended)["restartCount"] == 0
+    assert not churn.wrong
+    for name in [*churn.expected]:
+        daemon.wait(name, "Failed" if churn.expected[name] else "Succeeded")
+        churn.check(name)
+    assert churn.checked >= KILLS and not churn.wrong
     assert container_of(daemon.wait("stays", "Ready")) == container_of(stays)
+    assert sum(victims.values()) >= KILLS // 20
+    for name, deaths in victims.items():
+        assert (
+            container_of(wait_for(daemon, name, ready_after(deaths)))["lastState"].keys() == {"terminated"}
+            or not deaths
+        )
     crashed = daemon.call("GET", "/namespaces/default/pods/crashes")
     restarts = container_of(crashed)["restartCount"]
     lines = (daemon.root / "data" / "log").read_text().split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
@@ -33,6 +34,8 @@ _USER = web.RequestKey("user", str)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CHANGES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _REACHES_IN = frozenset({"exec", "attach", "portforward"})
+_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+"""What a request can fail for that is nobody's mistake, and passes."""
 _OPEN = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 """Answered to those whom nobody knows, too (upstream's role system:public-info-viewer)."""
 
@@ -76,7 +79,9 @@ def application(
             return _refusal(errors.bad_request("the body of the request is nested too deeply"))
         except (ConnectionResetError, TimeoutError):
             raise  # the client is gone, or aiohttp closes it
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _LACKS:
+                return _refusal(errors.service_unavailable(f"the daemon lacks something: {error.strerror}"))
             log.exception("%s %s", request.method, request.path)
             problem = errors.internal("a mistake of nsrunner's own, please report it; its log says more")
             return answer(problem.status, status=problem.code)

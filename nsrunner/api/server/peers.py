@@ -40,4 +40,6 @@ def _user(transport: asyncio.BaseTransport) -> str:
         peer_pid(connection.fileno())
     except PermissionError:
         raise errors.unauthorized("the socket is for root alone, and not for containers") from None
+    except OSError as error:
+        raise errors.service_unavailable(f"it cannot be seen who asks: {error.strerror}") from None
     return "root"

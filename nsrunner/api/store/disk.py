@@ -92,7 +92,8 @@ class Disk:
             raise StoreError(f"{self._path}: written by a newer nsrunner (version {found}, this one knows {SCHEMA})")
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=FULL")
-        self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
+        if found != SCHEMA:  # otherwise nothing is written: there may be no room
+            self._connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA}; COMMIT;")
         (sound,) = run("PRAGMA quick_check(1)").fetchone()
         if sound != "ok":
             raise StoreError(f"{self._path}: damaged: {sound}")

@@ -23,8 +23,11 @@ class Store:
     object the next ``metadata.resourceVersion``, of which there is one count for everything.
     """
 
-    def __init__(self, disk: Disk, loaded: Loaded, wall: Callable[[], float]) -> None:
+    def __init__(
+        self, disk: Disk, loaded: Loaded, wall: Callable[[], float], told: Callable[[str], None] = lambda problem: None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._told = told
         self._wall = wall
         self._objects: dict[str, dict[Key, dict[str, Any]]] = defaultdict(dict)
         self._expiries: dict[Key, float] = {}
@@ -42,8 +45,11 @@ class Store:
         self._expire()
 
     @classmethod
-    async def open(cls, path: str, *, wall: Callable[[], float]) -> Store:
-        """The store of a file, which is made when there is none. ``wall`` gives seconds since the epoch.
+    async def open(
+        cls, path: str, *, wall: Callable[[], float], told: Callable[[str], None] = lambda problem: None
+    ) -> Store:
+        """The store of a file, which is made when there is none. ``wall`` gives seconds since the epoch; ``told`` is
+        called with :attr:`problem` whenever it is another one.
 
         Raises StoreError when it is damaged, of a newer release, or cannot be written.
         """
@@ -56,7 +62,7 @@ class Store:
                 disk.close()
                 raise
 
-        return cls(*await asyncio.to_thread(load), wall)
+        return cls(*await asyncio.to_thread(load), wall, told)
 
     async def close(self) -> None:
         """Writes what is there and ends all watches."""
@@ -168,8 +174,10 @@ class Store:
         self._loop.call_soon_threadsafe(self._written, version, problem)
 
     def _written(self, version: int, problem: str) -> None:
-        self._problem = problem
+        before, self._problem = self._problem, problem
         self._on_disk = max(self._on_disk, version)
+        if problem != before:
+            self._told(problem)
         waiting, self._waiters = self._waiters, []
         for wanted, waiter in waiting:
             if waiter.done():

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from nsrunner.daemon.objects import same_content
 from nsrunner.errors import SandboxError
-from nsrunner.testing.fake_sandbox import FakeShims, Run
+from nsrunner.sandbox.state import RegisteredPod
+from nsrunner.testing.fake_sandbox import FakeSandbox, FakeShims, Run
 from unit.daemon.pods_world import daemon_pods, manifest, reboot
 
 
@@ -130,3 +132,49 @@ def test_what_has_no_room_to_begin_begins_when_there_is(tmp_path: Path, monkeypa
             await d.delete("web")
 
     play(script)
+
+
+def test_a_shim_that_does_not_answer_holds_up_the_others_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Frozen(FakeShims):
+        async def connect(self, pod: RegisteredPod, silence: object, /) -> FakeSandbox:
+            if pod.name == "frozen":
+                await asyncio.Event().wait()
+            return await super().connect(pod, silence)
+
+    monkeypatch.setattr("nsrunner.daemon.pods._TAKE_OVER_SECONDS", 0.1)
+
+    async def script() -> None:
+        shims = Frozen()
+        async with daemon_pods(tmp_path, shims) as d:
+            for name in ("frozen", "web"):
+                await d.create(manifest(name))
+                await d.running(name)
+        async with daemon_pods(tmp_path, shims) as d:
+            assert not any(task.running for task in d.pods.tasks.values())
+            await asyncio.wait_for(d.pods.taken_over(), 20)
+            assert {task.pod.metadata.name for task in d.pods.tasks.values() if task.running} == {"web"}
+        assert len(shims.sandboxes) == 2
+        for sandbox in tuple(shims.sandboxes.values()):
+            sandbox.die()
+
+    play(script)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda other: None, True),
+        (lambda other: other["metadata"].update(labels={}), True),
+        (lambda other: other["metadata"].update(labels={"a": "b"}), False),
+        (lambda other: other["metadata"].update(annotations={"a": "b"}), False),
+        (lambda other: other["spec"].pop("hostNetwork", None), True),
+        (lambda other: other["spec"].update(activeDeadlineSeconds=5), False),
+        (lambda other: other["spec"].update(nodeSelector={}), True),
+    ],
+)
+def test_what_a_client_may_change(change: Callable[[dict[str, Any]], object], same: bool) -> None:
+    other = manifest("web")
+    change(other)
+    assert same_content(manifest("web"), other) is same

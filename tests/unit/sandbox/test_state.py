@@ -16,6 +16,7 @@ from nsrunner.sandbox.state import (
     RegisteredPod,
     Roots,
     alive,
+    is_newer,
     locked,
     make_directory,
     register,
@@ -135,6 +136,17 @@ def test_a_record_of_an_earlier_boot(roots: Roots) -> None:
     file = Path(pod.paths.run, "pod.json")
     file.write_text(json.dumps({**json.loads(file.read_text()), "boot_id": "other"}))
     assert registered(roots) == []
+
+
+@pytest.mark.parametrize(("version", "newer"), [(0, False), (2, True), ("2", False), (None, False)])
+def test_a_record_of_another_version(roots: Roots, version: object, newer: bool) -> None:
+    pod = make(roots)
+    register(roots, pod)
+    file = Path(pod.paths.run, "pod.json")
+    assert not is_newer(pod.paths.run)
+    file.write_text(json.dumps({**json.loads(file.read_text()), "version": version}))
+    assert registered(roots) == [] and is_newer(pod.paths.run) is newer
+    assert not is_newer(str(roots.run))
 
 
 def test_files_among_the_directories_are_passed_over(roots: Roots) -> None:

@@ -86,6 +86,14 @@ def test_a_run_directory_without_a_record_goes(roots: Roots) -> None:
     assert left(pod) == []
 
 
+def test_what_a_newer_release_has_written_is_left_alone(roots: Roots) -> None:
+    pod = make(roots, "u1", DEAD)
+    record = Path(pod.paths.run, "pod.json")
+    record.write_text(json.dumps({**json.loads(record.read_text()), "version": 99}))
+    assert sweep(roots) == []
+    assert len(left(pod)) == 5
+
+
 def test_after_a_reboot_only_the_daemon_s_volumes_are_left(roots: Roots) -> None:
     ours, daemons = make(roots, "u1", this_process()), make(roots, "u2", Owner(kind="daemon"))
     for pod in (ours, daemons):

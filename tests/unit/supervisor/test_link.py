@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Coroutine
 from typing import Any
 
+from nsrunner.errors import SandboxError
 from nsrunner.lifecycle.events import Event, SandboxDied
 from nsrunner.sandbox.spec import Namespaces, Owner, SandboxSpec
 from nsrunner.sandbox.state import RegisteredPod, Roots
@@ -21,12 +23,20 @@ POD = RegisteredPod(uid="u", namespace="default", name="web", owner=Owner(kind="
 class Ends:
     """A link, and what it posts."""
 
-    def __init__(self) -> None:
-        self.shims = FakeShims()
+    def __init__(self, shims: FakeShims | None = None) -> None:
+        self.shims = shims or FakeShims()
         self.posted: list[Event] = []
         self.ledger = Ledger(self.posted.append)
         self.tasks: list[asyncio.Task[None]] = []
-        self.link = ShimLink(POD, shims=self.shims, ledger=self.ledger, policy=lambda name: "File", spawn=self.spawn)
+        self.silences: list[bool] = []
+        self.link = ShimLink(
+            POD,
+            shims=self.shims,
+            ledger=self.ledger,
+            policy=lambda name: "File",
+            spawn=self.spawn,
+            silence=self.silences.append,
+        )
 
     def spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self.tasks.append(asyncio.get_running_loop().create_task(effect))
@@ -84,5 +94,37 @@ def test_a_shim_that_is_gone_leaves_what_its_successor_does_not_know() -> None:
         await ends.stand()
         await ends.link.remove(9)
         assert not ends.shims.left
+
+    clock.run(script())
+
+
+class OutOfReach(FakeShims):
+    def __init__(self, *errors: int) -> None:
+        super().__init__()
+        self.errors = [*errors]
+
+    async def connect(self, pod: RegisteredPod, silence: object, /) -> FakeSandbox:
+        if self.errors:
+            raise SandboxError("talk to the shim", self.errors.pop(0))
+        return await super().connect(pod, silence)
+
+
+def test_what_we_lack_costs_no_pod_its_shim() -> None:
+    async def script() -> None:
+        ends = Ends(OutOfReach(errno.EMFILE, errno.EAGAIN, errno.ENOMEM))
+        await ends.stand()
+        began = asyncio.get_running_loop().time()
+        assert await ends.link.connect() is ends.shims.sandboxes["u"]
+        assert 3 <= asyncio.get_running_loop().time() - began < 4
+        assert ends.silences == [True, False]
+
+    clock.run(script())
+
+
+def test_a_shim_that_is_gone_is_not_tried_again() -> None:
+    async def script() -> None:
+        ends = Ends(OutOfReach(errno.EMFILE, errno.ECONNREFUSED))
+        assert await ends.link.connect() is None
+        assert ends.silences == [True, False]
 
     clock.run(script())

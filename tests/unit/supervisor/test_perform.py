@@ -69,6 +69,7 @@ class Bench:
             post=self.posted.append,
             record=self.recorded.append,
             spawn=self.spawn,
+            silence=lambda silent: None,
         )
 
     def spawn(self, effect: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

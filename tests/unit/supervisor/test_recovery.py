@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from nsrunner.errors import HostError
 from nsrunner.library.documents import Documents, load_objects
 from nsrunner.lifecycle.pod import PodMachine
 from nsrunner.model.types import Pod
@@ -72,6 +75,24 @@ def test_pods_of_which_nothing_can_be_read_are_lost_and_those_of_others_not_ours
     left, lost = left_pods(roots)
     assert [each.registered.uid for each in left] == ["whole"]
     assert sorted(each.uid for each in lost) == ["bare", "list", "strange", "torn"]
+
+
+@pytest.mark.parametrize("name", ["object.json", "machine.json", "pod.json"])
+def test_a_file_that_cannot_be_read_costs_no_pod(roots: Roots, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = FileJournal()
+    journal.save_object(registered(roots, "whole").paths.run, a_pod("whole"))
+    opened = open
+
+    def lacking(path: object, *rest: Any, **more: Any) -> Any:
+        if str(path).endswith(name):
+            raise OSError(errno.EMFILE, "Too many open files", str(path))
+        return opened(path, *rest, **more)  # type: ignore[call-overload]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", lacking)
+        with pytest.raises(HostError, match=f"{name}: Too many open files"):
+            left_pods(roots)
+    assert len(left_pods(roots)[0]) == 1
 
 
 def test_a_file_that_cannot_be_written_is_a_problem_until_it_can(roots: Roots) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import json
 import logging
@@ -222,6 +223,20 @@ async def test_a_mistake_of_ours_is_told_without_its_inside(
         code, status = await ask("GET", PODS)
         assert (code, status["reason"]) == (500, "InternalError") and "a secret" not in json.dumps(status)
     assert "KeyError" in caplog.text
+
+
+async def test_what_we_lack_is_no_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lacking(*_: Any, **__: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files", "/some/where")
+
+    async with asked(tmp_path) as ask:
+        monkeypatch.setattr(ask.served.registry, "list", lacking)
+        code, status = await ask("GET", PODS)
+        assert (code, status["reason"]) == (503, "ServiceUnavailable")
+        assert status["message"].endswith("the daemon lacks something: Too many open files")
+    assert "Traceback" not in caplog.text
 
 
 TEXT = st.text(max_size=20)

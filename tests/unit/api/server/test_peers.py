@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -48,3 +49,17 @@ async def test_root_of_the_host_alone(tmp_path: Path, before: list[str], user: s
         command = [*before, sys.executable, "-I", "-c", ASK, ask.path, PODS, user]
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
         assert done.stdout.split() == [code, code], done.stderr
+
+
+async def test_who_cannot_be_looked_at_may_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(fd: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with asked(tmp_path, authenticate=authenticator("")) as ask:
+        command = [sys.executable, "-I", "-c", ASK, ask.path, PODS, "0"]
+        with monkeypatch.context() as patch:
+            patch.setattr("nsrunner.api.server.peers.peer_pid", lacking)
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
+            assert done.stdout.split() == ["503", "503"], done.stderr
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
+        assert done.stdout.split() == ["200", "200"], done.stderr

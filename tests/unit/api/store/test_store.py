@@ -30,8 +30,8 @@ def thing(name: str = "web", **fields: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def opened(path: Path, wall: Any = time.time) -> AsyncIterator[Store]:
-    store = await Store.open(str(path / "store.db"), wall=wall)
+async def opened(path: Path, wall: Any = time.time, **options: Any) -> AsyncIterator[Store]:
+    store = await Store.open(str(path / "store.db"), wall=wall, **options)
     try:
         yield store
     finally:
@@ -174,7 +174,8 @@ async def test_a_disk_without_room_loses_nothing(tmp_path: Path, monkeypatch: py
         write(self, items)
 
     monkeypatch.setattr(disk.Disk, "write", sometimes)
-    async with opened(tmp_path) as store:
+    told: list[str] = []
+    async with opened(tmp_path, told=told.append) as store:
         store.create(WEB, thing())
         with pytest.raises(StoreUnavailable, match="full"):
             await store.committed()
@@ -184,8 +185,19 @@ async def test_a_disk_without_room_loses_nothing(tmp_path: Path, monkeypatch: py
         store.create(Key("pods", "default", "b"), thing("b"))
         await asyncio.wait_for(store.committed(), 10)
         assert store.problem == ""
+        assert told == ["database or disk is full", ""]
     async with opened(tmp_path) as store:
         assert len(store.list("pods")) == 2
+
+
+async def test_a_file_is_opened_where_nothing_can_be_written(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        store.create(WEB, thing())
+    connection = sqlite3.connect(tmp_path / "store.db")
+    before = connection.execute("PRAGMA data_version").fetchone()
+    await (await Store.open(str(tmp_path / "store.db"), wall=time.time)).close()
+    assert connection.execute("PRAGMA data_version").fetchone() == before
+    connection.close()
 
 
 async def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:
