@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import real_pods
+from kubectls import kubectl as kubectl
 from real_daemon import RealDaemon
 from real_daemon import daemon as daemon
 
-pytestmark = pytest.mark.needs_tool("kubectl")
+pytestmark = pytest.mark.usefixtures("kubectl")
 
 
 def config_map(**data: str) -> str:
