@@ -24,6 +24,9 @@ FOLDER = Path(__file__).parents[1] / "build/kubectl"
 PACKAGES = {"bookworm": "kubernetes-client", "sid": "kubectl"}
 """Per suite the package. bookworm's is 1.20, years older than the API that is served; sid's follows Kubernetes."""
 
+newest = pytest.mark.parametrize("kubectl", ["sid"], indirect=True)
+"""For what 1.20 does not know."""
+
 
 def streams(test: Callable[..., None]) -> Callable[..., None]:
     """Runs a test with each kubectl and each carrier that it has for streams; ``environ(websockets)`` says it which."""
