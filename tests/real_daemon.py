@@ -50,6 +50,7 @@ class RealDaemon:
         settings = {"listen": f"127.0.0.1:{self.port}", "imageFallback": "host", **configuration}
         self.config.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
         self._kubeconfig: Path | None = None
+        self.kubectl_program: Path | None = None
         self.log: list[str] = []
         """What all its processes have said, line by line."""
         self.process: subprocess.Popen[str]
@@ -141,9 +142,10 @@ class RealDaemon:
         return self._run(self.kubectl_command(*arguments), {**os.environ, **(env or {})}, **options)
 
     def kubectl_command(self, *arguments: str) -> list[str]:
-        """``NSRUNNER_TEST_KUBECTL`` names another one than that of PATH."""
-        kubectl = os.environ.get("NSRUNNER_TEST_KUBECTL", "kubectl")
-        return [kubectl, "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.root / "cache"), *arguments]
+        """For a test that has the fixture ``kubectl`` of kubectls.py, which says which one."""
+        assert self.kubectl_program is not None
+        kubeconfig, cache = str(self.kubeconfig), str(self.root / "cache")
+        return [str(self.kubectl_program), "--kubeconfig", kubeconfig, "--cache-dir", cache, *arguments]
 
     @staticmethod
     def _run(command: list[str], environ: dict[str, str], **options: Any) -> subprocess.CompletedProcess[Any]:

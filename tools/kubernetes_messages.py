@@ -23,12 +23,16 @@ TARGET = PACKAGE / "protobuf/messages.json"
 CORE, META = "k8s.io.api.core.v1.", "k8s.io.apimachinery.pkg.apis.meta.v1."
 ROOTS = (
     *(CORE + kind for kind in ("ConfigMap", "Event", "Namespace", "Node", "Pod", "Secret", "ServiceAccount")),
+    "k8s.io.api.authentication.v1.SelfSubjectReview",
     "k8s.io.api.authentication.v1.TokenRequest",
     "k8s.io.api.authorization.v1.SelfSubjectAccessReview",
+    "k8s.io.api.authorization.v1.SelfSubjectRulesReview",
     "k8s.io.api.events.v1.Event",
     META + "DeleteOptions",
     "k8s.io.apimachinery.pkg.runtime.Unknown",
 )
+NAMES = {"uID": "uid"}
+"""Fields whose name in JSON is another (the ``json`` tag of the Go type)."""
 SCALARS = {1: "double", 3: "int64", 5: "int32", 8: "bool", 9: "string", 12: "bytes"}
 NEWER: dict[str, list[list[Any]]] = {
     "Container": [[25, "restartPolicyRules", "ContainerRestartRule", "repeated"]],
@@ -103,9 +107,10 @@ def _messages(program: bytes) -> Iterator[tuple[str, list[list[Any]]]]:
 
 def _field(field: Any, entries: dict[str, Any]) -> list[Any]:
     entry = entries.get(field.type_name.rpartition(".")[2])
+    name = NAMES.get(field.name, field.name)
     if entry is not None:
-        return [field.number, field.name, [_type(each) for each in entry.field], "map"]
-    return [field.number, field.name, _type(field), *(["repeated"] if field.label == field.LABEL_REPEATED else [])]
+        return [field.number, name, [_type(each) for each in entry.field], "map"]
+    return [field.number, name, _type(field), *(["repeated"] if field.label == field.LABEL_REPEATED else [])]
 
 
 def _type(field: Any) -> str:

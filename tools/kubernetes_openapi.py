@@ -20,11 +20,13 @@ ROOTS = (
     *(f"{CORE}{kind}{suffix}" for kind in KINDS for suffix in ("", "List")),
     "io.k8s.api.events.v1.Event",
     "io.k8s.api.events.v1.EventList",
+    "io.k8s.api.authentication.v1.SelfSubjectReview",
     "io.k8s.api.authorization.v1.SelfSubjectAccessReview",
+    "io.k8s.api.authorization.v1.SelfSubjectRulesReview",
     *(f"{META}{kind}" for kind in ("DeleteOptions", "Patch", "Status", "WatchEvent")),
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
 )
-GROUPS = ("", "authorization.k8s.io", "events.k8s.io")
+GROUPS = ("", "authentication.k8s.io", "authorization.k8s.io", "events.k8s.io")
 DEFAULTS = {f"{CORE}ContainerPort": {"protocol": "TCP"}, f"{CORE}ServicePort": {"protocol": "TCP"}}
 """Of keys of lists: an item without one has this (``+default`` in the Go types; the document as published has it)."""
 

@@ -25,13 +25,14 @@ import kubernetes.stream
 import pytest
 
 import real_pods
+from kubectls import environ, streams
+from kubectls import kubectl as kubectl
 from nsrunner.api.client import Refused
 from real_daemon import SECONDS, RealDaemon
 from real_daemon import daemon as daemon
 
 EXEC = "/namespaces/default/pods/web/exec"
 ATTACH = "/namespaces/default/pods/web/attach"
-FORMS = pytest.mark.parametrize("websockets", ["true", "false"], ids=["websocket", "SPDY"])
 
 
 def query(*command: str, **flags: object) -> str:
@@ -253,12 +254,7 @@ def test_attach_to_a_terminal(daemon: RealDaemon) -> None:
 # --- real clients -----------------------------------------------------------------------------------------------------
 
 
-def environ(websockets: str) -> dict[str, str]:
-    return {"KUBECTL_REMOTE_COMMAND_WEBSOCKETS": websockets, "KUBECTL_PORT_FORWARD_WEBSOCKETS": websockets}
-
-
-@pytest.mark.needs_tool("kubectl")
-@FORMS
+@streams
 def test_kubectl_exec(web: RealDaemon, websockets: str) -> None:
     env = environ(websockets)
     result = web.kubectl("exec", "web", "--", "sh", "-c", SCRIPT, env=env, check=False)
@@ -283,8 +279,7 @@ def terminal() -> Iterator[tuple[int, int]]:
     os.close(ours)
 
 
-@pytest.mark.needs_tool("kubectl")
-@FORMS
+@streams
 def test_kubectl_exec_with_a_terminal(web: RealDaemon, websockets: str, terminal: tuple[int, int]) -> None:
     ours, theirs = terminal
     process = subprocess.Popen(
@@ -307,8 +302,7 @@ def test_kubectl_exec_with_a_terminal(web: RealDaemon, websockets: str, terminal
     assert re.search(rb"44 102\r\n42\r\n", shown), shown
 
 
-@pytest.mark.needs_tool("kubectl")
-@FORMS
+@streams
 def test_kubectl_attach(daemon: RealDaemon, websockets: str) -> None:
     script = real_pods.shell("main", "while read line; do echo got $line; done; echo over", stdin=True, stdinOnce=True)
     daemon.create(real_pods.pod(script, name="web"))
@@ -317,8 +311,7 @@ def test_kubectl_attach(daemon: RealDaemon, websockets: str) -> None:
     daemon.wait("web", "Succeeded")
 
 
-@pytest.mark.needs_tool("kubectl")
-@FORMS
+@streams
 def test_kubectl_cp(web: RealDaemon, websockets: str, tmp_path: Path) -> None:
     source, back = tmp_path / "source", tmp_path / "back"
     source.mkdir()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import real_pods
+from kubectls import kubectl as kubectl
 from nsrunner.api.client import Refused
 from real_daemon import SECONDS, RealDaemon
 from real_daemon import daemon as daemon
@@ -152,7 +153,7 @@ def test_as_messages_of_a_websocket(daemon: RealDaemon, protocol: str, decode: C
     assert data == b"".join(b"%d\n" % number for number in range(1, 20001))
 
 
-@pytest.mark.needs_tool("kubectl")
+@pytest.mark.usefixtures("kubectl")
 def test_kubectl_logs(daemon: RealDaemon, gate: Path) -> None:
     daemon.create(gated(gate, "echo begun; cat /gate/fifo; echo $(date) >&2"))
     follower = subprocess.Popen(

@@ -19,12 +19,13 @@ import kubernetes.stream
 import pytest
 
 import real_pods
+from kubectls import environ, streams
+from kubectls import kubectl as kubectl
 from nsrunner.api.client import Refused
 from real_daemon import SECONDS, RealDaemon, free_port
 from real_daemon import daemon as daemon
 
 FORWARD = "/namespaces/default/pods/web/portforward"
-FORMS = pytest.mark.parametrize("websockets", ["true", "false"], ids=["websocket", "SPDY"])
 ECHO = """
 import socket, threading
 def serve(connection):
@@ -54,7 +55,7 @@ def forwarded(web: RealDaemon, websockets: str, port: int = 8080) -> Iterator[in
     local = free_port()
     process = subprocess.Popen(
         web.kubectl_command("port-forward", "web", f"{local}:{port}"),
-        env={**os.environ, "KUBECTL_PORT_FORWARD_WEBSOCKETS": websockets},
+        env={**os.environ, **environ(websockets)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -78,8 +79,7 @@ def exchanged(connection: Any, data: bytes) -> bytes:
     return back
 
 
-@pytest.mark.needs_tool("kubectl")
-@FORMS
+@streams
 def test_kubectl_port_forward(web: RealDaemon, websockets: str) -> None:
     data = os.urandom(200_000)
     with forwarded(web, websockets) as port:
@@ -94,8 +94,7 @@ def test_kubectl_port_forward(web: RealDaemon, websockets: str) -> None:
             assert exchanged(again, b"again") == b"again"
 
 
-@pytest.mark.needs_tool("kubectl")
-@FORMS
+@streams
 def test_a_port_on_which_nobody_listens(web: RealDaemon, websockets: str) -> None:
     with forwarded(web, websockets, 9) as port, socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(SECONDS)

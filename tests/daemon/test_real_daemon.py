@@ -7,6 +7,7 @@ import signal
 import pytest
 
 import real_pods
+from kubectls import kubectl as kubectl
 from real_daemon import RealDaemon
 from real_daemon import daemon as daemon
 
@@ -23,7 +24,7 @@ def test_a_pod_outlives_the_daemon_and_not_the_test(daemon: RealDaemon, number: 
     daemon.create(real_pods.pod(name="left"))
 
 
-@pytest.mark.needs_tool("kubectl")
+@pytest.mark.usefixtures("kubectl")
 def test_kubectl_reaches_it(daemon: RealDaemon) -> None:
     daemon.create(real_pods.pod(name="web"))
     assert daemon.kubectl("get", "pods", "-o", "name").stdout == "pod/web\n"

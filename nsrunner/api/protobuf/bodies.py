@@ -34,8 +34,10 @@ _MESSAGES: Final = {
     ("v1", "Pod"): "k8s.io.api.core.v1.Pod",
     ("v1", "Secret"): "k8s.io.api.core.v1.Secret",
     ("v1", "ServiceAccount"): "k8s.io.api.core.v1.ServiceAccount",
+    ("authentication.k8s.io/v1", "SelfSubjectReview"): "k8s.io.api.authentication.v1.SelfSubjectReview",
     ("authentication.k8s.io/v1", "TokenRequest"): "k8s.io.api.authentication.v1.TokenRequest",
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): "k8s.io.api.authorization.v1.SelfSubjectAccessReview",
+    ("authorization.k8s.io/v1", "SelfSubjectRulesReview"): "k8s.io.api.authorization.v1.SelfSubjectRulesReview",
     ("events.k8s.io/v1", "Event"): "k8s.io.api.events.v1.Event",
     ("meta.k8s.io/v1", "DeleteOptions"): "k8s.io.apimachinery.pkg.apis.meta.v1.DeleteOptions",
 }

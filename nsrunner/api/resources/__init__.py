@@ -9,7 +9,7 @@ from nsrunner.api.resources.events import Events
 from nsrunner.api.resources.events_v1 import EventsV1
 from nsrunner.api.resources.metrics import NodeMetrics, PodMetrics
 from nsrunner.api.resources.pods import Pods
-from nsrunner.api.resources.reviews import SelfSubjectAccessReviews
+from nsrunner.api.resources.reviews import SelfSubjectAccessReviews, SelfSubjectReviews, SelfSubjectRulesReviews
 
 __all__ = ["Column", "Context", "Resource", "ResourceInfo", "object_of", "served"]
 
@@ -17,4 +17,5 @@ __all__ = ["Column", "Context", "Resource", "ResourceInfo", "object_of", "served
 def served(node: str) -> tuple[Resource, ...]:
     """All of them, for a node of this name."""
     core = (ConfigMaps(), Events(), Namespaces(), Nodes(), Pods(node), Secrets(), ServiceAccounts())
-    return (*core, SelfSubjectAccessReviews(), EventsV1(), NodeMetrics(), PodMetrics())
+    reviews = (SelfSubjectReviews(), SelfSubjectAccessReviews(), SelfSubjectRulesReviews())
+    return (*core, *reviews, EventsV1(), NodeMetrics(), PodMetrics())

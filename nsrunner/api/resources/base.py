@@ -57,6 +57,8 @@ class Context(Struct, kw_only=True):
     now: str
     """RFC 3339, whole seconds."""
     user: str = ""
+    access: Literal["none", "view", "admin"] = "admin"
+    """What the user may do, as ``api.server.access`` has it."""
     field_manager: str = ""
     manager_named: bool = False
     """Whether the client has said it; otherwise it is made of its name."""

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from nsrunner.api import errors
 from nsrunner.api.errors import ApiError
-from nsrunner.api.server.access import Access, authorize
+from nsrunner.api.server.access import Access, authorize, is_service_account
 from nsrunner.api.server.browsers import keep_to_itself, refuse_other_pages
 from nsrunner.api.server.budget import BODIES, Budget, deliver
 from nsrunner.api.server.paths import Target, parse_path, verb_of
-from nsrunner.api.server.requests import BODY_MAX
+from nsrunner.api.server.requests import ACCESS, BODY_MAX
 from nsrunner.api.server.verbs import Verbs, answer
 
 __all__ = ["Authenticate", "Count", "Page", "application"]
@@ -111,6 +111,7 @@ async def _dispatch(
     path = request.rel_url.raw_path
     user = request[_USER] = "" if path in _OPEN else authenticate(request)
     target = parse_path(path)
+    request[ACCESS] = access if is_service_account(user) else "admin"
     authorize(user, path, target, _verb(request, target), access)
     if target is not None and (page := _page(pages, path)) is None:
         return await verbs.serve(request, target, user)

@@ -32,7 +32,8 @@ class Metrics:
         self._earlier: tuple[float, Stats] | None = None
 
     async def objects(self, resource: Resource, namespace: str | None) -> list[Json]:
-        """All of the resource, in order. Waits for a moment when nobody has asked within the last minute."""
+        """All of the resource, in order. Waits for a moment when nobody has asked within the last minute, or
+        something has started since."""
         seconds, before, now = await self._window()
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         kind, version = resource.info.kind, resource.info.api_version
@@ -63,13 +64,12 @@ class Metrics:
 
     async def _window(self) -> tuple[float, Stats, Stats]:
         """How long, and what was used at both ends."""
-        began, before = self._earlier or (0.0, Stats(node=Usage(0, 0), pods={}))
-        now = time.monotonic()
-        if self._earlier is None or not _WINDOW_SECONDS <= now - began <= _OLD_SECONDS:
-            began, before = now, await self._read()
+        after, now = await self._read(), time.monotonic()
+        began, before = self._earlier or (now, after)
+        if not _WINDOW_SECONDS <= now - began <= _OLD_SECONDS or _begun(before, after):
+            began, before = now, after
             await asyncio.sleep(_WINDOW_SECONDS)
-        after = await self._read()
-        now = time.monotonic()
+            after, now = await self._read(), time.monotonic()
         self._earlier = (now, after)
         return now - began, before, after
 
@@ -81,6 +81,16 @@ class Metrics:
         labels = found[0]["metadata"].get("labels") if found else None
         metadata: Json = {"name": name, **({"namespace": namespace} if namespace else {}), "creationTimestamp": stamp}
         return {**metadata, **({"labels": labels} if labels else {})}
+
+
+def _begun(before: Stats, after: Stats) -> bool:
+    """Whether a container runs that did not run before, or has begun anew."""
+    for pod, containers in after.pods.items():
+        earlier = before.pods.get(pod, {})
+        for name, usage in containers.items():
+            if name not in earlier or usage.cpu_seconds < earlier[name].cpu_seconds:
+                return True
+    return False
 
 
 def _usage(before: Usage, after: Usage, seconds: float) -> Json:

@@ -18,7 +18,10 @@ from nsrunner.api.resources import Context
 from nsrunner.api.server.budget import BODIES
 from nsrunner.api.server.media import JSON, PROTOBUF, YAML
 
-__all__ = ["BODY_MAX", "body_object", "context_of", "delete_options", "number", "read_body", "truth"]
+__all__ = ["ACCESS", "BODY_MAX", "body_object", "context_of", "delete_options", "number", "read_body", "truth"]
+
+ACCESS: Final = web.RequestKey("access", str)
+"""What the user may do, a word of ``access.Access``."""
 
 BODY_MAX: Final = 3 * 1024 * 1024
 """Bytes of a request's body (apiserver: MaxRequestBodyBytes)."""
@@ -63,6 +66,7 @@ def context_of(request: web.Request, user: str, subresource: str = "") -> Contex
     return Context(
         now=now_text(),
         user=user,
+        access=request.get(ACCESS, "none"),
         field_manager=manager or _manager_of(request.headers.get("User-Agent", "")),
         manager_named=bool(manager),
         dry_run=bool(dry_run),

@@ -22,6 +22,7 @@ def test_groups() -> None:
     assert api_versions("1.2.3.4:6443")["versions"] == ["v1"]
     groups = {each["name"]: each["preferredVersion"]["groupVersion"] for each in api_groups(RESOURCES)["groups"]}
     assert groups == {
+        "authentication.k8s.io": "authentication.k8s.io/v1",
         "authorization.k8s.io": "authorization.k8s.io/v1",
         "events.k8s.io": "events.k8s.io/v1",
         "metrics.k8s.io": "metrics.k8s.io/v1beta1",

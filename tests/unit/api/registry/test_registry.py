@@ -324,7 +324,7 @@ async def test_every_resource_has_a_row_for_its_columns(tmp_path: Path) -> None:
         node = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": "node-1"}, "spec": {}, "status": {}}
         served.registry.put(served.resource("nodes"), node)
         served.registry.put_event({"kind": "Event", "metadata": {"name": "e", "namespace": "default"}})
-        computed = ("authorization.k8s.io", "metrics.k8s.io")
+        computed = ("authentication.k8s.io", "authorization.k8s.io", "metrics.k8s.io")
         for resource in served.registry.resources:
             items = served.registry.list(resource, None)["items"]
             assert items or resource.info.group in computed

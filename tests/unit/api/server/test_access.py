@@ -44,6 +44,11 @@ def may(path: str, verb: str, access: Access, user: str = WHO) -> bool:
         (f"{OTHER}/pods", "list", False, False),
         ("/api/v1/pods", "list", False, False),
         ("/api/v1/nodes/n", "get", False, False),
+        (f"{OWN}/pods/a/status", "get", False, True),
+        (f"{OWN}/serviceaccounts", "list", False, False),
+        ("/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods", "list", False, True),
+        ("/apis/apps/v1/namespaces/shop/pods", "list", False, False),
+        ("/apis/authentication.k8s.io/v1/selfsubjectreviews", "create", True, True),
         ("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "create", True, True),
     ],
 )

@@ -45,15 +45,12 @@ def find(registry: object, plural: str) -> Resource:
 
 async def test_pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {WEB: {"c": Usage(1.0, 1 << 20)}, OTHER: {"x": Usage(5.0, 0)}}
-    second = {
-        OTHER: {"x": Usage(4.0, 0)},  # begun anew meanwhile
-        WEB: {"new": Usage(0.0, 0), "c": Usage(1.25, 2 << 20)},
-    }
+    second = {OTHER: {"x": Usage(4.0, 0)}, WEB: {"new": Usage(0.0, 0), "c": Usage(1.25, 2 << 20)}}
     async with serving(tmp_path) as served:
         await served.create("pods", pod())
         read = Read(monkeypatch, first, second, second)
         metrics = Metrics(served.registry, read, "node-1")
-        (found,) = await metrics.objects(find(served.registry, "pods"), None)
+        (found,) = await metrics.objects(find(served.registry, "pods"), None)  # the other has begun anew meanwhile
         assert found["metadata"]["name"] == "web" and found["metadata"]["labels"] == {"app": "web"}
         assert found["window"] == "1.000s"
         assert found["containers"] == [{"name": "c", "usage": {"cpu": "250000000n", "memory": "2048Ki"}}]
@@ -63,6 +60,21 @@ async def test_pods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read.now += 10
         assert [each["metadata"]["name"] for each in await metrics.objects(resource, "team")] == ["other"]
         assert read.slept == 1
+
+
+@pytest.mark.parametrize("later", [{"c": Usage(1.0, 0), "new": Usage(0.0, 0)}, {"c": Usage(0.5, 0)}])
+async def test_what_has_begun_since_the_last_look_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: Mapping[str, Usage]
+) -> None:
+    before = {WEB: {"c": Usage(1.0, 0)}}
+    async with serving(tmp_path) as served:
+        read = Read(monkeypatch, before, before, {WEB: later}, {WEB: later})
+        metrics = Metrics(served.registry, read, "node-1")
+        await metrics.objects(find(served.registry, "pods"), None)
+        read.now += 10
+        (found,) = await metrics.objects(find(served.registry, "pods"), None)
+        assert [each["name"] for each in found["containers"]] == list(later)
+        assert read.slept == 2 and found["window"] == "1.000s"
 
 
 async def test_an_old_look_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
