@@ -13,7 +13,10 @@ from nsrunner.api.store.disk import Disk, Loaded, Write, Writer
 from nsrunner.api.store.values import Change, Changed, Exists, Key, Missing, StoreUnavailable
 from nsrunner.api.store.watch import WINDOW, History, Watch
 
-__all__ = ["Store"]
+__all__ = ["TEMPORARY_MAX", "Store"]
+
+TEMPORARY_MAX = 2500
+"""Objects that may have a time to live: of more, what would go first goes at once."""
 
 
 class Store:
@@ -145,7 +148,10 @@ class Store:
         self._expiries.pop(key, None)
         if expires is not None:
             self._expire_at(key, expires)
-            self._set_timer()
+            if len(self._expiries) > TEMPORARY_MAX:
+                self._expire()
+            else:
+                self._set_timer()
         return stored
 
     def _change(
@@ -189,9 +195,9 @@ class Store:
             heapq.heappush(self._agenda, (when, key))
 
     def _expire(self) -> None:
-        """Deletes what has had its time, and sets the timer for what comes next."""
+        """Deletes what has had its time, or is too much, and sets the timer for what comes next."""
         now = self._wall()
-        while self._agenda and self._agenda[0][0] <= now:
+        while self._agenda and (self._agenda[0][0] <= now or len(self._expiries) > TEMPORARY_MAX):
             when, key = heapq.heappop(self._agenda)
             if self._expiries.get(key) == when:
                 with contextlib.suppress(Missing):
