@@ -83,9 +83,17 @@ class Store:
         objects = self._objects[resource]
         return [objects[key] for key in sorted(objects) if namespace in (None, key.namespace)]
 
-    def watch(self, resource: str, namespace: str | None = None, since: int | None = None) -> Watch:
-        """What happens after version ``since``, or from now on. Raises Expired when that is too long ago."""
-        return self._history.watch(resource, namespace, since)
+    def watch(
+        self,
+        resource: str,
+        namespace: str | None = None,
+        since: int | None = None,
+        *,
+        wanted: Callable[[Change], bool] | None = None,
+    ) -> Watch:
+        """What happens after version ``since``, or from now on, and is ``wanted``. Raises Expired when that is too long
+        ago."""
+        return self._history.watch(resource, namespace, since, wanted)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
