@@ -65,6 +65,18 @@ class Daemon:
                 if not missing:
                     return
 
+    def until_gone(self, name: str) -> None:
+        """Waits until the API shows a pod no more."""
+        with self.client() as client:
+            query: dict[str, object] = {"fieldSelector": f"metadata.name={name}"}
+            there = client.call("GET", PODS_PATH, query=query)
+            if not there["items"]:
+                return
+            query |= {"watch": "true", "resourceVersion": there["metadata"]["resourceVersion"]}
+            for line in client.checked(client.request("GET", PODS_PATH, query=query)).lines():
+                if json.loads(line)["type"] == "DELETED":
+                    return
+
     def delete_all(self) -> None:
         """Ends all pods at once, and waits until nothing is left of them."""
         with self.client() as client:

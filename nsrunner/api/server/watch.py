@@ -14,6 +14,7 @@ from aiohttp import web
 from nsrunner.api.errors import ApiError
 from nsrunner.api.registry import Json, Registry
 from nsrunner.api.resources import Resource
+from nsrunner.api.server.budget import BODIES
 from nsrunner.api.server.forms import Include, shown, table
 from nsrunner.api.server.media import Form
 from nsrunner.api.server.requests import number, truth
@@ -35,7 +36,8 @@ _encode = msgspec.json.encode
 async def watch(
     request: web.Request, registry: Registry, resource: Resource, namespace: str | None, name: str, form: Form
 ) -> web.StreamResponse:
-    """Answers with the changes of a resource, or of one object of it. Raises ApiError before the first byte only."""
+    """Answers with the changes of a resource, or of one object of it. Raises ApiError before the first byte only; later
+    it is an event of type ERROR: 410 for a client that does not keep up, 429 when slow ones hold too much memory."""
     query = request.query
     fields = query.get("fieldSelector", "")
     if name:
@@ -60,7 +62,8 @@ async def watch(
             if not found and bookmarks and not events.ended:
                 found = [registry.bookmark(resource)]
             for chunk in _chunks(map(lines.line, found)):
-                await _write(response, chunk)
+                with request.app[BODIES].holding(len(chunk)):
+                    await _write(response, chunk)
     except ApiError as error:
         await _write(response, _encode({"type": "ERROR", "object": error.status}) + b"\n")
     except TimeoutError:
@@ -75,14 +78,14 @@ async def watch(
 
 def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
     """What is written at once: few writes for many lines, and little memory for those who do not read."""
-    chunk = bytearray()
+    chunk = b""
     for line in lines:
-        chunk += line
-        if len(chunk) >= _CHUNK:
-            yield bytes(chunk)
-            chunk.clear()
+        if chunk and len(chunk) + len(line) > _CHUNK:
+            yield chunk
+            chunk = b""
+        chunk = chunk + line if chunk else line
     if chunk:
-        yield bytes(chunk)
+        yield chunk
 
 
 async def _write(response: web.StreamResponse, line: bytes) -> None:
