@@ -30,7 +30,7 @@ _KEEPALIVE_SECONDS: Final = 75.0
 """For which a connection may be idle, or take to send its first request."""
 _HANDSHAKE_SECONDS: Final = 15.0
 _TLS_BUFFER: Final = 64 * 1024
-"""Bytes that asyncio sets aside for each TLS client, even for one that never says a word: a quarter of its own choice."""
+"""Bytes that asyncio sets aside for each TLS client, even for one that is silent: a quarter of its own choice."""
 _CONNECTIONS_MAX: Final = 4096
 """Of TLS clients; the unix socket is root's, and root always gets in."""
 _TCP_OPTIONS: Final = (
