@@ -44,7 +44,6 @@ def measure(peers: Peers) -> list[Row]:
             value=pss,
             unit="MB",
             target=60,
-            peers={"kubelet + containerd + its shims (measured elsewhere)": 234},
             note=f"USS {uss:.1f} MB; the daemon alone {alone:.1f} MB",
         ),
         Row(
