@@ -18,9 +18,11 @@ demo: $(WHEEL)/.wheel ## run the example pod examples/hello.yaml
 test: $(WHEEL)/.wheel $(WHEEL)/.extras ## run every test against the built wheel: linters, C tests and older kernels too
 	$(WHEEL)/bin/pytest $(PYTEST_ARGS)
 
-nightly: $(ENV)/.extras ## the lifecycle's properties with 10,000 examples each, 300 kills of a daemon: an hour
+nightly: $(ENV)/.extras ## the lifecycle's properties with 10,000 examples each, 300 kills of a daemon, the API's fuzz: three hours
 	NSRUNNER_TEST_NIGHTLY=1 $(ENV)/bin/pytest -o faulthandler_timeout=0 -m hypothesis $(PYTEST_ARGS) tests/unit/lifecycle
 	NSRUNNER_TEST_NIGHTLY=1 $(ENV)/bin/pytest -o faulthandler_timeout=0 $(PYTEST_ARGS) tests/daemon/test_recovery.py
+	NSRUNNER_TEST_NIGHTLY=1 $(ENV)/bin/pytest -o faulthandler_timeout=0 $(PYTEST_ARGS) \
+		tests/unit/api/server/test_openapi_fuzz.py tests/unit/api/patch/test_patch_bodies.py
 
 mutate: $(ENV)/.extras ## which mutants of the lifecycle its tests do not notice; all, or those of MUTANTS='nsrunner.lifecycle.probe.*'
 	$(ENV)/bin/python tools/requirements.py mutate | xargs -d '\n' $(ENV)/bin/python $(INSTALL)

@@ -19,7 +19,7 @@ from bench.rows import Row
 
 ROWS = (
     "start", "whole_run", "exec", "memory", "logs", "burst", "simulate", "probes", "probe_exec", "probe_http",
-    "readiness", "restarts", "idle", "daemon", "adoption",
+    "readiness", "restarts", "idle", "daemon", "adoption", "static_pods", "commands", "crowd", "cycles",
 )  # fmt: skip
 
 
@@ -34,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     with peers() as made:
         for name in chosen:
             print(f"measuring {name} ...", file=sys.stderr)
-            found += importlib.import_module(f"bench.rows.{name}").measure(made)
+            rows = importlib.import_module(f"bench.rows.{name}").measure(made)
+            print(*rows, sep="\n", file=sys.stderr)
+            found += rows
     text = report(found, facts())
     print(text)
     if set(chosen) == set(ROWS):

@@ -14,6 +14,7 @@ __all__ = [
     "command_seconds",
     "cpu_seconds",
     "median_seconds",
+    "memory_of",
     "parent",
     "process_seconds",
     "pss_bytes",
@@ -82,9 +83,17 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def pss_bytes(pid: int) -> int:
-    """Proportional set size: private memory plus a fair share of what is shared (smaps_rollup, proc(5))."""
+def memory_of(pid: int) -> tuple[int, int]:
+    """Bytes of private memory plus a fair share of what is shared (PSS), and of private memory alone (USS):
+    smaps_rollup, proc(5)."""
+    sizes = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return 0
+        name = line.partition(":")[0]
+        if name in sizes:
+            sizes[name] = int(line.split()[1]) * 1024
+    return sizes["Pss"], sizes["Private_Clean"] + sizes["Private_Dirty"]
+
+
+def pss_bytes(pid: int) -> int:
+    """See :func:`memory_of`."""
+    return memory_of(pid)[0]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from bench.measure import command_seconds
 
@@ -35,6 +36,9 @@ spec:
   containers:
   - {name: a, image: localhost/bench:latest, command: [/bin/sleep, "100"], imagePullPolicy: Never}
 """
+
+
+_NULL: Final = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def _quietly(*argv: str) -> None:
@@ -177,6 +181,19 @@ class Peers:
             )
             subprocess.run(self.podman("kube", "down", pod), env=self.env, check=True, capture_output=True, timeout=60)
         return sorted(times[1:])[runs // 2]
+
+    @contextmanager
+    def podman_containers(self, count: int) -> Iterator[list[str]]:
+        """So many containers run within the block: their names."""
+        self._import()
+        names = [f"bench-{number}" for number in range(count)]
+        for name in names:
+            words = ("run", "--detach", "--network", "none", "--name", name, "localhost/bench:latest")
+            subprocess.run(self.podman(*words, "/bin/sleep", "1000"), env=self.env, check=True, timeout=60, **_NULL)
+        try:
+            yield names
+        finally:
+            subprocess.run(self.podman("rm", "--force", "--time", "0", *names), env=self.env, timeout=120, **_NULL)
 
 
 @contextmanager

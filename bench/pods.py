@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 def install_programs(root: Path) -> None:
     """Compiles our programs, static, into ``root``/bin."""
     compiler = shutil.which("cc") or "gcc"
-    for name in ("stamp", "lines", "health", "crash"):
+    for name in ("stamp", "lines", "health", "crash", "leaves"):
         target = root / "bin" / name
         if not target.exists():
             source = str(HERE / f"{name}.c")

@@ -22,6 +22,7 @@ _TIMEOUT: Final = 60.0
 """Seconds for which the daemon may be silent, except on a watch or a stream."""
 _LINE_MAX: Final = 1 << 16
 _UCRED: Final = struct.Struct("3i")
+_TIMEVAL: Final = struct.Struct("@ll")
 
 
 def _listener(client: socket.socket) -> int:
@@ -125,9 +126,11 @@ class Client:
         self._silence: float | None = _TIMEOUT
         self._buffer = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self._socket.settimeout(_TIMEOUT)
+        # Not settimeout(): a socket that does not block is refused while the listener's backlog is full (unix(7)).
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEVAL.pack(int(_TIMEOUT), 0))
         try:
             self._socket.connect(path)
+            self._socket.settimeout(_TIMEOUT)
         except PermissionError:
             self.close()
             raise PrivilegeError(f"{path}: only root may use the daemon's socket (use sudo)") from None

@@ -154,16 +154,27 @@ _TERM: Final = re.compile(r"(?P<field>[^=!]*)(?P<operator>!=|==|=)(?P<value>.*)"
 def parse_fields(text: str, supported: Collection[str]) -> Predicate:
     """What an object's selectable fields have to satisfy. Raises ApiError (400), also for a field that the resource
     cannot be selected by."""
+    terms = _terms(text)
+    for field, _, _ in terms:
+        if field not in supported:
+            raise bad_request(f'field label not supported: "{field}" (supported: {", ".join(sorted(supported))})')
+    return lambda fields: all((fields.get(field, "") == value) is wanted for field, value, wanted in terms)
+
+
+def fixed_fields(text: str) -> dict[str, str]:
+    """The fields for which a selector leaves one value only, and that. Raises ApiError (400)."""
+    return {field: value for field, value, wanted in _terms(text) if wanted}
+
+
+def _terms(text: str) -> list[tuple[str, str, bool]]:
+    """Field, value, and whether it has to be that or must not be."""
     terms = []
     for part in _split(text):
         match = _TERM.fullmatch(part)
         if match is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
-        field, value = match["field"], _unescaped(match["value"])
-        if field not in supported:
-            raise bad_request(f'field label not supported: "{field}" (supported: {", ".join(sorted(supported))})')
-        terms.append((field, value, match["operator"] != "!="))
-    return lambda fields: all((fields.get(field, "") == value) is wanted for field, value, wanted in terms)
+        terms.append((match["field"], _unescaped(match["value"]), match["operator"] != "!="))
+    return terms
 
 
 def _split(text: str) -> list[str]:

@@ -159,10 +159,14 @@ async def serve(
             ),
             authenticate=authenticator(token, accounts.user),
             pages=pages(
-                registry, version=version, git_version=KUBERNETES_VERSION, problems=problems, metrics=metrics.page
+                registry,
+                version=version,
+                git_version=KUBERNETES_VERSION,
+                problems=problems,
+                metrics={"/metrics": metrics.page, "/metrics/probes": metrics.probes},
             ),
             access=config.service_account_access,  # type: ignore[arg-type] # one of the three, as its check has found
-            count=metrics.requests.add,
+            count=metrics.requested,
         )
         await stack.enter_async_context(listening(app, sockets))
         notifier.tell(READY=1, STATUS=f"{len(supervisor.pods)} pods", MAINPID=os.getpid())

@@ -21,6 +21,9 @@ _START_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 8,
 """The kubelet's from half a second on, and below what it never reaches."""
 _RESULTS: Final = {"Success": "successful", "Failure": "failed", "Unknown": "unknown"}
 
+_VERBS: Final = {"create": "POST", "update": "PUT", "other": "OTHER"}
+"""What is not simply written in capitals (``apiserver/pkg/endpoints/metrics``)."""
+
 
 class Metrics:
     """An Observer of all pods. ``node``: its name; ``git_version``: whose behaviour this is."""
@@ -47,11 +50,12 @@ class Metrics:
             "Duration in seconds from a pod being seen for the first time to the pod starting to run.",
             _START_SECONDS,
         )
-        self.requests = Counter(
+        self._requests = Counter(
             "apiserver_request_total",
             "Number of API requests by verb, resource and code.",
             ("verb", "resource", "code"),
         )
+        began = _began()
         self._families: tuple[Family, ...] = (
             Gauge("kubelet_node_name", "The node's name. The count is always 1.", lambda: {(node,): 1}, ("node",)),
             Gauge(
@@ -72,20 +76,34 @@ class Metrics:
             self._failed,
             self._start_seconds,
             self._probes,
-            self.requests,
+            self._requests,
             Gauge(
                 "process_cpu_seconds_total",
                 "Total user and system CPU time spent in seconds.",
                 lambda: {(): time.process_time()},
                 kind="counter",
             ),
-            Gauge("process_resident_memory_bytes", "Resident memory size in bytes.", lambda: {(): _resident()}),
+            Gauge("process_resident_memory_bytes", "Resident memory size in bytes.", lambda: {(): _memory()[1]}),
+            Gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", lambda: {(): _memory()[0]}),
+            Gauge(
+                "process_start_time_seconds",
+                "Start time of the process since unix epoch in seconds.",
+                lambda: {(): began},
+            ),
             Gauge("process_open_fds", "Number of open file descriptors.", lambda: {(): _descriptors()}),
             Gauge("process_max_fds", "Maximum number of open file descriptors.", lambda: {(): _limit()}),
         )
 
     def page(self) -> str:
         return render(self._families)
+
+    def probes(self) -> str:
+        """What the kubelet shows on a page of its own, ``/metrics/probes``."""
+        return render((self._probes,))
+
+    def requested(self, verb: str, resource: str, code: str) -> None:
+        """An answer of the API. ``verb``: as Roles have it; it is counted by the API server's name."""
+        self._requests.add(_VERBS.get(verb, verb.upper()), resource, code)
 
     def removed(self, uid: str) -> None:
         """Nothing of the pod is left: its series go."""
@@ -134,9 +152,17 @@ def _type(pod: Pod, name: str) -> str:
     return "container"
 
 
-def _resident() -> int:
+def _memory() -> list[int]:
+    """Virtual and resident bytes."""
     with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
+        return [int(pages) * resource.getpagesize() for pages in file.read().split()[:2]]
+
+
+def _began() -> float:
+    """Seconds since the epoch (proc_pid_stat(5): starttime is in ticks since the boot)."""
+    with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
+        ticks = int(file.read().rpartition(")")[2].split()[19])
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _descriptors() -> int:

@@ -5,6 +5,7 @@ Without that the daemon runs all the same, and says what it lacks.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -30,7 +31,8 @@ def prctl() -> Any:
 
 def settle() -> list[str]:
     """Gives the process its name, makes it the parent of what loses its own, and closes its memory to other processes
-    of its user. Returns what could not be done, a sentence each."""
+    of its user; lets it have as many descriptors as it may. Returns what could not be done, a sentence each."""
+    _raise_descriptors()
     module = prctl()
     if module is None:
         return [
@@ -49,6 +51,13 @@ def settle() -> list[str]:
         except (OSError, AttributeError, ValueError) as error:
             problems.append(f"prctl: {what}: {error}")
     return problems
+
+
+def _raise_descriptors() -> None:
+    """To the hard limit, which is anybody's right (getrlimit(2)): each pod and each client takes some. What containers
+    get does not depend on it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def missing_rights(names: Iterable[str], effective: int | None = None) -> list[str]:

@@ -53,6 +53,8 @@ class StaticPods:
         """By source and file."""
         self._beside: dict[str, dict[str, tuple[ConfigMap | Secret, ...]]] = {name: {} for name in self._silent}
         """What else the files have."""
+        self._read: dict[str, dict[str, tuple[Manifest, tuple[Pod, ...], str]]] = {name: {} for name in self._silent}
+        """By source and file: what was made of a manifest the last time."""
         self._seen: dict[str, str] = {}
         """By uid: when a pod was seen first."""
         self._running: dict[str, Pod] = {}
@@ -88,6 +90,7 @@ class StaticPods:
     def report(self, source: str, manifests: Manifests) -> None:
         """Everything that a source has now."""
         before, now = self._held[source], dict[str, tuple[Pod, ...]]()
+        read, self._read[source] = self._read[source], {}
         others = self._beside[source]
         self._beside[source] = {
             where: others.get(where, ()) if manifest.problem else _others(manifest)
@@ -98,9 +101,14 @@ class StaticPods:
                 now[where] = before.get(where, ())
                 self._tell(where, manifest.problem, kept=bool(now[where]))
             else:
-                now[where], problem = self._pods_of(source, manifest)
+                known = read.get(where)
+                if known is None or known[0] is not manifest:  # it is the same one as long as the file is
+                    known = (manifest, *self._pods_of(source, manifest))
+                self._read[source][where] = known
+                _, now[where], problem = known
                 self._tell(where, problem, kept=False)
         self._held[source] = now
+        self._forget()
         self._pods.objects.set_static(source, [each for objects in self._beside[source].values() for each in objects])
         first = source in self._silent
         self._silent.discard(source)
@@ -116,6 +124,11 @@ class StaticPods:
     def problem(self, where: str, problem: str) -> None:
         """A source cannot be read; what it held stays."""
         self._tell(where, problem, kept=True)
+
+    def _forget(self) -> None:
+        """When the pods were seen that nobody has any more."""
+        held = {pod.metadata.uid for files in self._held.values() for pods in files.values() for pod in pods}
+        self._seen = {uid: seen for uid, seen in self._seen.items() if uid in held or uid in self._running}
 
     def _pods_of(self, source: str, manifest: Manifest) -> tuple[tuple[Pod, ...], str]:
         """Those that can run, and what keeps the others from it."""
@@ -187,9 +200,10 @@ class StaticPods:
         """``problem`` names its file; the same one is told once. Empty: there is none any more."""
         if self._told.get(where, "") == problem:
             return
-        self._told[where] = problem
         if not problem:
+            del self._told[where]
             return
+        self._told[where] = problem
         log.error("%s", problem)
         more = "; the pods of its last version go on" if kept else ""
         self._registry.put_event(node_warning(self._node, "FailedValidation", f"{problem}{more}"))

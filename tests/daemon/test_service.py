@@ -156,7 +156,7 @@ def test_the_machines_shutdown_ends_processes_and_keeps_pods(daemon: RealDaemon)
 def test_metrics_and_pods(daemon: RealDaemon) -> None:
     daemon.call("POST", "/namespaces/default/pods", POD)
     code, text = https(daemon, "/metrics", certificate=True)
-    assert code == 200 and 'apiserver_request_total{verb="create",resource="pods",code="201"} 1\n' in text
+    assert code == 200 and 'apiserver_request_total{verb="POST",resource="pods",code="201"} 1\n' in text
     code, text = https(daemon, "/pods", certificate=True)
     assert (code, [pod["metadata"]["name"] for pod in json.loads(text)["items"]]) == (200, ["web"])
     assert https(daemon, "/readyz?verbose") == (200, "[+]store ok\n[+]journal ok\nreadyz check passed\n")

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
 
 from nsrunner.api import errors
+from nsrunner.api.registry.selection import Json, Selection
+from nsrunner.api.registry.watching import Watching
 from nsrunner.api.resources import Resource
-from nsrunner.api.selectors import Predicate, parse_fields, parse_labels
 from nsrunner.api.store import Expired, Key, Store
 
 __all__ = ["Json", "Reading"]
-
-Json: TypeAlias = dict[str, Any]
 
 
 class Reading:
@@ -54,7 +52,7 @@ class Reading:
     ) -> Json:
         """The List object. ``namespace`` None: of all. A page ends after ``limit`` objects; ``continue_`` is what the
         last one said. ``objects``: these instead of those in the store, in order."""
-        chosen = _Selection(resource, label_selector, field_selector)
+        chosen = Selection(resource, label_selector, field_selector)
         version, after = str(self._store.version), None
         if continue_:
             version, after = _continue_token(continue_)
@@ -75,7 +73,7 @@ class Reading:
         info = resource.info
         return {"kind": f"{info.kind}List", "apiVersion": info.api_version, "metadata": metadata, "items": items}
 
-    async def watch(
+    def watch(
         self,
         resource: Resource,
         namespace: str | None,
@@ -84,42 +82,31 @@ class Reading:
         field_selector: str = "",
         since: str = "",
         initial_events: bool = False,
-    ) -> AsyncGenerator[Json]:
+    ) -> Watching:
         """Watch events. ``since`` is a resourceVersion; none or ``0``: what there is now comes first, as ADDED.
 
         With ``initial_events`` a BOOKMARK with the annotation ``k8s.io/initial-events-end`` follows these. Raises
-        ApiError: 410 when ``since`` is too old, at the beginning or, for a client that does not keep up, later.
+        ApiError: 410 when ``since`` is too old.
         """
-        chosen = _Selection(resource, label_selector, field_selector)
+        chosen = Selection(resource, label_selector, field_selector)
         info = resource.info
         try:
             start = int(since or "0")
         except ValueError:
             raise errors.bad_request(f'Invalid value: "{since}": resourceVersion must be a number') from None
         replay = initial_events or start == 0
+        wanted = None if chosen.everything else chosen.concerned
         try:
-            watch = self._store.watch(info.storage, namespace, None if replay else start)
+            watch = self._store.watch(info.storage, namespace, None if replay else start, wanted=wanted)
         except Expired as error:
             raise errors.expired(str(error)) from None
-        try:
-            if replay:
-                version = self._store.version
-                for item in self._store.list(info.storage, namespace):
-                    if chosen.has(item):
-                        yield {"type": "ADDED", "object": resource.shown(item)}
-                if initial_events:
-                    yield bookmark(resource, version, initial=True)
-            async for change in watch:
-                had = change.previous is not None and chosen.has(change.previous)
-                has = change.type != "DELETED" and chosen.has(change.object)
-                if has:
-                    yield {"type": "MODIFIED" if had else "ADDED", "object": resource.shown(change.object)}
-                elif had:
-                    yield {"type": "DELETED", "object": resource.shown(change.object)}
-        except Expired as error:
-            raise errors.expired(str(error)) from None
-        finally:
-            watch.close()
+        first: list[Json] = []
+        if replay:
+            there = self._store.list(info.storage, namespace)
+            first += ({"type": "ADDED", "object": resource.shown(item)} for item in there if chosen.has(item))
+        if initial_events:
+            first.append(bookmark(resource, self._store.version, initial=True))
+        return Watching(watch, resource, chosen, first)
 
     def bookmark(self, resource: Resource) -> Json:
         """Up to where a watcher has seen everything, when nothing waits for it."""
@@ -130,26 +117,6 @@ class Reading:
 
     def _missing(self, resource: Resource, name: str) -> errors.ApiError:
         return errors.not_found(resource.info.plural, name, resource.info.group)
-
-
-class _Selection:
-    """What a label and a field selector leave of a resource's objects."""
-
-    def __init__(self, resource: Resource, label_selector: str, field_selector: str) -> None:
-        self._resource = resource
-        self.everything = not label_selector and not field_selector
-        self._labels: Predicate = parse_labels(label_selector)
-        self._fields: Predicate | None = None
-        if field_selector:
-            blank = {"metadata": {"name": "", "namespace": ""}, "spec": {}}
-            self._fields = parse_fields(field_selector, resource.fields(blank).keys())
-
-    def has(self, object: Json) -> bool:
-        if self.everything:
-            return True
-        if not self._labels(object["metadata"].get("labels") or {}):
-            return False
-        return self._fields is None or self._fields(self._resource.fields(object))
 
 
 def bookmark(resource: Resource, version: int, *, initial: bool = False) -> Json:

@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import ssl
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -28,6 +29,8 @@ _HEADERS_MAX: Final = 64 * 1024
 _KEEPALIVE_SECONDS: Final = 75.0
 """For which a connection may be idle, or take to send its first request."""
 _HANDSHAKE_SECONDS: Final = 15.0
+_TLS_BUFFER: Final = 64 * 1024
+"""Bytes that asyncio sets aside for each TLS client, even for one that is silent: a quarter of its own choice."""
 _CONNECTIONS_MAX: Final = 4096
 """Of TLS clients; the unix socket is root's, and root always gets in."""
 _TCP_OPTIONS: Final = (
@@ -87,6 +90,7 @@ async def listening(
             if tls is None:
                 servers.append(await loop.create_server(handlers, sock=server, backlog=_BACKLOG))
                 continue
+            sslproto.SSLProtocol.max_size = _TLS_BUFFER
             for option in _TCP_OPTIONS:
                 server.setsockopt(*option)
             made = partial(_handler, handlers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -28,10 +29,10 @@ def pages(
     version: str,
     git_version: str,
     problems: Callable[[], dict[str, str]],
-    metrics: Callable[[], str] = lambda: "",
+    metrics: Mapping[str, Callable[[], str]] = MappingProxyType({}),
 ) -> dict[str, Page]:
-    """``problems``: what is wrong with the daemon now, by the name of the check; an empty text is fine. ``metrics``: in
-    Prometheus's text format."""
+    """``problems``: what is wrong with the daemon now, by the name of the check; an empty text is fine. ``metrics``:
+    the pages in Prometheus's text format, by path."""
     resources = registry.resources
 
     async def core(request: web.Request) -> web.StreamResponse:
@@ -63,7 +64,8 @@ def pages(
         return web.Response(text="ok")
 
     async def show_metrics(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=metrics().encode(), headers={"Content-Type": METRICS})
+        text = metrics[request.path.rstrip("/")]()
+        return web.Response(body=text.encode(), headers={"Content-Type": METRICS})
 
     async def all_pods(request: web.Request) -> web.StreamResponse:
         """The kubelet's ``/pods``."""
@@ -87,7 +89,7 @@ def pages(
         "/healthz": health,
         "/livez": health,
         "/readyz": ready,
-        "/metrics": show_metrics,
+        **dict.fromkeys(metrics, show_metrics),
         "/pods": all_pods,
     }
     served = {path: _reading(page) for path, page in served.items()}

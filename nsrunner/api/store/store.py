@@ -13,7 +13,10 @@ from nsrunner.api.store.disk import Disk, Loaded, Write, Writer
 from nsrunner.api.store.values import Change, Changed, Exists, Key, Missing, StoreUnavailable
 from nsrunner.api.store.watch import WINDOW, History, Watch
 
-__all__ = ["Store"]
+__all__ = ["TEMPORARY_MAX", "Store"]
+
+TEMPORARY_MAX = 2500
+"""Objects that may have a time to live: of more, what would go first goes at once."""
 
 
 class Store:
@@ -86,9 +89,17 @@ class Store:
         objects = self._objects[resource]
         return [objects[key] for key in sorted(objects) if namespace in (None, key.namespace)]
 
-    def watch(self, resource: str, namespace: str | None = None, since: int | None = None) -> Watch:
-        """What happens after version ``since``, or from now on. Raises Expired when that is too long ago."""
-        return self._history.watch(resource, namespace, since)
+    def watch(
+        self,
+        resource: str,
+        namespace: str | None = None,
+        since: int | None = None,
+        *,
+        wanted: Callable[[Change], bool] | None = None,
+    ) -> Watch:
+        """What happens after version ``since``, or from now on, and is ``wanted``. Raises Expired when that is too long
+        ago."""
+        return self._history.watch(resource, namespace, since, wanted)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -151,7 +162,10 @@ class Store:
         self._expiries.pop(key, None)
         if expires is not None:
             self._expire_at(key, expires)
-            self._set_timer()
+            if len(self._expiries) > TEMPORARY_MAX:
+                self._expire()
+            else:
+                self._set_timer()
         return stored
 
     def _change(
@@ -197,9 +211,9 @@ class Store:
             heapq.heappush(self._agenda, (when, key))
 
     def _expire(self) -> None:
-        """Deletes what has had its time, and sets the timer for what comes next."""
+        """Deletes what has had its time, or is too much, and sets the timer for what comes next."""
         now = self._wall()
-        while self._agenda and self._agenda[0][0] <= now:
+        while self._agenda and (self._agenda[0][0] <= now or len(self._expiries) > TEMPORARY_MAX):
             when, key = heapq.heappop(self._agenda)
             if self._expiries.get(key) == when:
                 with contextlib.suppress(Missing):

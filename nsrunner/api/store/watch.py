@@ -23,11 +23,18 @@ class Watch:
     Raises Expired when the reader did not keep up.
     """
 
-    def __init__(self, resource: str, namespace: str | None, ended: Callable[[Watch], None]) -> None:
+    def __init__(
+        self,
+        resource: str,
+        namespace: str | None,
+        ended: Callable[[Watch], None],
+        wanted: Callable[[Change], bool] | None = None,
+    ) -> None:
         self._resource = resource
         self._namespace = namespace
+        self._wanted = wanted
         self._queue: deque[Change] = deque()
-        self._ended = ended
+        self._forget = ended
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
         self._lost: Expired | None = None
@@ -37,10 +44,12 @@ class Watch:
         key = change.key
         if key.resource != self._resource or self._namespace not in (None, key.namespace) or self._lost is not None:
             return
+        if self._wanted is not None and not self._wanted(change):
+            return
         if len(self._queue) >= QUEUED_MAX:
             self._queue.clear()
             self._lost = Expired(change.version, change.version)
-            self._ended(self)
+            self._forget(self)
         else:
             self._queue.append(change)
         self._rouse()
@@ -48,13 +57,30 @@ class Watch:
     def close(self) -> None:
         """Ends the iteration. May be called again."""
         self._closed = True
-        self._ended(self)
+        self._forget(self)
         self._rouse()
 
     @property
-    def waiting(self) -> bool:
-        """Something is there to be read at once."""
-        return bool(self._queue)
+    def ended(self) -> bool:
+        """It was closed, and everything before that is taken."""
+        return self._closed and not self._queue and self._lost is None
+
+    def take(self) -> list[Change]:
+        """What is there. Raises Expired."""
+        if self._lost is not None:
+            raise self._lost
+        taken = list(self._queue)
+        self._queue.clear()
+        return taken
+
+    async def wait(self) -> None:
+        """Until something is there to be taken, or the watch ends. May be cancelled. For one at a time."""
+        while not self._queue and self._lost is None and not self._closed:
+            self._wake = asyncio.get_running_loop().create_future()
+            try:
+                await self._wake
+            finally:
+                self._wake = None
 
     def _rouse(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -64,16 +90,11 @@ class Watch:
         return self
 
     async def __anext__(self) -> Change:
-        while not self._queue:
-            if self._lost is not None:
-                raise self._lost
-            if self._closed:
-                raise StopAsyncIteration
-            self._wake = asyncio.get_running_loop().create_future()
-            try:
-                await self._wake
-            finally:
-                self._wake = None
+        await self.wait()
+        if self._lost is not None:
+            raise self._lost
+        if not self._queue:
+            raise StopAsyncIteration
         return self._queue.popleft()
 
 
@@ -93,9 +114,15 @@ class History:
         for watch in tuple(self._watches):
             watch.offer(change)
 
-    def watch(self, resource: str, namespace: str | None, since: int | None) -> Watch:
+    def watch(
+        self,
+        resource: str,
+        namespace: str | None,
+        since: int | None,
+        wanted: Callable[[Change], bool] | None = None,
+    ) -> Watch:
         """From the version after ``since``, or from now on. Raises Expired."""
-        watch = Watch(resource, namespace, self._watches.discard)
+        watch = Watch(resource, namespace, self._watches.discard, wanted)
         if since is not None:
             if since < self._start:
                 raise Expired(since, self._start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nsrunner.api.errors import ApiError
-from nsrunner.api.selectors import parse_fields, parse_labels
+from nsrunner.api.selectors import fixed_fields, parse_fields, parse_labels
 
 LABELS = {"app": "web", "tier": "front", "example.com/n": "5", "empty": ""}
 
@@ -99,3 +99,11 @@ def test_fields_that_make_no_sense(text: str, words: str) -> None:
     with pytest.raises(ApiError, match=words) as caught:
         parse_fields(text, FIELDS)
     assert caught.value.code == 400
+
+
+def test_fields_for_which_one_value_is_left() -> None:
+    assert fixed_fields("metadata.name=a\\,b,status.phase!=Failed,spec.nodeName==n") == {
+        "metadata.name": "a,b",
+        "spec.nodeName": "n",
+    }
+    assert fixed_fields("") == {}

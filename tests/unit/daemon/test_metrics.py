@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -68,6 +69,7 @@ def test_probes_until_their_pod_is_gone(metrics: Metrics) -> None:
         f'{{probe_type="Readiness",result="failed",{whose}}}': "1",
         f'{{probe_type="Readiness",result="unknown",{whose}}}': "1",
     }
+    assert metrics.probes().count("\nprober_probe_total{") == 3 and "kubelet_" not in metrics.probes()
     metrics.removed("u1")
     assert series(metrics, "prober_probe_total") == {}
 
@@ -93,6 +95,20 @@ def test_of_the_process_and_the_node(metrics: Metrics) -> None:
     assert float(series(metrics, "process_cpu_seconds_total")[""]) > 0
 
 
-def test_requests(metrics: Metrics) -> None:
-    metrics.requests.add("get", "pods", "200")
-    assert series(metrics, "apiserver_request_total") == {'{verb="get",resource="pods",code="200"}': "1"}
+def test_requests_by_the_api_servers_names(metrics: Metrics) -> None:
+    for verb in ("create", "list", "list", "watch", "other"):
+        metrics.requested(verb, "pods", "200")
+    assert series(metrics, "apiserver_request_total") == {
+        f'{{verb="{verb}",resource="pods",code="200"}}': count
+        for verb, count in (("POST", "1"), ("LIST", "2"), ("WATCH", "1"), ("OTHER", "1"))
+    }
+
+
+def test_of_the_process_itself(metrics: Metrics) -> None:
+    found = {name: float(series(metrics, f"process_{name}")[""]) for name in PROCESS}
+    assert time.time() - 86400 * 30 < found["start_time_seconds"] <= time.time() + 1
+    assert 0 < found["resident_memory_bytes"] < found["virtual_memory_bytes"]
+    assert 0 < found["open_fds"] <= found["max_fds"]
+
+
+PROCESS = ("start_time_seconds", "resident_memory_bytes", "virtual_memory_bytes", "open_fds", "max_fds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -48,6 +49,17 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     assert process.prctl() is None
     assert "python-prctl is not installed" in process.settle()[0]
     assert process.missing_rights(("CHOWN", "SYS_ADMIN"), effective=1) == ["SYS_ADMIN"]
+
+
+def test_as_many_descriptors_as_it_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "prctl", Prctl)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    try:
+        process.settle()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (limits[1], limits[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_rights_are_those_of_the_kernels_mask() -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from nsrunner.model.types import Pod
+from nsrunner.sources.manifests import Manifest, read_manifest
+from nsrunner.sources.static import static_pod
 from nsrunner.testing.fake_sandbox import FakeShims, Run
 from unit.daemon.pods_world import DaemonPods, daemon_pods, manifest, reboot
 
@@ -139,6 +145,35 @@ def test_a_mirror_that_is_deleted_comes_back(tmp_path: Path) -> None:
             await d.until(lambda: d.get("web-node") is None)
 
     play(script)
+
+
+def test_a_file_that_is_as_it_was_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(pod: Pod, **whose: str) -> Pod:
+        made.append(pod.metadata.name)
+        return static_pod(pod, **whose)
+
+    monkeypatch.setattr("nsrunner.daemon.static_pods.static_pod", counted)
+
+    async def script() -> None:
+        async with daemon_pods(tmp_path, FakeShims(), sources=["file"]) as d:
+            files = {f"/m/{name}": manifest_of(name) for name in ("a", "b")}
+            d.static.report("file", files)
+            await d.running("b-node")
+            d.static.report("file", {"/m/a": files["/m/a"], "/m/c": manifest_of("c")})
+            await d.until(lambda: d.get("b-node") is None)
+            d.static.report("file", {"/m/a": files["/m/a"], "/m/b": manifest_of("b")})
+            await d.running("b-node")
+            assert made == ["a", "b", "c", "b"]
+            d.static.report("file", {})
+            await d.until(lambda: d.get("a-node") is None and d.get("b-node") is None)
+
+    play(script)
+
+
+def manifest_of(name: str) -> Manifest:
+    return read_manifest(f"/m/{name}", json.dumps(manifest(name)).encode())
 
 
 def test_a_storm(tmp_path: Path) -> None:

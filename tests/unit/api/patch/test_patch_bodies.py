@@ -11,6 +11,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conftest import NIGHTLY
 from nsrunner.api.errors import ApiError
 from nsrunner.api.patch import APPLY, PATCHES, patched
 
@@ -39,7 +40,10 @@ OPERATION = st.fixed_dictionaries(
 BODIES = st.dictionaries(KEYS, VALUES, max_size=4) | VALUES | st.lists(OPERATION, max_size=3)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+EXAMPLES = 10_000 if NIGHTLY else 150
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=EXAMPLES)
 @given(
     kind=st.sampled_from(PATCHES),
     body=BODIES,

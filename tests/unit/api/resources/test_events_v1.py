@@ -59,4 +59,4 @@ async def test_it_is_listed_and_watched_by_its_own_fields(tmp_path: Path) -> Non
         assert first["type"] == "ADDED" and first["object"]["note"] == "Container started"
         registry.put_event({**EVENT, "message": "again"})
         assert (await anext(events))["object"]["note"] == "again"
-        await events.aclose()
+        events.close()

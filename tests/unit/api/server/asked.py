@@ -78,7 +78,11 @@ async def asked(
             Verbs(served.registry, streams={"token": accounts.serve}, protobuf=decode_body, computed={}),
             authenticate=authenticate,
             pages=pages(
-                served.registry, version="0.1", git_version="v1.36.0", problems=problems, metrics=lambda: "up 1\n"
+                served.registry,
+                version="0.1",
+                git_version="v1.36.0",
+                problems=problems,
+                metrics={"/metrics": lambda: "up 1\n"},
             ),
             count=lambda *what: counted.append(what),
             **options,

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from nsrunner.api.store import Changed, Exists, Expired, Key, Missing, Store, StoreError, StoreUnavailable
+from nsrunner.api.store.store import TEMPORARY_MAX
 from nsrunner.api.store.watch import QUEUED_MAX, WINDOW
 
 pytestmark = pytest.mark.asyncio
@@ -160,6 +161,21 @@ async def test_objects_with_a_time_to_live_go_by_themselves(tmp_path: Path) -> N
         store.update(WEB, thing(spec=1), ttl=0)  # sets the timer anew
         change = await asyncio.wait_for(anext(watch), 5)
         assert (change.type, change.key) == ("DELETED", event)
+
+
+async def test_of_too_many_objects_with_a_time_to_live_the_oldest_go(tmp_path: Path) -> None:
+    names = [f"e{number}" for number in range(TEMPORARY_MAX + 2)]
+    async with opened(tmp_path, itertools.count(1000, 0.01).__next__) as store:
+        for name in names[:-1]:
+            store.create(Key("events", "default", name), thing(name), ttl=3600)
+        store.create(WEB, thing())
+        store.update(Key("events", "default", names[1]), thing(names[1], count=2), ttl=3600)  # its time begins anew
+        store.create(Key("events", "default", names[-1]), thing(names[-1]), ttl=3600)
+        left = {each["metadata"]["name"] for each in store.list("events")}
+        assert left == {names[1], *names[3:]}
+        assert store.get(WEB) is not None
+    async with opened(tmp_path, lambda: 2000) as store:
+        assert {each["metadata"]["name"] for each in store.list("events")} == left
 
 
 async def test_a_disk_without_room_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
