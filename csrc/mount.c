@@ -133,8 +133,15 @@ int nsr_mount_restrict(int mount_fd, unsigned attr, bool recursive)
 
 int nsr_mount_propagate(int mount_fd, unsigned long propagation)
 {
+	struct mount_attr wanted = {.propagation = propagation};
 	char path[NSR_FD_PATH];
 
+	if (!(nsr_force_fallback & NSR_FALLBACK_MOUNT_SETATTR)) {
+		if (syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof(wanted)) == 0)
+			return 0;
+		if (errno != ENOSYS)
+			return -errno;
+	}
 	return mount(NULL, nsr_fd_path(path, mount_fd), NULL, MS_REC | propagation, NULL) < 0 ? -errno : 0;
 }
 

@@ -55,18 +55,18 @@ from nsrunner.supervisor.ledger import Ledger
 from nsrunner.supervisor.link import ShimLink
 from nsrunner.supervisor.plan import (
     Node,
-    PlanWarning,
     SandboxPlan,
     plan_container,
     plan_exec,
     plan_sandbox,
 )
-from nsrunner.supervisor.plan_sandbox import all_containers, field_path
+from nsrunner.supervisor.plan_sandbox import all_containers
 from nsrunner.supervisor.plan_types import ContainerPlan, CreateError
 from nsrunner.supervisor.ports import ObjectReader, Process, Sandbox, Shims
 from nsrunner.supervisor.prepare import Preparations
 from nsrunner.supervisor.prober import MAX_OUTPUT, Prober
 from nsrunner.supervisor.references import referenced
+from nsrunner.supervisor.remarks import Remarks
 from nsrunner.supervisor.signals import signal_number
 from nsrunner.supervisor.targets import target_id
 from nsrunner.supervisor.termination import as_now
@@ -120,7 +120,7 @@ class Performer:
             spawn=spawn,
             silence=silence,
         )
-        self._warned: set[PlanWarning] = set()
+        self._remarks = Remarks(record)
         self.foresight = Foresight(self._ledger, self._link, specs=self._specs, plan=self._planned, spawn=spawn)
         self._prober = Prober(pod, exec=self._exec_quietly, record=record, post=post_now or post, spawn=spawn)
 
@@ -256,7 +256,7 @@ class Performer:
 
     async def _create_sandbox(self, command: CreateSandbox) -> Event:
         plan = self._sandbox_plan(command.attempt)
-        self._warn(plan.warnings)
+        self._remarks.say(self._pod, plan.warnings)
         sandbox = self._link.sandbox
         try:
             create = partial(self._preparations.create, command.id, self._pod, plan)
@@ -307,7 +307,7 @@ class Performer:
         name, attempt = command.container, command.attempt
         prepared = self._preparations.take(self._pod, name, attempt, self._image(name))
         plan = prepared or await self._planned(name, attempt)
-        self._warn(plan.warnings)
+        self._remarks.say(self._pod, plan.warnings)
         self._ledger.starting(name, attempt, plan.spec.id)
         try:
             running = await sandbox.start_container(command.id, plan.spec)
@@ -395,13 +395,3 @@ class Performer:
         self._ledger.sandbox_ends()
         self._prober.sandbox_ends()
         await self._link.remove(id)
-
-    def _warn(self, warnings: tuple[PlanWarning, ...]) -> None:
-        """Each once in the pod's life."""
-        for warning in warnings:
-            if warning not in self._warned:
-                self._warned.add(warning)
-                path = field_path(self._pod, warning.container) if warning.container else ""
-                self._record(
-                    RecordEvent(type="Warning", reason=warning.reason, message=warning.message, field_path=path)
-                )

@@ -133,7 +133,7 @@ class Stage:
             patch.setattr(Shim, "launch", launch)
             patch.setattr(Shim, "start_container", start_container)
             # What fails while it is prepared is silent: the start does it again, and is what tells.
-            patch.setattr(Shim, "prepare_container", lambda shim, spec: None)
+            patch.setattr(Shim, "prepare_container", lambda shim, spec, *, after="": None)
             patch.setattr("nsrunner.library.engine.SystemClock", lambda: self._clock)
             async with asyncio.timeout(WITHIN), self.pod:
                 self.pod.subscribe(self._look)
