@@ -95,7 +95,8 @@ def _tell(target: Target, options: argparse.Namespace, *, forced: bool) -> None:
         write(f"{target.resource.singular}/{escape(target.name)}\n")
         return
     force = "force " if forced else ""
-    write(f'{target.resource.singular} "{escape(target.name)}" {force}deleted{_SUFFIX[options.dry_run]}\n')
+    where = f" from {escape(target.namespace)} namespace" if target.namespace else ""
+    write(f'{target.resource.singular} "{escape(target.name)}" {force}deleted{where}{_SUFFIX[options.dry_run]}\n')
 
 
 def _wait(going: Sequence[tuple[Target, str]], timeout: float | None) -> None:

@@ -158,8 +158,7 @@ class Pods:
 
     def end_static(self, uid: str) -> bool:
         """Ends a static pod. False: nothing of it is there, and ``when_removed`` will not tell of it."""
-        task = self.task(uid)
-        if task is None:
+        if (task := self.task(uid)) is None:
             self._withdraw(uid)
             return False
         if not task.deleted:
@@ -182,8 +181,7 @@ class Pods:
             self._registry.drop(self._resource, metadata.namespace, metadata.name)
         elif before is not None:
             status = before.get("status") or status
-        task = self.task(metadata.uid)
-        if task is not None:
+        if (task := self.task(metadata.uid)) is not None:
             status = encode(task.status)
         shown = self._registry.put(self._resource, {**object, "status": status})
         self._mirrors[metadata.uid] = shown["metadata"]["uid"]
@@ -326,6 +324,9 @@ class Pods:
 
     def let_go(self) -> None:
         """The pods go on without this process: that their tasks end says nothing of them."""
+        self._write_statuses()
+        for publisher in self._publishers.values():
+            publisher.flush()
         self._lets_go = True
 
     def pod_changed(self, uid: str) -> None:
@@ -342,8 +343,7 @@ class Pods:
         for uid, task in changed.items():
             if task.let_go:
                 continue  # this process ends, the pod does not
-            metadata = task.pod.metadata
-            namespace, name = metadata.namespace, metadata.name
+            namespace, name = task.pod.metadata.namespace, task.pod.metadata.name
             if task.removed:
                 self._publisher(uid, task).close()
                 del self._publishers[uid]

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 import real_pods
+from kubectls import kubectl as kubectl
+from kubectls import newest
 from real_daemon import RealDaemon
 from real_daemon import daemon as daemon
 
@@ -82,7 +84,8 @@ def masked(text: str) -> str:
     return re.sub(r"^(nsrunner|error): (error from server \(NotFound\): )?", "", text, flags=re.MULTILINE)
 
 
-@pytest.mark.needs_tool("kubectl")
+@newest
+@pytest.mark.usefixtures("kubectl")
 def test_what_kubectl_says_too(daemon: RealDaemon, tmp_path: Path) -> None:
     daemon.create(web(), until="Ready")
     daemon.nsrunner("create", "configmap", "conf", "--from-literal=a=b")
@@ -232,7 +235,7 @@ def test_ways_to_delete(daemon: RealDaemon) -> None:
         pod = real_pods.pod(name=name)  # sleep, as PID 1, takes no TERM
         pod["spec"]["terminationGracePeriodSeconds"] = 300
         daemon.create(pod, until="Ready")
-    assert daemon.nsrunner("delete", "pod", "a", "--wait=false").stdout == 'pod "a" deleted\n'
+    assert daemon.nsrunner("delete", "pod", "a", "--wait=false").stdout == 'pod "a" deleted from default namespace\n'
     going = daemon.nsrunner("get", "pod", "a", "-o", "jsonpath={.metadata.deletionGracePeriodSeconds}").stdout
     assert going == "300"
     late = daemon.nsrunner("delete", "pod", "b", "--timeout=200ms", check=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kubectls import kubectl as kubectl
 from real_daemon import RealDaemon
 from real_daemon import daemon as daemon
 
@@ -193,6 +194,7 @@ def test_half_open_clients(daemon: RealDaemon, start: bytes) -> None:
     until_descriptors(daemon, descriptors)
 
 
+@pytest.mark.usefixtures("kubectl")
 def test_clients_that_never_shake_hands(daemon: RealDaemon) -> None:
     before, descriptors = memory(daemon), open_descriptors(daemon)
     with ExitStack() as stack:

@@ -148,7 +148,7 @@ def test_apply_replace_and_delete(web: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "pod/web replaced\n"
     assert jsonpath(capsys, "pod web", "{.metadata.uid}") != uid
     assert main(["delete", "-f", str(web), "--dry-run=server"]) == 0
-    assert capsys.readouterr().out == 'pod "web" deleted (server dry run)\n'
+    assert capsys.readouterr().out == 'pod "web" deleted from default namespace (server dry run)\n'
     assert main(["delete", "pods", "--all"]) == 0
     assert main(["delete", "pod", "web"]) == 1
     assert main(["delete", "pod", "web", "--ignore-not-found"]) == 0

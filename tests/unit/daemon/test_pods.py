@@ -11,6 +11,7 @@ import pytest
 
 from nsrunner.daemon.objects import same_content
 from nsrunner.errors import SandboxError
+from nsrunner.sandbox.published import published
 from nsrunner.sandbox.state import RegisteredPod
 from nsrunner.testing.fake_sandbox import FakeSandbox, FakeShims, Run
 from unit.daemon.pods_world import daemon_pods, manifest, reboot
@@ -178,3 +179,15 @@ def test_what_a_client_may_change(change: Callable[[dict[str, Any]], object], sa
     other = manifest("web")
     change(other)
     assert same_content(manifest("web"), other) is same
+
+
+def test_who_lets_go_says_first_how_the_pods_are(tmp_path: Path) -> None:
+    async def script() -> None:
+        async with daemon_pods(tmp_path, FakeShims()) as d:
+            await d.create(manifest("web"))
+            await d.running("web")
+            (task,) = d.pods.tasks.values()
+        shown = published(task.registered.paths.run)
+        assert shown is not None and shown["status"]["containerStatuses"][0]["started"]
+
+    play(script)
