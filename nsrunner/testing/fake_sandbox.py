@@ -97,6 +97,9 @@ class FakeShims(Scripts):
     async def connect(self, pod: RegisteredPod, silence: object, /) -> FakeSandbox:
         return await self.command("connect", "", lambda: self._connected(pod))
 
+    def close(self) -> None:
+        """There is no spare one."""
+
     def end(self, pod: RegisteredPod) -> None:
         self.sandboxes[pod.uid].die()
 

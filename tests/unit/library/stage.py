@@ -19,7 +19,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, root: Path) -> FakeShims:
         """A thread would be outside of virtual time."""
 
     monkeypatch.setenv("NSRUNNER_ROOT", str(root))
-    monkeypatch.setattr(engine, "Shims", lambda roots: shims)
+    monkeypatch.setattr(engine, "Shims", lambda roots, *, spare: shims)
     monkeypatch.setattr(engine, "SystemClock", VirtualClock)
     monkeypatch.setattr(engine, "require_root", lambda: None)
     monkeypatch.setattr(engine.Engine, "_remove_leftovers", nothing)
