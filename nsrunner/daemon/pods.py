@@ -349,8 +349,8 @@ class Pods:
                 del self._publishers[uid]
                 if not self._stays(namespace, name):
                     self._registry.finalize(namespace, name, uid)
-                for gone in self._removal_looks:
-                    gone(uid)
+                    for gone in self._removal_looks:
+                        gone(uid)
             else:
                 self._publisher(uid, task).changed()
                 if not self._stays(namespace, name):
