@@ -71,7 +71,7 @@ static int find_target(const struct nsr_instance *instance, const struct nsr_con
 static int spawn(struct nsr_instance *instance, struct nsr_error *e)
 {
 	struct nsr_spawned *process = &instance->spawning.process;
-	const struct nsr_container *target;
+	const struct nsr_container *target = NULL;
 	int r = find_target(instance, &target, e);
 
 	if (r == 0)
