@@ -5,4 +5,5 @@
 #include "native.h"
 #include "peer.h"
 #include "runtime.h"
+#include "unmount.h"
 #include "wire.h"
