@@ -16,7 +16,7 @@ from real_pods import container, pod
 
 PODS = 500
 WARM_UP = 250
-"""Until the allocator has what it keeps: in one engine, between 250 and 2,000 pods, a process grows by half a percent."""
+"""Until the allocator has what it keeps: in one engine, from 250 to 2,000 pods a process grows by half a percent."""
 AT_ONCE = 10
 GROWTH = 1.05
 """Of the process's memory: what pods leave in it would add up."""
