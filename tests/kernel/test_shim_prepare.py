@@ -4,44 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from one_shim import peer as peer
+from one_shim import pod as pod
+from one_shim import removed as removed
+from one_shim import shim as shim
 from prepared import gone, held, prepare
 from raw_shim import Fields, Peer, Shim, sealed
-from shim_pod import Pod, shim_of
+from shim_pod import Pod
 
 OWN_PID, POD_PID, HOST_PID = 0, 1, 2
 PROBE = ("/bin/sh", "-c", "hostname; ls /sys/class/net; mount -t mqueue; echo up; exec sleep 1000")
-
-
-@pytest.fixture
-def pod() -> Pod:
-    return Pod(Path(os.environ["NSRUNNER_ROOT"]))
-
-
-@pytest.fixture
-def shim(pod: Pod) -> Iterator[Shim]:
-    with shim_of(pod) as running:
-        yield running
-
-
-@pytest.fixture
-def peer(shim: Shim) -> Iterator[Peer]:
-    controller = Peer(shim.path)
-    yield controller
-    controller.close()
-
-
-@pytest.fixture
-def removed(pod: Pod, shim: Shim, peer: Peer) -> Iterator[None]:
-    """At the end everything is removed, and nothing is left."""
-    yield
-    assert peer.call("REMOVE_POD").kind == "OK"
-    assert shim.wait() == 0
-    assert pod.left() == []
 
 
 def create(pod: Pod, peer: Peer, *specs: bytes, pid_mode: int = OWN_PID, extra: Fields = ()) -> int:

@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from one_shim import peer as peer
+from one_shim import pod as pod
+from one_shim import removed as removed
+from one_shim import shim as shim
 from prepared import gone, held, prepare
 from raw_shim import Peer, Shim
-from shim_pod import Pod, shim_of
-
-
-@pytest.fixture
-def pod() -> Pod:
-    return Pod(Path(os.environ["NSRUNNER_ROOT"]))
-
-
-@pytest.fixture
-def shim(pod: Pod) -> Iterator[Shim]:
-    with shim_of(pod) as running:
-        yield running
-
-
-@pytest.fixture
-def peer(shim: Shim) -> Iterator[Peer]:
-    controller = Peer(shim.path)
-    yield controller
-    controller.close()
-
-
-@pytest.fixture
-def removed(pod: Pod, shim: Shim, peer: Peer) -> Iterator[None]:
-    """At the end everything is removed, and nothing is left."""
-    yield
-    assert peer.call("REMOVE_POD").kind == "OK"
-    assert shim.wait() == 0
-    assert pod.left() == []
+from shim_pod import Pod
 
 
 def second(pod: Pod) -> bytes:
